@@ -1,0 +1,59 @@
+"""opset-atlas: which ONNX opset to export a PyTorch model at, what changes, why, and is it right?
+
+    define ──► export ──► dump ──► compare ──► tables ──► report
+       │          │                               ▲
+       └──────────┴──► parity ──► judge ──────────┘
+
+Each stage is a rule file in workflow/rules, a module in workflow/atlas and a folder in results.
+`snakemake --cores 4` runs config/config.yaml; `--configfile mine.yaml` runs that file instead.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+pathvars:
+    logs="results/logs",
+    benchmarks="results/benchmarks",
+
+
+include: "workflow/rules/common.smk"
+
+
+settings = load_settings()
+
+
+wildcard_constraints:
+    model="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    exporter="[a-z0-9_]+",
+    runtime="[a-z0-9_]+",
+
+
+include: "workflow/rules/define.smk"
+include: "workflow/rules/export.smk"
+include: "workflow/rules/dump.smk"
+include: "workflow/rules/parity.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    exports,
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report/index.html",
+
+
+rule exports:
+    """Only the ONNX files and what they are."""
+    input:
+        collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
+
+
+onsuccess:
+    print(f"report: {Path('results/report/index.html').resolve()}")

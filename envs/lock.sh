@@ -1,0 +1,19 @@
+#!/bin/sh
+# Resolve envs/*.in into envs/*.lock in a fresh environment. Usage: envs/lock.sh PYTHON
+# torch's own CUDA packages are left out: torch pins them itself, and a CPU build has none.
+set -eu
+cd "$(dirname "$0")"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$1" -m venv "$work/venv"
+freeze() {
+    "$work/venv/bin/pip" install --quiet -r "$1.in" $2
+    {
+        echo "# Made by \`make lock\` from $1.in; do not edit."
+        "$work/venv/bin/pip" freeze --all --exclude pip | sed -E 's/\+cpu$//' |
+            grep -viE '^(nvidia-|cuda-|triton)' | { [ "$1" = main ] && cat || grep -vxFf main.lock; }
+    } >"$work/$1.lock"
+    mv "$work/$1.lock" "$1.lock"
+}
+freeze main ""
+freeze dev "-c main.lock"

@@ -1,0 +1,6 @@
+"""opset-atlas: what an ONNX export is at every opset, what differs, why, and whether it is right.
+
+One module per stage (define, export, dump, parity, compare, judge, tables, report). A stage reads
+files and writes files; none imports another. What they share: `records` (the shape of every file
+between them), `config`, `schema` (the operator schemas' history), `graph`, `isolate`.
+"""

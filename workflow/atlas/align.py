@@ -1,0 +1,284 @@
+"""Which node of one graph is which node of another: by content, structure and scope, not by name.
+
+Node names differ between exporters and between opsets, and a schema change alters the inputs of a
+node, so neither is asked. Weights that both sides hold are the surest sign, then unique tokens of
+operator, scope and shape; from every pair the match spreads along edges of the same formal
+parameter. What stays unmatched is grouped into regions that feed the same consumers: the places
+where one subgraph took the place of another.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from atlas.records import Graph, Node, Port
+
+Token = Callable[["View", int], Hashable]
+
+
+@dataclass
+class View:
+    """A graph with its wires resolved: Constants folded into ports, Identity nodes looked through.
+
+    `nodes` maps a node's index to it; `producer` a value's name to the node that computes it;
+    `consumers` a node's index to the (node, parameter) pairs that read its results.
+    """
+
+    graph: Graph
+    nodes: dict[int, Node] = field(default_factory=dict)
+    identities: list[Node] = field(default_factory=list)
+    alias: dict[str, str] = field(default_factory=dict)
+    producer: dict[str, tuple[int, int]] = field(default_factory=dict)
+    consumers: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+
+    def source(self, port: Port) -> tuple[int, int] | None:
+        """The node and output position that a port's value comes from, if a node computes it."""
+        return self.producer.get(self.resolve(port["name"]))
+
+    def resolve(self, name: str) -> str:
+        """A value's name, behind any chain of Identity nodes."""
+        while name in self.alias:
+            name = self.alias[name]
+        return name
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """`forward` and `backward` map indices of matched nodes; `regions` are unmatched ones.
+
+    A region is (left indices, right indices); one side may be empty.
+    """
+
+    left: View
+    right: View
+    forward: dict[int, int]
+    backward: dict[int, int]
+    regions: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+
+
+def align(left: Graph, right: Graph) -> Alignment:
+    """Match the nodes of two graphs; every node is in one pair or one region, or is an Identity."""
+    matching = _Matching(view(left), view(right))
+    matching.spread(matching.outputs())
+    for token in (_weights, _scoped, _shaped, _attributed, _operator):
+        matching.spread(matching.unique(token))
+    matching.spread(matching.gaps())
+    forward = dict(sorted(matching.forward.items()))
+    regions = tuple(sorted(_regions(matching)))
+    return Alignment(matching.left, matching.right, forward, matching.backward, regions)
+
+
+def view(graph: Graph) -> View:
+    """Resolve the wires of a graph."""
+    result = View(graph)
+    for node in graph["nodes"]:
+        if node["op"] == "Constant" and not node["domain"]:
+            continue
+        if node["op"] == "Identity" and not node["domain"] and node["inputs"][0]["name"]:
+            result.identities.append(node)
+            result.alias[node["outputs"][0]["name"]] = node["inputs"][0]["name"]
+            continue
+        result.nodes[node["index"]] = node
+        for position, port in enumerate(node["outputs"]):
+            result.producer[port["name"]] = (node["index"], position)
+    for node in result.nodes.values():
+        for port in node["inputs"]:
+            if source := result.source(port):
+                result.consumers[source[0]].append((node["index"], port["parameter"]))
+    return result
+
+
+class _Matching:
+    """The pairs found so far, in both directions."""
+
+    def __init__(self, left: View, right: View) -> None:
+        self.left, self.right = left, right
+        self.forward: dict[int, int] = {}
+        self.backward: dict[int, int] = {}
+
+    def outputs(self) -> Iterable[tuple[int, int]]:
+        """Producers of the graphs' outputs, by position."""
+        for one, other in zip(self.left.graph["outputs"], self.right.graph["outputs"], strict=False):
+            source, target = self.left.source(one), self.right.source(other)
+            if source and target and source[1] == target[1]:
+                yield source[0], target[0]
+
+    def unique(self, token: Token) -> list[tuple[int, int]]:
+        """Unmatched nodes whose token occurs once on each side, where their order agrees."""
+        ours = _singles(self.left, self.forward, token)
+        theirs = _singles(self.right, self.backward, token)
+        shared = sorted((ours[key], theirs[key]) for key in ours.keys() & theirs.keys())
+        return _increasing(shared)
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """What is left, aligned as sequences of operators between neighbouring pairs."""
+        found: list[tuple[int, int]] = []
+        anchors = _increasing(sorted(self.forward.items()))
+        ours = [i for i in self.left.nodes if i not in self.forward]
+        theirs = [j for j in self.right.nodes if j not in self.backward]
+        bounds = [(-1, -1), *anchors, (1 << 60, 1 << 60)]
+        for (low_i, low_j), (high_i, high_j) in zip(bounds, bounds[1:], strict=False):
+            a = _between(ours, low_i, high_i)
+            b = _between(theirs, low_j, high_j)
+            if a and b:
+                found += self._sequence(a, b)
+        return found
+
+    def _sequence(self, a: Sequence[int], b: Sequence[int]) -> list[tuple[int, int]]:
+        one = [_scoped(self.left, i) for i in a]
+        other = [_scoped(self.right, j) for j in b]
+        blocks = SequenceMatcher(None, one, other, autojunk=len(a) > 500).get_matching_blocks()
+        return [(a[k.a + n], b[k.b + n]) for k in blocks for n in range(k.size)]
+
+    def spread(self, seeds: Iterable[tuple[int, int]]) -> None:
+        """Add pairs, and follow edges of the same parameter to further ones."""
+        waiting = [pair for pair in seeds if self._add(*pair)]
+        while waiting:
+            i, j = waiting.pop()
+            waiting += [pair for pair in self._neighbors(i, j) if self._add(*pair)]
+
+    def _add(self, i: int, j: int) -> bool:
+        one, other = self.left.nodes[i], self.right.nodes[j]
+        if i in self.forward or j in self.backward or _name(one) != _name(other):
+            return False
+        self.forward[i], self.backward[j] = j, i
+        return True
+
+    def _neighbors(self, i: int, j: int) -> Iterable[tuple[int, int]]:
+        inputs = {port["parameter"]: port for port in self.right.nodes[j]["inputs"]}
+        for port in self.left.nodes[i]["inputs"]:
+            if port["parameter"] in inputs:
+                source = self.left.source(port)
+                target = self.right.source(inputs[port["parameter"]])
+                if source and target and source[1] == target[1]:
+                    yield source[0], target[0]
+        ours = self._readers(self.left, i, self.forward)
+        theirs = self._readers(self.right, j, self.backward)
+        for key in ours.keys() & theirs.keys():
+            if len(ours[key]) == len(theirs[key]) == 1:
+                yield ours[key][0], theirs[key][0]
+
+    @staticmethod
+    def _readers(side: View, index: int, matched: dict[int, int]) -> dict[Hashable, list[int]]:
+        readers: dict[Hashable, list[int]] = defaultdict(list)
+        for consumer, parameter in side.consumers[index]:
+            if consumer not in matched:
+                readers[_name(side.nodes[consumer]), parameter].append(consumer)
+        return readers
+
+
+def _name(node: Node) -> tuple[str, str]:
+    return node["domain"], node["op"]
+
+
+def _weights(side: View, index: int) -> Hashable:
+    node = side.nodes[index]
+    hashes = [(p["parameter"], p["sha256"]) for p in node["inputs"] if "sha256" in p]
+    return (_name(node), tuple(hashes)) if hashes else None
+
+
+def _scoped(side: View, index: int) -> Hashable:
+    return (_shaped(side, index), side.nodes[index]["scope"])
+
+
+def _shaped(side: View, index: int) -> Hashable:
+    node = side.nodes[index]
+    shapes = [(p.get("dtype"), tuple(p.get("shape") or ())) for p in node["outputs"]]
+    return (_name(node), tuple(shapes))
+
+
+def _attributed(side: View, index: int) -> Hashable:
+    node = side.nodes[index]
+    written = [(a["name"], str(a["value"])) for a in node["attributes"] if not a["default"]]
+    return (_name(node), tuple(written))
+
+
+def _operator(side: View, index: int) -> Hashable:
+    return _name(side.nodes[index])
+
+
+def _singles(side: View, matched: dict[int, int], token: Token) -> dict[Hashable, int]:
+    seen: dict[Hashable, list[int]] = defaultdict(list)
+    for index in side.nodes:
+        if index not in matched and (key := token(side, index)) is not None:
+            seen[key].append(index)
+    return {key: found[0] for key, found in seen.items() if len(found) == 1}
+
+
+def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest subsequence of pairs, sorted by their first, in which the second grows too."""
+    tails: list[int] = []
+    last: list[int] = []
+    previous: list[int] = []
+    for index, (_, second) in enumerate(pairs):
+        place = bisect_left(tails, second)
+        previous.append(last[place - 1] if place else -1)
+        if place == len(tails):
+            tails.append(second)
+            last.append(index)
+        else:
+            tails[place], last[place] = second, index
+    chain: list[tuple[int, int]] = []
+    index = last[-1] if last else -1
+    while index >= 0:
+        chain.append(pairs[index])
+        index = previous[index]
+    return chain[::-1]
+
+
+def _between(indices: Sequence[int], low: int, high: int) -> Sequence[int]:
+    return indices[bisect_right(indices, low) : bisect_left(indices, high)]
+
+
+def _regions(matching: _Matching) -> Iterable[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Unmatched nodes, grouped where they are connected or feed the same input of a pair."""
+    groups = _Groups()
+    for side, view_, matched in (
+        ("left", matching.left, matching.forward),
+        ("right", matching.right, matching.backward),
+    ):
+        for index in view_.nodes:
+            if index in matched:
+                continue
+            groups.add((side, index))
+            for consumer, parameter in view_.consumers[index]:
+                if consumer in matched:
+                    pair = consumer if side == "left" else matched[consumer]
+                    groups.join((side, index), ("into", pair, parameter))
+                else:
+                    groups.join((side, index), (side, consumer))
+        for position, port in enumerate(view_.graph["outputs"]):
+            if (source := view_.source(port)) and source[0] not in matched:
+                groups.join((side, source[0]), ("output", position))
+    for members in groups.all():
+        left = tuple(sorted(int(str(m[1])) for m in members if m[0] == "left"))
+        right = tuple(sorted(int(str(m[1])) for m in members if m[0] == "right"))
+        if left or right:
+            yield left, right
+
+
+class _Groups:
+    """Disjoint sets of hashable members."""
+
+    def __init__(self) -> None:
+        self._parent: dict[tuple[object, ...], tuple[object, ...]] = {}
+
+    def add(self, member: tuple[object, ...]) -> tuple[object, ...]:
+        self._parent.setdefault(member, member)
+        while self._parent[member] != member:
+            self._parent[member] = self._parent[self._parent[member]]
+            member = self._parent[member]
+        return member
+
+    def join(self, one: tuple[object, ...], other: tuple[object, ...]) -> None:
+        self._parent[self.add(one)] = self.add(other)
+
+    def all(self) -> list[list[tuple[object, ...]]]:
+        sets: dict[tuple[object, ...], list[tuple[object, ...]]] = defaultdict(list)
+        for member in list(self._parent):
+            sets[self.add(member)].append(member)
+        return list(sets.values())

@@ -1,0 +1,59 @@
+"""Causes of differences: one module each, asked in the order of their `ORDER`.
+
+To add one, add a file with `ORDER` and `explain(difference, situation) -> Cause | None`. A cause is
+claimed only where the schemas, or what both files hold, prove it: a wrong cause is worse than none,
+and what nobody claims is reported as unexplained.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from types import ModuleType
+
+from atlas.differences import Difference
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Between which two opsets, and who made the two files ("" where that is not known)."""
+
+    from_opset: int
+    to_opset: int
+    exporter: str = ""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why something differs. Versions are those of the operator's schema.
+
+    `neutral`: nothing that is computed changes; `numeric`: it can matter to the numbers.
+    """
+
+    cause: str
+    explanation: str
+    schema_class: str = ""
+    from_version: int | None = None
+    to_version: int | None = None
+    url: str = ""
+    neutral: bool = False
+    numeric: bool = False
+
+
+def explain(difference: Difference, situation: Situation) -> Cause:
+    """The first cause that holds, else `unexplained`."""
+    for module in _modules():
+        cause: Cause | None = module.explain(difference, situation)
+        if cause is not None:
+            return cause
+    words = f"{difference.before} became {difference.after}; no schema change accounts for it"
+    return Cause("unexplained", f"Unexplained: {words}.", numeric=not difference.neutral)
+
+
+@functools.cache
+def _modules() -> list[ModuleType]:
+    names = [info.name for info in pkgutil.iter_modules(__path__)]
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return sorted(modules, key=lambda module: module.ORDER)

@@ -1,0 +1,191 @@
+"""Stage 5, per sweep: what changes from opset to opset, and why.
+
+reads   results/dump/{model}/{exporter}: record.json and graphs; the sweep's export record
+writes  record.json: per step the changes with their causes, and the ranges without any
+
+Also a tool of its own: `python -m atlas.compare A.onnx B.onnx` prints what differs between any two
+files. Exit status 0: equal in meaning, 1: different, 2: an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from atlas.causes import Cause, Situation, explain
+from atlas.differences import Difference, differences
+from atlas.records import VERSION, Change, CompareRecord, DumpRecord, ExportRecord, GraphFile
+from atlas.records import Node, Place, Range, Step, read_json, write_json
+from atlas.text import describe
+
+MOST_PLACES = 50
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of the stage, and of the comparison of two files."""
+    parser = argparse.ArgumentParser(prog="python -m atlas.compare", description=__doc__)
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE.onnx", help="two files")
+    parser.add_argument("--json", action="store_true", help="print the changes as data")
+    parser.add_argument("--dump", type=Path, help="folder of the dump stage")
+    parser.add_argument("--export", type=Path, help="folder of the export stage")
+    parser.add_argument("--output", type=Path, help="record to write")
+    options = parser.parse_args(arguments)
+    if options.output and options.dump and options.export and not options.files:
+        write_json(options.output, compare_sweep(options.dump, options.export))
+        return 0
+    if len(options.files) != 2:
+        parser.error("expected two ONNX files")
+    return _compare_files(options.files[0], options.files[1], options.json)
+
+
+def compare_sweep(dump: Path, export: Path) -> CompareRecord:
+    """The record of a sweep: steps between neighbouring opsets that were delivered as asked."""
+    dumped: DumpRecord = read_json(dump / "record.json", "dump")
+    exported: ExportRecord = read_json(export / "record.json", "export")
+    usable = {cell["requested"] for cell in exported["cells"] if cell["outcome"] == "ok"}
+    cells = [cell for cell in dumped["cells"] if cell["requested"] in usable and cell["graph"]]
+    graphs = {
+        str(cell["graph"]): json.loads((dump / "graphs" / f"{cell['graph']}.json").read_text())
+        for cell in cells
+    }
+    steps: list[Step] = []
+    for one, other in zip(cells, cells[1:], strict=False):
+        left, right = str(one["graph"]), str(other["graph"])
+        situation = Situation(one["requested"], other["requested"], dumped["exporter"])
+        steps.append(
+            {
+                "from_opset": situation.from_opset,
+                "to_opset": situation.to_opset,
+                "from_graph": left,
+                "to_graph": right,
+                "changes": compare(graphs[left], graphs[right], situation) if left != right else [],
+            }
+        )
+    first = (cells[0]["requested"], str(cells[0]["graph"])) if cells else None
+    return {
+        "version": VERSION,
+        "stage": "compare",
+        "model": dumped["model"],
+        "exporter": dumped["exporter"],
+        "steps": steps,
+        "ranges": _ranges(first, steps),
+    }
+
+
+def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Change]:
+    """The changes between two graphs; equal statements about several nodes are one change."""
+    found = differences(left["graph"], right["graph"])
+    functions = {(f["domain"], f["name"]): f["graph"] for f in right["functions"]}
+    for function in left["functions"]:
+        other = functions.get((function["domain"], function["name"]))
+        if other is not None:
+            found += differences(function["graph"], other)
+    changes: dict[str, Change] = {}
+    for difference in found:
+        cause = explain(difference, situation)
+        if difference.kind == "semantics" and cause.cause == "unexplained":
+            continue  # another schema version of which nothing is known that could matter
+        change = _change(difference, cause)
+        key = json.dumps({**change, "places": None}, sort_keys=True)
+        if key in changes:
+            changes[key]["places"] += change["places"]
+        else:
+            changes[key] = change
+    return sorted(changes.values(), key=_importance)
+
+
+def _importance(change: Change) -> tuple[Any, ...]:
+    """What can matter to the numbers first, what only looks different last."""
+    return (change["neutral"], not change["numeric"], change["kind"], change["op_type"], change["parameter"])
+
+
+def _change(difference: Difference, cause: Cause) -> Change:
+    return {
+        "kind": difference.kind,
+        "op_type": difference.op,
+        "domain": difference.domain,
+        "parameter": difference.parameter,
+        "before": difference.before,
+        "after": difference.after,
+        "neutral": difference.neutral or cause.neutral,
+        "cause": cause.cause,
+        "schema_class": cause.schema_class,
+        "from_version": cause.from_version,
+        "to_version": cause.to_version,
+        "explanation": cause.explanation,
+        "numeric": cause.numeric,
+        "url": cause.url,
+        "places": _places(difference)[:MOST_PLACES],
+    }
+
+
+def _places(difference: Difference) -> list[Place]:
+    left, right = list(difference.left), list(difference.right)
+    longest = max(len(left), len(right))
+    padded = zip(
+        [*left, *[None] * (longest - len(left))], [*right, *[None] * (longest - len(right))], strict=True
+    )
+    return [_place(one, other) for one, other in padded]
+
+
+def _place(one: Node | None, other: Node | None) -> Place:
+    shown = one or other
+    assert shown is not None
+    return {
+        "from_node": one["index"] if one else None,
+        "to_node": other["index"] if other else None,
+        "name": shown["name"],
+        "scope": shown["scope"],
+    }
+
+
+def _ranges(first: tuple[int, str] | None, steps: Iterable[Step]) -> list[Range]:
+    """Opsets between which nothing changes. A gap in the opsets does not end a range by itself."""
+    if first is None:
+        return []
+    ranges: list[Range] = [{"first": first[0], "last": first[0], "graph": first[1]}]
+    for step in steps:
+        if step["changes"]:
+            opset = step["to_opset"]
+            ranges.append({"first": opset, "last": opset, "graph": step["to_graph"]})
+        else:
+            ranges[-1]["last"] = step["to_opset"]
+    return ranges
+
+
+def _compare_files(left: Path, right: Path, as_json: bool) -> int:
+    from atlas.graph import read
+
+    try:
+        one, old = read(left)
+        other, new = read(right)
+    except Exception as error:
+        print(f"{left}, {right}: {describe(error)}", file=sys.stderr)
+        return 2
+    changes = compare(one, other, Situation(_opset(old), _opset(new)))
+    if as_json:
+        print(json.dumps(changes, indent=1, ensure_ascii=False))
+    else:
+        print(f"{left}: opset {_opset(old)}\n{right}: opset {_opset(new)}")
+        print("\n".join(_spelled(change) for change in changes) or "no difference")
+    return int(any(not change["neutral"] for change in changes))
+
+
+def _opset(imports: Mapping[str, int]) -> int:
+    return imports.get("", 0)
+
+
+def _spelled(change: Change) -> str:
+    mark = "=" if change["neutral"] else "≠"
+    where = f" ({len(change['places'])} places)" if len(change["places"]) > 1 else ""
+    name = " ".join(filter(None, [change["op_type"], change["parameter"]]))
+    lines = [f"\n{mark} {name}{where}: {change['before']} → {change['after']}", f"  {change['explanation']}"]
+    return "\n".join(lines + ([f"  {change['url']}"] if change["url"] else []))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,314 @@
+"""The configuration: read strictly, checked before anything starts, handed to each stage in part.
+
+`load` reads YAML, `resolve` checks and completes it. What a stage depends on is one canonical JSON
+text per job (`Settings.define_spec` and so on): Snakemake re-runs a job when its text changes, so a
+text holds everything that the stage depends on and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from atlas.config_checks import NOT_FOR_ONNX, check
+from atlas.config_files import distribution, module_constants, source_file, version
+from atlas.config_schema import document, fill, schema
+from atlas.config_yaml import ConfigError, load, merge
+from atlas.records import canonical_json
+
+__all__ = ["ConfigError", "ModelSpec", "Settings", "load", "resolve"]
+
+PACKAGE = Path(__file__).parent
+
+# Versions that decide what a stage computes. Exporters and runtimes name theirs as `PACKAGES`.
+_DEFINE = {
+    "torch": ("torch", "numpy", "safetensors"),
+    "onnx": ("onnx", "onnx-ir", "onnxruntime", "numpy", "safetensors"),
+}
+_EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
+_DUMP = ("onnx", "onnx-ir")
+_COMPARE = ("onnx",)
+_REPORT = ("jinja2", "pandas")
+
+_INHERITED = ("opsets", "exporters", "options", "tolerances")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model, complete: top-level settings are merged in, defaults filled in."""
+
+    id: str
+    kind: Literal["torch", "onnx"]
+    factory: str | None
+    onnx: str | None
+    description: str
+    kwargs: dict[str, Any]
+    inputs: list[dict[str, Any]] | str | None
+    outputs: list[str] | None
+    dynamic_shapes: dict[str, dict[str, str]] | None
+    dtype: str
+    seed: int
+    weights: str | None
+    sources: list[str]
+    opsets: list[int]
+    exporters: list[str]
+    options: dict[str, dict[str, Any]]
+    tolerances: dict[str, Any]
+    files: list[str]
+    distributions: dict[str, str]
+
+    def source_files(self) -> list[str]:
+        """The files that the model is made from, as far as they can be found without importing."""
+        return list(self.files)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A configuration that was found to be usable.
+
+    `notices` are remarks for the user: what could not be checked here.
+    """
+
+    models: dict[str, ModelSpec]
+    opsets: list[int]
+    exporters: list[str]
+    runtimes: list[str]
+    converter: dict[str, Any]
+    options: dict[str, dict[str, Any]]
+    input_sets: list[str]
+    tolerances: dict[str, Any]
+    limits: dict[str, Any]
+    notices: list[str]
+    package: str
+
+    def exporters_of(self, model: str) -> list[str]:
+        """The exporters that a model goes through."""
+        return list(self.models[model].exporters)
+
+    def opsets_of(self, model: str) -> list[int]:
+        """The opsets requested for a model, ascending."""
+        return list(self.models[model].opsets)
+
+    def needs_base(self, exporter: str) -> bool:
+        """Whether an exporter starts from another exporter's file."""
+        return bool(self._constants("exporters", exporter).get("NEEDS_BASE", False))
+
+    def define_spec(self, model: str) -> str:
+        """Canonical JSON of what the define stage depends on."""
+        spec = self.models[model]
+        shared = {
+            "model": model,
+            "inputs": spec.inputs,
+            "seed": spec.seed,
+            "input_sets": self.input_sets,
+            "limits": self.limits,
+            "source_files": spec.files,
+            "versions": _versions(_DEFINE[spec.kind]),
+        }
+        if spec.kind == "onnx":
+            return canonical_json({**shared, "onnx": spec.onnx})
+        return canonical_json(
+            {**shared, **_construction(spec), "weights": spec.weights, "outputs": spec.outputs}
+        )
+
+    def export_spec(self, model: str, exporter: str) -> str:
+        """Canonical JSON of what a sweep depends on, besides the files of the define stage.
+
+        Of the inputs the names alone: the tensors are those that the define stage froze, and so are
+        the weights.
+        """
+        spec = self.models[model]
+        packages = self._packages("exporters", exporter, _EXPORT)
+        shared = {
+            "model": model,
+            "exporter": exporter,
+            "opsets": spec.opsets,
+            "limits": self.limits,
+            "versions": _versions(packages),
+        }
+        if spec.kind == "onnx":
+            return canonical_json({**shared, "onnx": spec.onnx})
+        if self.needs_base(exporter):
+            return canonical_json({**shared, "base": self.converter})
+        named = spec.inputs
+        if isinstance(named, list):
+            named = [{"name": item["name"]} for item in named]
+        own = {
+            "inputs": named,
+            "outputs": spec.outputs,
+            "dynamic_shapes": spec.dynamic_shapes,
+            "options": spec.options.get(exporter, {}),
+        }
+        return canonical_json({**shared, **_construction(spec), **own})
+
+    def dump_spec(self, model: str, exporter: str) -> str:
+        """Canonical JSON of what the dump of a sweep depends on, besides its files."""
+        return _stage_spec(model, exporter, _DUMP)
+
+    def parity_spec(self, model: str, runtime: str) -> str:
+        """Canonical JSON of what running a model's files in a runtime depends on."""
+        packages = ("numpy", *self._packages("runtimes", runtime, (runtime,)))
+        spec = {"model": model, "runtime": runtime, "limits": self.limits}
+        return canonical_json({**spec, "versions": _versions(packages)})
+
+    def compare_spec(self, model: str, exporter: str) -> str:
+        """Canonical JSON of what comparing the graphs of a sweep depends on."""
+        return _stage_spec(model, exporter, _COMPARE)
+
+    def judge_spec(self) -> str:
+        """Canonical JSON of the tolerances, and under `models` those of models that have others."""
+        models = {
+            name: spec.tolerances
+            for name, spec in self.models.items()
+            if spec.tolerances != self.tolerances
+        }
+        return canonical_json({"tolerances": self.tolerances, "models": models})
+
+    def report_spec(self) -> str:
+        """Canonical JSON of what the report shows beyond the records.
+
+        `sweeps` maps a model to its exporters; `order` is that of the models in the configuration.
+        """
+        spec = {
+            "sweeps": {name: spec.exporters for name, spec in self.models.items()},
+            "order": list(self.models),
+            "descriptions": {name: spec.description for name, spec in self.models.items()},
+            "runtimes": self.runtimes,
+            "versions": _versions(_REPORT),
+        }
+        return canonical_json(spec)
+
+    def as_config(self) -> dict[str, Any]:
+        """The configuration, complete; resolving it gives these settings again."""
+        plain = asdict(self)
+        for key in ("notices", "package"):
+            del plain[key]
+        for spec in plain["models"].values():
+            unused = NOT_FOR_ONNX if spec["kind"] == "onnx" else ()
+            for key in ("id", "kind", "files", "distributions", *unused):
+                del spec[key]
+            for key in [key for key, value in spec.items() if value is None]:
+                del spec[key]
+            if unused:
+                for item in spec.get("inputs", []):
+                    del item["dtype"]
+        return plain
+
+    def _packages(self, kind: str, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        declared = self._constants(kind, name).get("PACKAGES", default)
+        return tuple(declared) if isinstance(declared, list | tuple) else default
+
+    def _constants(self, kind: str, name: str) -> dict[str, object]:
+        return module_constants(Path(self.package) / kind / f"{name}.py")
+
+
+def resolve(config: Mapping[str, Any], root: Path, package: Path = PACKAGE) -> Settings:
+    """Check a configuration, complete it with the defaults, and freeze it.
+
+    Args:
+        config: as `load` returns it, or as Snakemake hands it over.
+        root: the folder that relative paths start from.
+        package: where the folders `exporters` and `runtimes` are, for tests.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    plain, notices = check(config, root, package)
+    parts = schema(package)
+    top = fill({key: value for key, value in plain.items() if key != "models"}, parts, parts)
+    models = {
+        name: _model(name, raw, top, root, parts["$defs"]) for name, raw in plain["models"].items()
+    }
+    top["opsets"] = sorted(top["opsets"])
+    return Settings(**{**top, "models": models, "notices": notices, "package": str(package)})
+
+
+def _model(
+    name: str, raw: Mapping[str, Any], top: Mapping[str, Any], root: Path, parts: dict[str, Any]
+) -> ModelSpec:
+    spec = {"factory": None, "onnx": None, **raw}
+    for key in _INHERITED:
+        mapping = isinstance(top[key], Mapping)
+        spec[key] = merge(top[key], raw.get(key) or {}) if mapping else raw.get(key) or top[key]
+    spec = fill(spec, parts["model"], {"$defs": parts})
+    kind: Literal["torch", "onnx"] = "onnx" if spec["onnx"] else "torch"
+    if isinstance(spec["inputs"], list):
+        spec["inputs"] = [_input(item, kind, spec["dtype"]) for item in spec["inputs"]]
+    if kind == "onnx":
+        spec["exporters"] = ["converter"]
+    spec["opsets"] = sorted(spec["opsets"])
+    found = distribution(spec["factory"]) if spec["factory"] else {}
+    return ModelSpec(id=name, kind=kind, files=_files(spec, root), distributions=found, **spec)
+
+
+def _input(item: Mapping[str, Any], kind: str, dtype: str) -> dict[str, Any]:
+    """An ONNX file knows its own dtypes; a module's inputs follow the module's."""
+    return {**item, "dtype": item["dtype"] if kind == "onnx" else item["dtype"] or dtype}
+
+
+def _files(spec: Mapping[str, Any], root: Path) -> list[str]:
+    """Files that a model is made from, in a fixed order, each once."""
+    callables = [spec["factory"], spec["inputs"] if isinstance(spec["inputs"], str) else None]
+    found = [source_file(reference, root) for reference in callables if reference]
+    named = [*found, spec["weights"], spec["onnx"], *spec["sources"]]
+    return list(dict.fromkeys(name for name in named if name))
+
+
+def _construction(spec: ModelSpec) -> dict[str, Any]:
+    """What building the module takes; the define and export stages both do it."""
+    return {
+        "factory": spec.factory,
+        "kwargs": spec.kwargs,
+        "dtype": spec.dtype,
+        "seed": spec.seed,
+        "distributions": spec.distributions,
+    }
+
+
+def _stage_spec(model: str, exporter: str, packages: Iterable[str]) -> str:
+    return canonical_json({"model": model, "exporter": exporter, "versions": _versions(packages)})
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str | None]:
+    return {name: version(name) for name in packages}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line: check files, or print the documentation of the keys."""
+    parser = argparse.ArgumentParser(
+        prog="python -m atlas.config", description="Check configuration files of opset-atlas."
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="later ones override earlier")
+    parser.add_argument("--root", type=Path, default=Path(), help="where relative paths start")
+    parser.add_argument("--print", action="store_true", help="print the settings, completed")
+    parser.add_argument("--document", action="store_true", help="print the keys as Markdown tables")
+    options = parser.parse_args(arguments)
+    if options.document:
+        print(document(PACKAGE))
+        return 0
+    if not options.files:
+        parser.error("expected at least one FILE")
+    try:
+        settings = resolve(load(options.files), options.root.resolve())
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for notice in settings.notices:
+        print(f"note: {notice}", file=sys.stderr)
+    if options.print:
+        import yaml
+
+        print(yaml.safe_dump(settings.as_config(), sort_keys=False, allow_unicode=True), end="")
+    else:
+        models = settings.models.values()
+        cells = sum(len(model.exporters) * len(model.opsets) for model in models)
+        print(f"ok: {len(models)} models, {cells} cells")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

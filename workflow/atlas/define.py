@@ -1,0 +1,250 @@
+"""Stage 1, per model: freeze what the model is and what it computes.
+
+reads   the model's specification (JSON) and the files that it names
+writes  record.json, weights.safetensors, inputs.safetensors, reference.safetensors, and nothing of
+        the model is trusted after that: every later stage works on these files.
+
+A model that cannot be built or run is a record too, with torch's own reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import importlib.metadata
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from atlas.isolate import run_isolated
+from atlas.records import VERSION, DefineRecord, ReferenceSet, Signature, Source
+from atlas.records import file_sha256, write_json
+from atlas.text import clean, describe, trace
+
+TENSOR_FILES = ("weights", "inputs", "reference")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(prog="python -m atlas.define", description=__doc__)
+    parser.add_argument("--spec", type=json.loads, required=True, help="specification as JSON")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    options = parser.parse_args(arguments)
+    write_json(options.output / "record.json", define(options.spec, options.output))
+
+
+def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
+    """Build the model, run it, write its tensors into `folder` and return its record.
+
+    The work happens in a child process: a factory may call `sys.exit`, hang or crash.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    blank = _blank_record(spec)
+    seconds = float(spec["limits"]["cell_seconds"])
+
+    def work(_: str) -> DefineRecord:
+        return _define_onnx(spec, blank, folder) if "onnx" in spec else _define(spec, blank, folder)
+
+    record = blank
+    for _, result in run_isolated([spec["model"]], work, seconds):
+        if result.status == "done":
+            record = result.value
+        else:
+            record = {**blank, "detail": f"{result.status}: {result.detail}"}
+    for name in TENSOR_FILES:
+        path = folder / f"{name}.safetensors"
+        if record["outcome"] == "failed" or not path.exists():
+            _save({}, path)
+    hashes = {f"{name}_sha256": file_sha256(folder / f"{name}.safetensors") for name in TENSOR_FILES}
+    return {**record, **hashes}  # type: ignore[typeddict-item]
+
+
+def _blank_record(spec: Mapping[str, Any]) -> DefineRecord:
+    packages = ("torch", "numpy", "safetensors") if "factory" in spec else ("onnx", "onnxruntime")
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {
+        "version": VERSION,
+        "stage": "define",
+        "model": spec["model"],
+        "kind": "onnx" if "onnx" in spec else "torch",
+        "outcome": "failed",
+        "detail": "",
+        "traceback": "",
+        "definition": spec.get("factory") or spec["onnx"],
+        "parameters": 0,
+        "seed": spec["seed"],
+        "inputs": [],
+        "outputs": [],
+        "sets": [],
+        "sources": [],
+        "weights_sha256": "",
+        "inputs_sha256": "",
+        "reference_sha256": "",
+        "versions": {"python": platform.python_version(), **versions},
+    }
+
+
+def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> DefineRecord:
+    """In the child: the record of a torch model, successful or not."""
+    import safetensors.torch
+    import torch
+
+    from atlas import model as models
+
+    torch.set_num_threads(1)
+    record = blank
+    try:
+        module = models.build(spec)
+        record = {**record, "parameters": sum(p.numel() for p in module.parameters())}
+        safetensors.torch.save_model(module, str(folder / "weights.safetensors"))
+        names = list(spec["input_sets"])
+        if isinstance(spec["inputs"], str):
+            names = [name for name in names if name.startswith("random")]
+        given, outputs = {}, {}
+        for name in names:
+            tensors = models.make_inputs(spec, name)
+            reference, results = _reference(module, tensors, name)
+            record["sets"].append(reference)
+            given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
+            outputs |= {f"{name}/{key}": tensor for key, tensor in results.items()}
+        first = models.make_inputs(spec, names[0])
+        record["inputs"] = _signatures(models.input_names(spec, len(first)), first)
+        results = [outputs[key] for key in outputs if key.startswith(f"{names[0]}/eager/")]
+        record["outputs"] = _signatures(models.output_names(spec, len(results)), results)
+        _save(given, folder / "inputs.safetensors")
+        _save(outputs, folder / "reference.safetensors")
+        record["outcome"] = "ok"
+    except (Exception, SystemExit) as error:
+        record = {**record, "detail": describe(error), "traceback": trace(error), "sets": []}
+    record["sources"] = _sources(spec)
+    return record
+
+
+def _reference(module: Any, tensors: tuple[Any, ...], name: str) -> tuple[ReferenceSet, dict[str, Any]]:
+    """Run eagerly, twice, and in float64; copies, since a forward pass may change its module."""
+    import torch
+
+    with torch.no_grad():
+        eager = _flat(copy.deepcopy(module)(*_copies(tensors)))
+        again = _flat(copy.deepcopy(module)(*_copies(tensors)))
+        exact, why_not = _float64(module, tensors)
+    same = len(eager) == len(again) and all(
+        a.dtype == b.dtype and torch.equal(_bits(a), _bits(b)) for a, b in zip(eager, again, strict=True)
+    )
+    if not why_not and len(exact) != len(eager):
+        why_not = f"{len(exact)} outputs in float64 against {len(eager)}"
+    results = {f"eager/{i}": tensor for i, tensor in enumerate(eager)}
+    if not why_not:
+        results |= {f"float64/{i}": tensor for i, tensor in enumerate(exact)}
+    return {
+        "name": name,
+        "deterministic": same,
+        "float64": not why_not,
+        "why_not": why_not,
+    }, results
+
+
+def _float64(module: Any, tensors: tuple[Any, ...]) -> tuple[list[Any], str]:
+    """The outputs of a run in float64, and why they cannot be trusted ("" where they can).
+
+    A module may cast to a fixed dtype inside; its results are then no truth, although they look
+    like it. So every operator of the run is watched, not assumed.
+    """
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    narrow: set[str] = set()
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = function(*args, **(kwargs or {}))
+            for tensor in _flat(result):
+                if tensor.is_floating_point() and tensor.dtype != torch.float64:
+                    narrow.add(f"{function} computes in {str(tensor.dtype).removeprefix('torch.')}")
+            return result
+
+    try:
+        double = copy.deepcopy(module).double()
+        wide = [t.double() if t.is_floating_point() else t.clone() for t in tensors]
+        with Watch():
+            outputs = _flat(double(*wide))
+    except Exception as error:
+        return [], clean(f"float64 run raised {describe(error)}", 400)
+    return outputs, "; ".join(sorted(narrow)[:3])
+
+
+def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> DefineRecord:
+    """In the child: the record of a model that is an ONNX file; its own output is the reference."""
+    from atlas import onnx_model
+
+    record = blank
+    try:
+        loaded = onnx_model.freeze(spec, folder)
+        record = {**record, **loaded, "outcome": "ok"}  # type: ignore[typeddict-item]
+    except (Exception, SystemExit) as error:
+        record = {**record, "detail": describe(error), "traceback": trace(error)}
+    record["sources"] = [_source(Path(spec["onnx"]))]
+    return record
+
+
+def _flat(value: Any) -> list[Any]:
+    """The tensors in a result of any nesting, in the order in which exporters flatten it."""
+    import torch
+
+    leaves = torch.utils._pytree.tree_leaves(value)
+    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+def _copies(tensors: tuple[Any, ...]) -> list[Any]:
+    return [tensor.clone() for tensor in tensors]
+
+
+def _bits(tensor: Any) -> Any:
+    """The tensor's bytes, so that NaN equals itself."""
+    import torch
+
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+
+
+def _signatures(names: list[str], tensors: Any) -> list[Signature]:
+    return [
+        {"name": name, "dtype": str(t.dtype).removeprefix("torch."), "shape": list(t.shape)}
+        for name, t in zip(names, tensors, strict=True)
+    ]
+
+
+def _save(tensors: Mapping[str, Any], path: Path) -> None:
+    if tensors:
+        import safetensors.torch
+
+        owned = {name: t.detach().clone().contiguous() for name, t in sorted(tensors.items())}
+        safetensors.torch.save_file(owned, path)
+    else:
+        import safetensors.numpy
+
+        safetensors.numpy.save_file({}, path)
+
+
+def _sources(spec: Mapping[str, Any]) -> list[Source]:
+    """Every file of the user's that took part: declared ones, and what those imported."""
+    here = Path.cwd()
+    declared = {Path(path) for path in spec.get("source_files", [])}
+    ours = Path(__file__).parent
+    imported = set()
+    for module in list(sys.modules.values()):
+        path = Path(getattr(module, "__file__", None) or "/").resolve()
+        inside = path.is_relative_to(here) and not path.is_relative_to(ours)
+        if inside and path.suffix == ".py" and not path.is_relative_to(Path(sys.prefix).resolve()):
+            imported.add(path.relative_to(here))
+    return [_source(path) for path in sorted(declared | imported) if path.is_file()]
+
+
+def _source(path: Path) -> Source:
+    return {"path": path.as_posix(), "sha256": file_sha256(path)}
+
+
+if __name__ == "__main__":
+    main()

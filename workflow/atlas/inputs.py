@@ -1,0 +1,66 @@
+"""Input sets: the tensors that a model is run on, made from their specification with numpy alone.
+
+A set is `random-K`, `zeros`, `ones` or `large`. No set leaves a declared range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+INTEGER_RANGE = (0, 9)
+LARGE = 1e3
+
+
+def make(items: Sequence[Mapping[str, Any]], input_set: str, seed: int) -> list[np.ndarray]:
+    """The arrays of one set, in the order of `items`: float32, int64 or bool; cast as declared."""
+    kind, _, number = input_set.partition("-")
+    # Independent of the other sets and of how many there are.
+    generator = np.random.default_rng([seed, int(number or 0)])
+    return [_array(item, kind, generator) for item in items]
+
+
+def dtype_of(item: Mapping[str, Any], default: str) -> str:
+    """The declared dtype; floats that say nothing else follow the model's own."""
+    declared: str = item.get("dtype") or default
+    return default if declared == "float32" else declared
+
+
+def default_names(stem: str, count: int) -> list[str]:
+    """`stem`, `stem_1`, `stem_2`, …"""
+    return [stem if index == 0 else f"{stem}_{index}" for index in range(count)]
+
+
+def _array(item: Mapping[str, Any], kind: str, generator: np.random.Generator) -> np.ndarray:
+    dtype = item.get("dtype") or "float32"
+    shape, bounds = tuple(item["shape"]), item.get("range")
+    if dtype == "bool":
+        random = generator.integers(0, 2, shape).astype(bool)
+        return random if kind == "random" else np.full(shape, kind != "zeros")
+    if "int" in dtype:
+        low, high = bounds or INTEGER_RANGE
+        constants = {"zeros": min(max(0, low), high), "ones": min(max(1, low), high), "large": high}
+        if kind in constants:
+            return np.full(shape, constants[kind], dtype=np.int64)
+        return generator.integers(low, high, shape, dtype=np.int64, endpoint=True)
+    return _floats(shape, kind, bounds, generator)
+
+
+def _floats(
+    shape: tuple[int, ...],
+    kind: str,
+    bounds: Sequence[float] | None,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Standard normal, or uniform within the bounds; `large` is 1000 times that, or at the bounds."""
+    if kind in {"zeros", "ones"}:
+        constant = np.full(shape, float(kind == "ones"), dtype=np.float32)
+        return np.clip(constant, *bounds).astype(np.float32) if bounds else constant
+    if not bounds:
+        values = generator.standard_normal(shape, dtype=np.float32)
+        return values * np.float32(LARGE) if kind == "large" else values
+    uniform = generator.random(shape, dtype=np.float32)
+    spread = uniform.round() if kind == "large" else uniform
+    return (spread * (bounds[1] - bounds[0]) + bounds[0]).astype(np.float32)

@@ -1,0 +1,88 @@
+"""An ONNX file as the model: its own output, run by onnxruntime as written, is the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir
+import onnxruntime
+from safetensors.numpy import save_file
+
+from atlas import inputs
+from atlas.records import ReferenceSet, Signature
+
+WHY_NOT = "the model is an ONNX file; its own output is the reference"
+
+
+def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Run the file on every input set; write inputs and outputs; return the fields of the record.
+
+    Raises:
+        ValueError: a dimension is dynamic and the configuration gives no shape for the input.
+        Whatever onnx or onnxruntime raise over the file.
+    """
+    path = Path(spec["onnx"])
+    graph = onnx_ir.load(path).graph
+    items = _items(graph, {item["name"]: item for item in spec.get("inputs") or []})
+    session = _session(path)
+    given: dict[str, np.ndarray] = {}
+    outputs: dict[str, np.ndarray] = {}
+    sets: list[ReferenceSet] = []
+    for name in spec["input_sets"]:
+        arrays = [
+            array.astype(_numpy(item["dtype"]))
+            for array, item in zip(inputs.make(items, name, spec["seed"]), items, strict=True)
+        ]
+        feeds = {item["name"]: array for item, array in zip(items, arrays, strict=True)}
+        first, second = session.run(None, feeds), session.run(None, feeds)
+        same = all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
+        sets.append({"name": name, "deterministic": same, "float64": False, "why_not": WHY_NOT})
+        given |= {f"{name}/{i}": array for i, array in enumerate(arrays)}
+        outputs |= {f"{name}/eager/{i}": array for i, array in enumerate(first)}
+    save_file(given, folder / "inputs.safetensors")
+    save_file(outputs, folder / "reference.safetensors")
+    return {
+        "parameters": sum(int(np.prod(value.shape.numpy())) for value in graph.initializers.values()),
+        "inputs": [_signature(item["name"], given[f"{sets[0]['name']}/{i}"]) for i, item in enumerate(items)],
+        "outputs": [
+            _signature(value.name or "", outputs[f"{sets[0]['name']}/eager/{i}"])
+            for i, value in enumerate(graph.outputs)
+        ],
+        "sets": sets,
+    }
+
+
+def _items(graph: onnx_ir.Graph, declared: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What to generate for every input of the graph that has no initializer."""
+    items = []
+    for value in graph.inputs:
+        if value.name in graph.initializers:
+            continue
+        given = declared.get(value.name or "", {})
+        shape = given.get("shape") or list(value.shape or [])
+        if not all(isinstance(size, int) for size in shape):
+            raise ValueError(f"input {value.name} has the dynamic shape {shape}: give it under `inputs`")
+        dtype = value.dtype.name.lower() if value.dtype else "float"
+        names = {"float": "float32", "double": "float64"}
+        items.append({**given, "name": value.name, "shape": shape, "dtype": names.get(dtype, dtype)})
+    return items
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _numpy(dtype: str) -> np.dtype[Any]:
+    return onnx.helper.tensor_dtype_to_np_dtype(getattr(onnx.TensorProto, dtype.upper(), 0)) if dtype == "bfloat16" else np.dtype(dtype)
+
+
+def _signature(name: str, array: np.ndarray) -> Signature:
+    return {"name": name, "dtype": str(array.dtype), "shape": list(array.shape)}

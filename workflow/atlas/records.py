@@ -1,0 +1,425 @@
+"""The records that stages hand to each other, and how they are read and written.
+
+Every record is a JSON file with `version` and `stage`. Nothing in a record depends on the clock,
+the machine's load or the folder that the run stands in: durations live in `timing.json` beside it,
+so that equal work gives equal bytes and Snakemake's checksums can stop a rebuild.
+
+`workflow/schemas/records/*.schema.json` is generated from the types below (`make schemas`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+# Not from `typing`: pydantic, which makes the schemas, needs this one before Python 3.12.
+from typing_extensions import NotRequired, TypedDict
+
+VERSION = 1
+
+# What became of a cell. `no-model` is the model's own fault: nothing was handed to an exporter.
+Outcome = Literal["ok", "refused", "moved", "invalid", "crashed", "timeout", "no-model"]
+
+# What a runtime did with a cell's file.
+RunOutcome = Literal[
+    "ran", "rejected", "no-kernel", "failed", "crashed", "timeout", "absent", "unavailable"
+]
+
+# Ordered from best to worst; `judge` takes the worst of a cell's outputs.
+Verdict = Literal[
+    "exact", "within-noise", "close", "above-noise", "vacuous", "no-noise-floor",
+    "ill-conditioned", "mismatch",
+]  # fmt: skip
+
+
+class Signature(TypedDict):
+    """One input or output of a model: `shape` is that of the example tensors."""
+
+    name: str
+    dtype: str
+    shape: list[int]
+
+
+class Source(TypedDict):
+    """A file that takes part in a model, with the hash of its content."""
+
+    path: str
+    sha256: str
+
+
+class ReferenceSet(TypedDict):
+    """How the eager module behaved on one input set.
+
+    `float64`: whether a run in float64 is the truth here; `why_not` says what spoilt it.
+    """
+
+    name: str
+    deterministic: bool
+    float64: bool
+    why_not: str
+
+
+class DefineRecord(TypedDict):
+    """results/define/{model}/record.json; tensors lie beside it as safetensors.
+
+    `inputs.safetensors` holds "{set}/{i}" for input i; `reference.safetensors` holds
+    "{set}/eager/{i}" (the model's own dtype) and, where usable, "{set}/float64/{i}" for output i.
+    """
+
+    version: int
+    stage: Literal["define"]
+    model: str
+    kind: Literal["torch", "onnx"]
+    outcome: Literal["ok", "failed"]
+    detail: str
+    traceback: str
+    definition: str
+    parameters: int
+    seed: int
+    inputs: list[Signature]
+    outputs: list[Signature]
+    sets: list[ReferenceSet]
+    sources: list[Source]
+    weights_sha256: str
+    inputs_sha256: str
+    reference_sha256: str
+    versions: dict[str, str]
+
+
+class Message(TypedDict):
+    """A warning or log line of an exporter; `source` is its category or logger."""
+
+    level: str
+    source: str
+    text: str
+    count: int
+
+
+class Cell(TypedDict):
+    """What came of one request. Everything about the file was read from the file."""
+
+    requested: int
+    outcome: Outcome
+    detail: str
+    delivered: int | None
+    imports: dict[str, int]
+    ir_version: int | None
+    file: str | None
+    size_bytes: int | None
+    nodes: int | None
+    sha256: str | None
+    canonical_sha256: str | None
+    messages: list[Message]
+    traceback: str
+    fingerprint: str
+    base: str
+
+
+class ExportRecord(TypedDict):
+    """results/export/{model}/{exporter}/record.json; ONNX files in `cells/` beside it."""
+
+    version: int
+    stage: Literal["export"]
+    model: str
+    exporter: str
+    versions: dict[str, str]
+    cells: list[Cell]
+
+
+class Port(TypedDict):
+    """One input or output of a node, under its formal parameter name.
+
+    `given`: how an input is given. `omitted` is the empty name that the specification allows for an
+    optional input; `empty` is a tensor with no elements; `constant` a Constant node's value;
+    `initializer`, `input` (of the graph), `value` (another node's output), `outer` (of an enclosing
+    graph). Outputs are `value`, or `omitted`. `value` holds small constant contents.
+    """
+
+    parameter: str
+    name: str
+    given: Literal["value", "input", "initializer", "constant", "empty", "omitted", "outer"]
+    dtype: NotRequired[str]
+    shape: NotRequired[list[int | str | None] | None]
+    value: NotRequired[Any]
+    sha256: NotRequired[str]
+
+
+class Attribute(TypedDict):
+    """`default`: the value equals the schema's default; `written`: it stands in the file."""
+
+    name: str
+    type: str
+    value: Any
+    default: bool
+    written: bool
+
+
+class Node(TypedDict):
+    """`since`: the schema version in force; `scope`: the module path, where the exporter kept it."""
+
+    index: int
+    name: str
+    op: str
+    domain: str
+    since: int | None
+    scope: str
+    inputs: list[Port]
+    outputs: list[Port]
+    attributes: list[Attribute]
+    subgraphs: dict[str, Graph]
+
+
+class Graph(TypedDict):
+    """A graph in the order of the file. `inputs` and `outputs` are typed values."""
+
+    name: str
+    inputs: list[Port]
+    outputs: list[Port]
+    nodes: list[Node]
+
+
+class Function(TypedDict):
+    domain: str
+    name: str
+    graph: Graph
+
+
+class GraphFile(TypedDict):
+    """results/dump/{model}/{exporter}/graphs/{digest}.json: one distinct graph."""
+
+    version: int
+    graph: Graph
+    functions: list[Function]
+
+
+class DumpCell(TypedDict):
+    requested: int
+    graph: str | None
+    imports: dict[str, int]
+    detail: str
+
+
+class GraphEntry(TypedDict):
+    """`operators`: nodes of each; `picture`: a file name, or "" with the reason in `notice`."""
+
+    json: str
+    text: str
+    picture: str
+    notice: str
+    nodes: int
+    operators: dict[str, int]
+
+
+class DumpRecord(TypedDict):
+    """results/dump/{model}/{exporter}/record.json"""
+
+    version: int
+    stage: Literal["dump"]
+    model: str
+    exporter: str
+    cells: list[DumpCell]
+    graphs: dict[str, GraphEntry]
+
+
+class Measure(TypedDict):
+    """One output on one input set, measured against the reference; no judgement in it.
+
+    `structure` is "" or says what differs (missing, dtype, shape): nothing else is then measured.
+    `elements` finite positions compared. Errors are of the runtime against float64, where there is
+    one, else against the eager output. `slices` and `frontier` are Pareto fronts, enough to judge
+    exactly under any tolerance: pairs (n_torch, n_runtime) of the slices along axis 1 and the last,
+    and pairs (|expected|, |difference|) of the elements against the eager output.
+    """
+
+    output: str
+    set: str
+    dtype: str
+    structure: str
+    masks: str
+    float64: bool
+    elements: int
+    constant: bool
+    exact: bool
+    max_abs: float | None
+    max_rel: float | None
+    p99: float | None
+    rms_ratio: float | None
+    snr_db: float | None
+    one_minus_cosine: float | None
+    ulp: float | None
+    worst_index: list[int] | None
+    n_torch: float | None
+    n_runtime: float | None
+    slices: list[list[float]]
+    frontier: list[list[float]]
+    flips: int
+    flip_margin: float | None
+
+
+class RunCell(TypedDict):
+    """One file in one variant of a runtime (`onnxruntime`, `onnxruntime-unoptimized`, …)."""
+
+    requested: int
+    runtime: str
+    outcome: RunOutcome
+    detail: str
+    sha256: str | None
+    measures: list[Measure]
+
+
+class ParityRecord(TypedDict):
+    """results/parity/{model}/{exporter}/{runtime}.json"""
+
+    version: int
+    stage: Literal["parity"]
+    model: str
+    exporter: str
+    runtime: str
+    versions: dict[str, str]
+    cells: list[RunCell]
+
+
+class OutputVerdict(TypedDict):
+    """The verdict of one output over all input sets; `set` is the one that decided."""
+
+    output: str
+    verdict: Verdict
+    set: str
+    detail: str
+    max_abs: float | None
+    max_rel: float | None
+    n_torch: float | None
+    n_runtime: float | None
+
+
+class CellVerdict(TypedDict):
+    """`verdict` is the worst of `outputs`, or the runtime's outcome where it did not run."""
+
+    model: str
+    exporter: str
+    requested: int
+    runtime: str
+    verdict: str
+    detail: str
+    outputs: list[OutputVerdict]
+
+
+class JudgeRecord(TypedDict):
+    """results/judge/verdicts.json"""
+
+    version: int
+    stage: Literal["judge"]
+    cells: list[CellVerdict]
+
+
+class Place(TypedDict):
+    """Where a change shows: the node's index, name and scope on each side (None: not there)."""
+
+    from_node: int | None
+    to_node: int | None
+    name: str
+    scope: str
+
+
+class Change(TypedDict):
+    """One difference between the graphs of two opsets, with its cause.
+
+    `cause`: `schema` (cited by `op_type`, `from_version`, `to_version`, `url`), `replacement`,
+    `exporter`, `converter`, `unexplained`. `schema_class` is the class of the schema transition.
+    `neutral`: both ways mean the same; `numeric`: it can matter to the numbers.
+    """
+
+    kind: str
+    op_type: str
+    domain: str
+    parameter: str
+    before: str
+    after: str
+    neutral: bool
+    cause: str
+    schema_class: str
+    from_version: int | None
+    to_version: int | None
+    explanation: str
+    numeric: bool
+    url: str
+    places: list[Place]
+
+
+class Step(TypedDict):
+    """Two neighbouring opsets of a sweep. `changes` is empty where the graphs mean the same."""
+
+    from_opset: int
+    to_opset: int
+    from_graph: str
+    to_graph: str
+    changes: list[Change]
+
+
+class Range(TypedDict):
+    """Opsets between which nothing changes; `graph` is the first one's."""
+
+    first: int
+    last: int
+    graph: str
+
+
+class CompareRecord(TypedDict):
+    """results/compare/{model}/{exporter}/record.json"""
+
+    version: int
+    stage: Literal["compare"]
+    model: str
+    exporter: str
+    steps: list[Step]
+    ranges: list[Range]
+
+
+def canonical_json(value: Any) -> str:
+    """`value` as JSON whose bytes depend on the content alone."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value, independent of key order."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under another name and replace, so that nobody ever reads half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a record: keys in the order given, one line per leaf, no NaN."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, stage: str = "") -> Any:
+    """Read a record.
+
+    Raises:
+        ValueError: it is of another stage, or of a version that this code does not know.
+    """
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if stage and (value.get("stage"), value.get("version")) != (stage, VERSION):
+        raise ValueError(
+            f"{path}: expected a record of stage {stage!r}, version {VERSION}; "
+            f"found {value.get('stage')!r}, version {value.get('version')!r}"
+        )
+    return value

@@ -1,0 +1,162 @@
+"""The last stage: what was found, as pages to read.
+
+reads   results/tables, results/judge and the records of define, export, dump and compare
+writes  report/index.html, which stands alone, and report/models/MODEL.html
+
+Nothing in a page depends on the clock or the machine, but for durations, which stand in elements of
+class `time`. Every text of a model, an exporter or a runtime is escaped, cut, and stripped of
+control characters on its way into a page; the pages forbid scripts and requests but their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from atlas import report_index, report_model
+from atlas.picture import visible
+from atlas.records import write_text
+from atlas.report_data import Data, load
+
+TEMPLATES = Path(__file__).parents[1] / "report"
+MOST_TEXT = 2000  # characters of one text on a page; the tables hold all of it
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(
+        prog="python -m atlas.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--spec", type=json.loads, required=True, help="the run as JSON")
+    parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    options = parser.parse_args(arguments)
+    build(load(options.spec, options.results), options.output)
+
+
+def build(data: Data, folder: Path) -> None:
+    """Write every page below `folder`. The index comes last: it never links to what is not there."""
+    pages = environment()
+    names = {f"{model}.html" for model in data.models}
+    for model in data.models:
+        text = pages.get_template("model.html.j2").render(report_model.page(data, model))
+        write_text(folder / "models" / f"{model}.html", text)
+    write_text(
+        folder / "index.html", pages.get_template("index.html.j2").render(report_index.page(data))
+    )
+    for page in (folder / "models").glob("*.html"):
+        if page.name not in names:
+            page.unlink()
+
+
+def environment() -> Environment:
+    """Jinja2 with all guards on, and the filters of the templates."""
+    pages = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "bytes": _bytes,
+        "fold": _fold,
+        "number": _number,
+        "lines": _lines,
+        "path": _path,
+        "plural": _plural,
+        "spans": report_index.spell_spans,
+        "web": _web,
+    }
+    pages.filters.update(filters)
+    style, script = (_source(name) for name in ("style.css", "script.js"))
+    pages.globals.update(
+        style=style, style_hash=_hash(style), script=script, script_hash=_hash(script)
+    )
+    return pages
+
+
+def _finalize(value: Any) -> Any:
+    """Every value on its way into a page. Markup was made from escaped parts, here or by Jinja2."""
+    if value is None:
+        return "–"
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return visible(value, MOST_TEXT)
+    return value
+
+
+def _source(name: str) -> Markup:
+    """A file of ours, trusted, to stand inside an element of the page."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
+
+
+def _hash(source: Markup) -> str:
+    """What a Content-Security-Policy calls the hash of an inline element."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+
+
+def _bytes(size: int | None) -> str:
+    if size is None:
+        return "–"
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000  # type: ignore[assignment]
+    return f"{size:.3g} GB"
+
+
+def _number(value: float | None) -> str:
+    """Two digits, as a person would write them."""
+    if value is None:
+        return "–"
+    if value == 0 or isinstance(value, int):
+        return f"{value:,}".replace(",", "\u202f") if value else "0"
+    if 0.01 <= abs(value) < 1000:
+        return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _plural(count: int, noun: str, several: str = "") -> str:
+    return f"{_number(count)} {noun if count == 1 else several or noun + 's'}"
+
+
+def _lines(text: str) -> Markup:
+    """A text of several lines, each made visible by itself."""
+    lines = [visible(line, 500) for line in text.splitlines()[:400]]
+    return Markup("\n").join(escape(line) for line in lines)
+
+
+def _path(*parts: Any) -> str:
+    """A relative link, each part quoted for an address."""
+    return "/".join(quote(str(part), safe=".") for part in parts)
+
+
+def _web(url: str | None) -> str:
+    """The address if a reader's browser may be sent there, else nothing."""
+    return url if url and url.startswith("https://") else ""
+
+
+def _fold(text: str) -> Markup:
+    """Long text behind its first words, open to a click."""
+    shown = visible(text, MOST_TEXT)
+    if len(shown) <= 160:
+        return escape(shown)
+    template = Markup('<details class="fold"><summary>{}…</summary>{}</details>')
+    return template.format(shown[:140], shown)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""What the report reads: tables and records, keyed by model and sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from atlas.records import (
+    CellVerdict,
+    CompareRecord,
+    DefineRecord,
+    DumpRecord,
+    ExportRecord,
+    GraphFile,
+    read_json,
+)
+
+Row = dict[str, Any]
+Key = tuple[str, str, int]
+TABLES = ("cells", "parity", "changes", "ranges", "models", "surprises")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One model through one exporter, as its stages recorded it."""
+
+    model: str
+    exporter: str
+    export: ExportRecord
+    dump: DumpRecord
+    compare: CompareRecord
+
+
+@dataclass(frozen=True)
+class Data:
+    """Everything of a run that the report shows. `tables` holds rows, `None` where empty."""
+
+    spec: dict[str, Any]
+    results: Path
+    tables: dict[str, list[Row]]
+    definitions: dict[str, DefineRecord]
+    sweeps: dict[tuple[str, str], Sweep]
+    verdicts: list[CellVerdict]
+
+    @property
+    def models(self) -> list[str]:
+        """Ids in the order of the configuration."""
+        return list(self.spec["sweeps"])
+
+    def sweeps_of(self, model: str) -> Iterator[Sweep]:
+        """The sweeps of a model in the order of the configuration."""
+        for exporter in self.spec["sweeps"][model]:
+            yield self.sweeps[model, exporter]
+
+    def rows(self, table: str, model: str, exporter: str = "") -> list[Row]:
+        """The rows of a table that are about a model, or about one of its sweeps."""
+        return self._index[table].get((model, exporter) if exporter else (model,), [])
+
+    @cached_property
+    def _index(self) -> dict[str, dict[tuple[str, ...], list[Row]]]:
+        index: dict[str, dict[tuple[str, ...], list[Row]]] = {name: {} for name in self.tables}
+        for name, rows in self.tables.items():
+            for row in rows:
+                index[name].setdefault((row["model"],), []).append(row)
+                if "exporter" in row:
+                    index[name].setdefault((row["model"], row["exporter"]), []).append(row)
+        return index
+
+    @cached_property
+    def verdicts_of(self) -> dict[Key, list[CellVerdict]]:
+        """The verdicts on a cell, one per runtime."""
+        found: dict[Key, list[CellVerdict]] = {}
+        for verdict in self.verdicts:
+            key = (verdict["model"], verdict["exporter"], verdict["requested"])
+            found.setdefault(key, []).append(verdict)
+        return found
+
+    def graph_folder(self, model: str, exporter: str) -> Path:
+        """Where the graphs of a sweep lie."""
+        return self.results / "dump" / model / exporter / "graphs"
+
+    def graph(self, sweep: Sweep, digest: str) -> GraphFile:
+        """One distinct graph of a sweep as data."""
+        path = self.graph_folder(sweep.model, sweep.exporter) / sweep.dump["graphs"][digest]["json"]
+        graph: GraphFile = json.loads(path.read_text(encoding="utf-8"))
+        return graph
+
+
+def load(spec: dict[str, Any], results: Path) -> Data:
+    """Read what the earlier stages left below `results`.
+
+    Raises:
+        OSError, ValueError: a table or record is missing or not of its stage.
+    """
+    sweeps = {
+        (model, exporter): _sweep(results, model, exporter)
+        for model, exporters in spec["sweeps"].items()
+        for exporter in exporters
+    }
+    return Data(
+        spec=spec,
+        results=results,
+        tables={name: _table(results / "tables" / f"{name}.json") for name in TABLES},
+        definitions={
+            model: read_json(results / "define" / model / "record.json", "define")
+            for model in spec["sweeps"]
+        },
+        sweeps=sweeps,
+        verdicts=read_json(results / "judge" / "verdicts.json", "judge")["cells"],
+    )
+
+
+def _sweep(results: Path, model: str, exporter: str) -> Sweep:
+    records = {
+        stage: read_json(results / stage / model / exporter / "record.json", stage)
+        for stage in ("export", "dump", "compare")
+    }
+    return Sweep(model, exporter, **records)
+
+
+def _table(path: Path) -> list[Row]:
+    """Rows of a table. The JSON form, as CSV tells an empty text from none no more."""
+    frame = pd.DataFrame(json.loads(path.read_text(encoding="utf-8")), dtype=object)
+    rows: list[Row] = frame.where(frame.notna(), None).to_dict("records")
+    return rows

@@ -1,0 +1,183 @@
+"""The first page: what to use, what to beware of, the matrix, what changes and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, get_args
+
+import pandas as pd
+
+from atlas.advice import spans
+from atlas.judge import Tolerances
+from atlas.records import RunOutcome, Verdict
+from atlas.report_changes import Pictures, Told, tell, telling
+from atlas.report_data import Data, Row
+from atlas.report_matrix import LEGEND, columns, line
+
+KINDS = {
+    "silently-wrong": "Silently wrong",
+    "invalid": "Invalid file",
+    "silently-moved": "Another opset",
+    "loads-nowhere": "Runs nowhere",
+    "above-noise": "Beyond float noise",
+}
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """Equal surprises of a run of opsets; of several models where nothing but the name differs."""
+
+    severity: int
+    kind: str
+    models: list[str]
+    exporter: str
+    opsets: list[int]
+    runtimes: list[str]
+    sentences: list[str]
+
+    @property
+    def title(self) -> str:
+        """The kind in words."""
+        return KINDS.get(self.kind, self.kind.replace("-", " ").capitalize())
+
+    @property
+    def state(self) -> str:
+        """The key of the matrix's state, for the filter."""
+        states = {"silently-wrong": "wrong", "silently-moved": "moved", "loads-nowhere": "runs-nowhere"}
+        return states.get(self.kind, "unproven" if self.kind == "above-noise" else self.kind)
+
+
+def page(data: Data) -> dict[str, Any]:
+    """What the template of the index is given."""
+    opsets = columns(data)
+    lines = {
+        model: [line(data, model, exporter, opsets) for exporter in exporters]
+        for model, exporters in data.spec["sweeps"].items()
+    }
+    occurring = {key for group in lines.values() for each in group for key in each.states}
+    return {
+        "spec": data.spec,
+        "figures": figures(data),
+        "advice": [row for row in data.tables["models"] if row["outcome"] != "failed"],
+        "broken": [row for row in data.tables["models"] if row["outcome"] == "failed"],
+        "surprises": group_surprises(data.tables["surprises"]),
+        "opsets": opsets,
+        "lines": lines,
+        "legend": [entry for entry in LEGEND if entry[0] in occurring],
+        "exporters": list(dict.fromkeys(e for es in data.spec["sweeps"].values() for e in es)),
+        "case": _case(data),
+        "changes": _changes(data),
+        "parity": parity_summary(data),
+        "tolerances": Tolerances().updated(data.spec.get("tolerances") or {}),
+        "definitions": data.definitions,
+        "versions": versions(data),
+        "files": [cell for cell in data.tables["cells"] if cell["sha256"]],
+    }
+
+
+def figures(data: Data) -> dict[str, int]:
+    """Counts for the head of the page."""
+    changes = data.tables["changes"]
+    unexplained = sum(change["cause"] == "unexplained" for change in changes)
+    graphs = {(s.model, s.exporter, key) for s in data.sweeps.values() for key in s.dump["graphs"]}
+    return {
+        "models": len(data.models),
+        "sweeps": len(data.sweeps),
+        "cells": len(data.tables["cells"]),
+        "files": sum(cell["sha256"] is not None for cell in data.tables["cells"]),
+        "graphs": len(graphs),
+        "changes": len(changes),
+        "unexplained": unexplained,
+        # Rounded down: nothing is called complete that is not.
+        "explained_percent": 100 * (len(changes) - unexplained) // len(changes) if changes else 100,
+    }
+
+
+def group_surprises(rows: Iterable[Row]) -> list[Surprise]:
+    """Surprises as ranges of opsets, worst first."""
+    frame = pd.DataFrame(list(rows), dtype=object)
+    if frame.empty:
+        return []
+    frame["moved_to"] = [_moved_to(row) for row in frame.to_dict("records")]
+    keys = ["severity", "kind", "model", "exporter", "moved_to"]
+    found: dict[tuple[Any, ...], Surprise] = {}
+    for (severity, kind, model, exporter, moved_to), group in frame.groupby(keys, sort=False):
+        opsets = sorted(set(group["requested"]))
+        runtimes = list(dict.fromkeys(filter(None, group["runtime"])))
+        sentences = list(dict.fromkeys(group["sentence"]))
+        # What was moved is told alike for every model; anything else is a story of its own.
+        shared = (kind, exporter, tuple(opsets), moved_to) if moved_to else (kind, exporter, model)
+        if shared in found:
+            found[shared].models.append(str(model))
+        else:
+            found[shared] = Surprise(
+                int(severity), str(kind), [str(model)], str(exporter), opsets, runtimes, sentences
+            )
+    return sorted(found.values(), key=lambda surprise: surprise.severity)
+
+
+def _moved_to(row: Row) -> str:
+    """The end of a sentence that is equal for every opset; "" for any other kind."""
+    text: str = row["sentence"].partition(" returned normally ")[2]
+    return text if row["kind"] == "silently-moved" else ""
+
+
+def spell_spans(opsets: Iterable[int]) -> str:
+    """`9–13, 15`"""
+    parts = (str(a) if a == b else f"{a}–{b}" for a, b in spans(opsets))
+    return ", ".join(parts)
+
+
+def parity_summary(data: Data) -> dict[str, Any]:
+    """Cells by verdict, a row per exporter and runtime. Columns without any are left out."""
+    order = [*get_args(Verdict), *get_args(RunOutcome)]
+    frame = pd.DataFrame(data.verdicts, columns=["exporter", "runtime", "verdict"])
+    frame = frame[frame["verdict"] != "absent"]
+    table = pd.crosstab([frame["exporter"], frame["runtime"]], frame["verdict"])
+    names = sorted(
+        table.columns, key=lambda name: order.index(name) if name in order else len(order)
+    )
+    rows = [
+        {"exporter": exporter, "runtime": runtime, "counts": [int(counts[name]) for name in names]}
+        for (exporter, runtime), counts in table.iterrows()
+    ]
+    return {"verdicts": names, "rows": rows}
+
+
+def versions(data: Data) -> dict[str, list[str]]:
+    """Package -> every version that took part; more than one is worth seeing."""
+    found: dict[str, set[str]] = {}
+    records = [
+        data.spec.get("versions") or {},
+        *(definition["versions"] for definition in data.definitions.values()),
+        *(sweep.export["versions"] for sweep in data.sweeps.values()),
+    ]
+    for record in records:
+        for name, version in record.items():
+            if version:
+                found.setdefault(name, set()).add(version)
+    return {name: sorted(found[name]) for name in sorted(found, key=str.lower)}
+
+
+def _changes(data: Data) -> list[tuple[str, list[Told], list[Told]]]:
+    """Per model what can matter, and what is another encoding of the same meaning."""
+    found = []
+    for model, group in groupby(data.tables["changes"], key=lambda row: row["model"]):
+        told = tell(group)
+        different = [each for each in told if not each.row.get("neutral")]
+        same = [each for each in told if each.row.get("neutral")]
+        found.append((model, different, same))
+    return found
+
+
+def _case(data: Data) -> dict[str, Any] | None:
+    """The change to look at first, with both its graphs."""
+    found = telling(data)
+    if not found:
+        return None
+    sweep, step, change = found
+    # Its own nodes are pointed out alone, so that the eye goes there.
+    pair = Pictures(data).pair(sweep, {**step, "changes": [change]})
+    return {"sweep": sweep, "step": step, "change": change, "pair": pair}

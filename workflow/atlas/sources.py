@@ -1,0 +1,57 @@
+"""Which files of this package a stage is made of, so that a change to one rebuilds what it made.
+
+Snakemake tracks the files among a rule's inputs by content, but not what a script imports.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def closure(*modules: str) -> list[Path]:
+    """Files of the named modules (`export`, `exporters.dynamo`) and of all they import from here.
+
+    Data files of a module stand beside it under its name (`schema.py`, `schema_notes.yaml`).
+    """
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += _imports(module)
+    files = [path for module in found for path in (_file(module), *_data(module))]
+    return sorted({*files, PACKAGE / "__init__.py"})
+
+
+def plugins(folder: str) -> list[str]:
+    """Names of the exporters, runtimes or causes: their files, without importing them."""
+    return sorted(path.stem for path in (PACKAGE / folder).glob("[a-z]*.py"))
+
+
+def _file(module: str) -> Path:
+    path = PACKAGE.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _data(module: str) -> list[Path]:
+    stem = PACKAGE.joinpath(*module.split("."))
+    return list(stem.parent.glob(f"{stem.name}_*.yaml"))
+
+
+@functools.cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Modules of this package that a module imports, wherever in its code."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(_file(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "atlas":
+            parent = (node.module or "").partition(".")[2]
+            inner = [f"{parent}.{alias.name}".strip(".") for alias in node.names]
+            names += [parent, *inner]
+        elif isinstance(node, ast.Import):
+            names += [alias.name.partition(".")[2] for alias in node.names if alias.name.startswith("atlas.")]
+    return tuple(name for name in names if name and _file(name).is_file())

@@ -1,0 +1,155 @@
+"""Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
+
+reads   the records of export, dump, compare and define, and the verdicts, below results/
+writes  cells, parity, changes, ranges, models and surprises as .csv and .json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from atlas.advice import recommend, surprises
+from atlas.records import Cell, CellVerdict, ExportRecord, JudgeRecord, read_json, write_text
+from atlas.text import clean
+
+Row = dict[str, Any]
+
+COLUMNS = {
+    "cells": "model exporter requested delivered ir_version outcome detail export_seconds size_bytes"
+    " nodes sha256 canonical_sha256",
+    "parity": "model exporter requested runtime output verdict max_abs max_rel n_torch n_runtime detail",
+    "changes": "model exporter from_opset to_opset kind op_type parameter cause from_version to_version"
+    " explanation url neutral numeric nodes",
+    "ranges": "model exporter first last nodes graph",
+    "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
+    "surprises": "severity kind model exporter requested runtime sentence",
+}  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(prog="python -m atlas.tables", description=__doc__)
+    parser.add_argument("--spec", type=json.loads, required=True, help="the run's sweeps as JSON")
+    parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    options = parser.parse_args(arguments)
+    sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
+    for name, rows in tables(sweeps, options.results).items():
+        frame = pd.DataFrame(rows, columns=COLUMNS[name].split()).convert_dtypes()
+        write_text(options.output / f"{name}.csv", frame.map(_inert).to_csv(index=False))
+        write_text(options.output / f"{name}.json", frame.to_json(orient="records", indent=1) + "\n")
+
+
+def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list[Row]]:
+    """All tables as rows; `sweeps` maps each model to its exporters."""
+    judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
+    exports = [
+        _export(results, model, exporter) for model in sweeps for exporter in sweeps[model]
+    ]
+    rejected = _rejections(judged["cells"])
+    cells = [row for record, seconds in exports for row in _cells(record, seconds, rejected)]
+    verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
+    compared = [
+        read_json(results / "compare" / model / exporter / "record.json", "compare")
+        for model in sweeps
+        for exporter in sweeps[model]
+    ]
+    definitions = [read_json(results / "define" / model / "record.json", "define") for model in sweeps]
+    sizes = {(row["model"], row["exporter"], row["requested"]): row["nodes"] for row in cells}
+    return {
+        "cells": cells,
+        "parity": verdicts,
+        "changes": [row for record in compared for row in _changes(record)],
+        "ranges": [row for record in compared for row in _ranges(record, sizes)],
+        "models": [recommend(record, cells, judged["cells"]) for record in definitions],
+        "surprises": surprises(cells, judged["cells"]),
+    }
+
+
+def _export(results: Path, model: str, exporter: str) -> tuple[ExportRecord, Mapping[str, float]]:
+    folder = results / "export" / model / exporter
+    return read_json(folder / "record.json", "export"), read_json(folder / "timing.json")
+
+
+def _rejections(verdicts: Iterable[CellVerdict]) -> dict[tuple[str, str, int], str]:
+    """Cells that no runtime loads although the checker passed them: invalid, in whose words."""
+    refused: dict[tuple[str, str, int], list[CellVerdict]] = {}
+    for verdict in verdicts:
+        refused.setdefault((verdict["model"], verdict["exporter"], verdict["requested"]), []).append(verdict)
+    return {
+        key: f"{group[0]['runtime']}: {group[0]['detail']}"
+        for key, group in refused.items()
+        if all(verdict["verdict"] == "rejected" for verdict in group)
+    }
+
+
+def _cells(
+    record: ExportRecord, seconds: Mapping[str, float], rejected: Mapping[tuple[str, str, int], str]
+) -> Iterator[Row]:
+    for cell in record["cells"]:
+        row = _cell(record, cell, seconds)
+        loader = rejected.get((record["model"], record["exporter"], cell["requested"]))
+        if loader and cell["outcome"] in {"ok", "moved"}:
+            row["outcome"] = "invalid"
+            row["detail"] = "; ".join(filter(None, [cell["detail"], loader]))
+        yield row
+
+
+def _cell(record: ExportRecord, cell: Cell, seconds: Mapping[str, float]) -> Row:
+    return {
+        "model": record["model"],
+        "exporter": record["exporter"],
+        **{name: cell.get(name) for name in COLUMNS["cells"].split()[2:]},
+        "export_seconds": seconds.get(str(cell["requested"])),
+    }
+
+
+def _parity(cell: CellVerdict) -> Iterator[Row]:
+    names = ("model", "exporter", "requested", "runtime")
+    shared = {name: cell[name] for name in names}  # type: ignore[literal-required]
+    if not cell["outputs"]:
+        yield {**shared, "output": "", "verdict": cell["verdict"], "detail": cell["detail"]}
+    for output in cell["outputs"]:
+        measures = ("verdict", "max_abs", "max_rel", "n_torch", "n_runtime", "detail")
+        yield {
+            **shared,
+            "output": output["output"],
+            **{name: output[name] for name in measures},  # type: ignore[literal-required]
+        }
+
+
+def _changes(record: Any) -> Iterator[Row]:
+    for step in record["steps"]:
+        for change in step["changes"]:
+            yield {
+                "model": record["model"],
+                "exporter": record["exporter"],
+                "from_opset": step["from_opset"],
+                "to_opset": step["to_opset"],
+                **{name: change.get(name) for name in COLUMNS["changes"].split()[4:-1]},
+                "nodes": len(change["places"]),
+            }
+
+
+def _ranges(record: Any, sizes: Mapping[tuple[str, str, int], int]) -> Iterator[Row]:
+    for part in record["ranges"]:
+        key = (record["model"], record["exporter"], part["first"])
+        yield {"model": key[0], "exporter": key[1], **part, "nodes": sizes.get(key)}
+
+
+def _inert(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula, made text; control characters removed."""
+    if not isinstance(value, str):
+        return value
+    value = clean(value, limit=1 << 20)
+    return f"'{value}" if value[:1] in {"=", "+", "@", "\t"} else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Messages of other people's programs, made fit to be kept: the same on every machine and run."""
+
+from __future__ import annotations
+
+import re
+import sysconfig
+import traceback
+from pathlib import Path
+
+LIMIT = 4000
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def clean(text: str, limit: int = LIMIT) -> str:
+    """`text` without what depends on the machine, and not longer than `limit` characters.
+
+    Folders become `<project>`, `<site-packages>` …, memory addresses `0x…`; terminal escapes and
+    control characters go.
+    """
+    for folder, name in _folders():
+        text = text.replace(folder, name)
+    text = _CONTROL.sub("", _ADDRESS.sub("0x…", _ESCAPE.sub("", text))).strip()
+    return text if len(text) <= limit else f"{text[:limit]} … ({len(text)} characters)"
+
+
+def describe(error: BaseException, limit: int = 300) -> str:
+    """An exception in one line: its type and the first line of what it says."""
+    message = clean(str(error), 1 << 20).partition("\n")[0]
+    # torch appends the graph around the culprit to that line; the traceback keeps it.
+    message = message.split("  [Caused by ")[0].strip()
+    if len(message) > limit:
+        message = f"{message[:limit]} …"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def trace(error: BaseException) -> str:
+    """The end of an exception's traceback, cleaned."""
+    text = clean("".join(traceback.format_exception(error)), limit=1 << 20)
+    return text if len(text) <= LIMIT else f"… {text[-LIMIT:]}"
+
+
+def _folders() -> list[tuple[str, str]]:
+    paths = sysconfig.get_paths()
+    named = [
+        (paths["purelib"], "<site-packages>"),
+        (paths["stdlib"], "<python>"),
+        (str(Path(__file__).parents[2]), "<opset-atlas>"),
+        (str(Path.cwd()), "<project>"),
+    ]
+    return sorted(named, key=lambda pair: -len(pair[0]))

@@ -1,0 +1,31 @@
+"""compare: what differs between neighbouring opsets of a sweep, and why.
+
+in   the graphs of the sweep, as data
+out  record.json: per step the changes with their causes; the ranges in which nothing changes
+"""
+
+
+rule compare:
+    input:
+        code=code("compare", *(f"causes.{name}" for name in sources.plugins("causes"))),
+        record="<results>/dump/{model}/{exporter}/record.json",
+        graphs=ancient("<results>/dump/{model}/{exporter}/graphs"),
+        export="<results>/export/{model}/{exporter}/record.json",
+    output:
+        "<results>/compare/{model}/{exporter}/record.json",
+    log:
+        "<logs>/compare/{model}/{exporter}.log",
+    benchmark:
+        "<benchmarks>/compare/{model}/{exporter}.jsonl"
+    conda:
+        "../../envs/onnx.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        dump=subpath(input.record, parent=True),
+        export=subpath(input.export, parent=True),
+    shell:
+        "python -m atlas.compare --dump {params.dump} --export {params.export}"
+        " --output {output} > {log} 2>&1"

@@ -1,0 +1,39 @@
+"""define: from a factory or an ONNX file to frozen weights, inputs and reference outputs.
+
+in   the user's files that make the model
+out  record.json (hashes, signature, versions), weights, inputs and reference as safetensors
+"""
+
+
+def define_sources(wildcards):
+    return settings.models[wildcards.model].source_files()
+
+
+def define_spec(wildcards):
+    return settings.define_spec(wildcards.model)
+
+
+rule define:
+    input:
+        code=code("define"),
+        sources=define_sources,
+    output:
+        record="<results>/define/{model}/record.json",
+        weights="<results>/define/{model}/weights.safetensors",
+        inputs="<results>/define/{model}/inputs.safetensors",
+        reference="<results>/define/{model}/reference.safetensors",
+    log:
+        "<logs>/define/{model}.log",
+    benchmark:
+        "<benchmarks>/define/{model}.jsonl"
+    conda:
+        "../../envs/export.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=define_spec,
+        folder=subpath(output.record, parent=True),
+    shell:
+        "python -m atlas.define --spec {params.spec:q} --output {params.folder} > {log} 2>&1"

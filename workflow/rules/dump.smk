@@ -1,0 +1,36 @@
+"""dump: from ONNX files to graphs as data, text and pictures, once per distinct graph.
+
+in   the sweep's record and files
+out  record.json (which opset has which graph), graphs/DIGEST.json, .txt, .svg
+"""
+
+
+def dump_notice(wildcards):
+    """Pictures are drawn again when graphviz appears or goes."""
+    return settings.dump_spec(wildcards.model, wildcards.exporter)
+
+
+rule dump:
+    input:
+        code=code("dump"),
+        record="<results>/export/{model}/{exporter}/record.json",
+        cells=ancient("<results>/export/{model}/{exporter}/cells"),
+    output:
+        record="<results>/dump/{model}/{exporter}/record.json",
+        graphs=directory("<results>/dump/{model}/{exporter}/graphs"),
+    log:
+        "<logs>/dump/{model}/{exporter}.log",
+    benchmark:
+        "<benchmarks>/dump/{model}/{exporter}.jsonl"
+    conda:
+        "../../envs/onnx.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=dump_notice,
+        export=subpath(input.record, parent=True),
+        folder=subpath(output.record, parent=True),
+    shell:
+        "python -m atlas.dump --export {params.export} --output {params.folder} > {log} 2>&1"

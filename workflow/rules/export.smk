@@ -1,0 +1,84 @@
+"""export: one model through one exporter at every requested opset.
+
+in   the frozen model; for the converter the sweep that it starts from
+out  cells/opset_NN.onnx, record.json (what each file is), timing.json
+
+The outputs are updated, not replaced: a new opset exports that opset alone.
+"""
+
+
+def export_sources(wildcards):
+    return settings.models[wildcards.model].source_files()
+
+
+def base_record(wildcards):
+    base = base_of(wildcards)
+    return [f"<results>/export/{wildcards.model}/{base}/record.json"] if base else []
+
+
+def base_cells(wildcards):
+    base = base_of(wildcards)
+    return [f"<results>/export/{wildcards.model}/{base}/cells"] if base else []
+
+
+def base_folder(wildcards, input):
+    return f"--base {os.path.dirname(input.base[0])}" if input.base else ""
+
+
+def export_code(wildcards):
+    return code("export", f"exporters.{wildcards.exporter}")
+
+
+def export_spec(wildcards):
+    return settings.export_spec(wildcards.model, wildcards.exporter)
+
+
+rule export:
+    input:
+        code=export_code,
+        sources=export_sources,
+        define="<results>/define/{model}/record.json",
+        # Tensors count by the hashes in the record, whatever their size and age.
+        weights=ancient("<results>/define/{model}/weights.safetensors"),
+        inputs=ancient("<results>/define/{model}/inputs.safetensors"),
+    output:
+        record=update("<results>/export/{model}/{exporter}/record.json"),
+        timing=update("<results>/export/{model}/{exporter}/timing.json"),
+        cells=update(directory("<results>/export/{model}/{exporter}/cells")),
+    log:
+        "<logs>/export/{model}/{exporter}.log",
+    benchmark:
+        "<benchmarks>/export/{model}/{exporter}.jsonl"
+    conda:
+        "../../envs/export.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    params:
+        spec=export_spec,
+        base="",
+        define=subpath(input.define, parent=True),
+        folder=subpath(output.record, parent=True),
+    wildcard_constraints:
+        exporter=one_of(direct_exporters()),
+    shell:
+        # The torch.export exporter orders some values by a set of strings.
+        "PYTHONHASHSEED=0 python -m atlas.export --spec {params.spec:q} --define {params.define}"
+        " {params.base} --code {input.code} --output {params.folder} > {log} 2>&1"
+
+
+use rule export as convert with:
+    input:
+        code=export_code,
+        sources=export_sources,
+        define="<results>/define/{model}/record.json",
+        base=base_record,
+        base_cells=ancient(base_cells),
+    params:
+        spec=export_spec,
+        base=base_folder,
+        define=subpath(input.define, parent=True),
+        folder=subpath(output.record, parent=True),
+    wildcard_constraints:
+        exporter=one_of(converters()),

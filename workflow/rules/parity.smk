@@ -1,0 +1,70 @@
+"""parity: run the files and measure them against the reference; judging is a step of its own.
+
+in   the frozen model's inputs and reference, the sweep's files
+out  {runtime}.json (measures), {runtime}.timing.json; judge/verdicts.json
+
+New tolerances judge again and run no model.
+"""
+
+
+def parity_code(wildcards):
+    return code("parity", f"runtimes.{wildcards.runtime}")
+
+
+def parity_spec(wildcards):
+    return settings.parity_spec(wildcards.model, wildcards.runtime)
+
+
+rule parity:
+    input:
+        code=parity_code,
+        define="<results>/define/{model}/record.json",
+        inputs=ancient("<results>/define/{model}/inputs.safetensors"),
+        reference=ancient("<results>/define/{model}/reference.safetensors"),
+        record="<results>/export/{model}/{exporter}/record.json",
+        cells=ancient("<results>/export/{model}/{exporter}/cells"),
+    output:
+        record=update("<results>/parity/{model}/{exporter}/{runtime}.json"),
+        timing=update("<results>/parity/{model}/{exporter}/{runtime}.timing.json"),
+    log:
+        "<logs>/parity/{model}/{exporter}/{runtime}.log",
+    benchmark:
+        "<benchmarks>/parity/{model}/{exporter}/{runtime}.jsonl"
+    conda:
+        "../../envs/parity.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        spec=parity_spec,
+        define=subpath(input.define, parent=True),
+        export=subpath(input.record, parent=True),
+    shell:
+        "python -m atlas.parity --spec {params.spec:q} --define {params.define}"
+        " --export {params.export} --runtime {wildcards.runtime}"
+        " --output {output.record} --timing {output.timing} > {log} 2>&1"
+
+
+rule judge:
+    input:
+        code=code("judge"),
+        records=collect_sweeps(
+            "<results>/parity/{model}/{exporter}/{runtime}.json", runtime=settings.runtimes
+        ),
+    output:
+        "<results>/judge/verdicts.json",
+    log:
+        "<logs>/judge.log",
+    conda:
+        "../../envs/report.yaml"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=settings.judge_spec(),
+    shell:
+        "python -m atlas.judge --spec {params.spec:q} --output {output} {input.records}"
+        " > {log} 2>&1"

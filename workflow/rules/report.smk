@@ -1,0 +1,87 @@
+"""tables and report: everything that was found, as files to build on and as pages to read.
+
+in   the records of every stage
+out  tables/*.csv and .json; report/index.html, which stands alone, and a page per model
+"""
+
+
+def report_spec():
+    """What the report shows beyond the records."""
+    return settings.report_spec()
+
+
+TABLES = ["cells", "parity", "changes", "ranges", "models", "surprises"]
+
+
+def tables_folder(wildcards, output):
+    return os.path.dirname(output.csv[0])
+
+
+rule tables:
+    input:
+        code=code("tables"),
+        define=collect("<results>/define/{model}/record.json", model=settings.models),
+        export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
+        timing=collect_sweeps("<results>/export/{model}/{exporter}/timing.json"),
+        compare=collect_sweeps("<results>/compare/{model}/{exporter}/record.json"),
+        verdicts="<results>/judge/verdicts.json",
+    output:
+        csv=report(
+            collect("<results>/tables/{table}.csv", table=TABLES),
+            category="Tables",
+            caption="../report/tables.rst",
+        ),
+        json=collect("<results>/tables/{table}.json", table=TABLES),
+    log:
+        "<logs>/tables.log",
+    conda:
+        "../../envs/report.yaml"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=report_spec(),
+        results=subpath(input.verdicts, ancestor=2),
+        folder=tables_folder,
+    shell:
+        "python -m atlas.tables --spec {params.spec:q} --results {params.results}"
+        " --output {params.folder} > {log} 2>&1"
+
+
+rule report:
+    input:
+        code=code("report"),
+        templates=report_templates(),
+        tables=collect("<results>/tables/{table}.csv", table=TABLES),
+        define=collect("<results>/define/{model}/record.json", model=settings.models),
+        export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
+        dump=collect_sweeps("<results>/dump/{model}/{exporter}/record.json"),
+        graphs=ancient(collect_sweeps("<results>/dump/{model}/{exporter}/graphs")),
+        compare=collect_sweeps("<results>/compare/{model}/{exporter}/record.json"),
+        verdicts="<results>/judge/verdicts.json",
+    output:
+        # Updated, not removed first: the old report stays whole until the new one is.
+        index=report(
+            update("<results>/report/index.html"),
+            category="Report",
+            caption="../report/report.rst",
+        ),
+        models=update(directory("<results>/report/models")),
+    log:
+        "<logs>/report.log",
+    conda:
+        "../../envs/report.yaml"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=report_spec(),
+        results=subpath(input.verdicts, ancestor=2),
+        folder=subpath(output.index, parent=True),
+    shell:
+        "python -m atlas.report --spec {params.spec:q} --results {params.results}"
+        " --output {params.folder} > {log} 2>&1"

@@ -1,0 +1,9 @@
+"""Halves are rounded to even: Round, there since opset 11."""
+
+import torch
+from torch import Tensor, nn
+
+
+class RoundHalfEven(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.round(x.to(torch.float32) / 2)

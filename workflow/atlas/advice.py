@@ -21,10 +21,18 @@ Key = tuple[str, str, int]
 RIGHT = {"exact", "within-noise"}
 # Nothing is wrong with these, and nothing is proven either.
 UNPROVEN = {"no-noise-floor", "vacuous", "ill-conditioned", "above-noise", "close"}
-SEVERITY = {"silently-wrong": 1, "invalid": 2, "silently-moved": 3, "loads-nowhere": 4, "above-noise": 5}
+SEVERITY = {
+    "silently-wrong": 1,
+    "invalid": 2,
+    "silently-moved": 3,
+    "loads-nowhere": 4,
+    "above-noise": 5,
+}
 
 
-def recommend(record: DefineRecord, cells: Iterable[Row], verdicts: Iterable[CellVerdict]) -> dict[str, Any]:
+def recommend(
+    record: DefineRecord, cells: Iterable[Row], verdicts: Iterable[CellVerdict]
+) -> dict[str, Any]:
     """The row of one model in the table of models: what to use, what to avoid, and why."""
     row: dict[str, Any] = {
         "model": record["model"],
@@ -43,7 +51,9 @@ def recommend(record: DefineRecord, cells: Iterable[Row], verdicts: Iterable[Cel
     own = [cell for cell in cells if cell["model"] == record["model"]]
     by_cell = _by_cell(verdicts)
     usable = [cell for cell in own if cell["outcome"] == "ok"]
-    right = [cell for cell in usable if _verdicts(by_cell, cell) <= RIGHT and _verdicts(by_cell, cell)]
+    right = [
+        cell for cell in usable if _verdicts(by_cell, cell) <= RIGHT and _verdicts(by_cell, cell)
+    ]
     proven = bool(right)
     if not right:
         right = [cell for cell in usable if _verdicts(by_cell, cell) and not _wrong(by_cell, cell)]
@@ -121,7 +131,11 @@ def _wrong(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> bool:
 
 def _why(best: Row, right: Sequence[Row], proven: bool, verdicts: set[str]) -> str:
     """One clause per rule that decided."""
-    quality = "right in every runtime" if proven else f"nothing proven wrong ({', '.join(sorted(verdicts))})"
+    quality = (
+        "right in every runtime"
+        if proven
+        else f"nothing proven wrong ({', '.join(sorted(verdicts))})"
+    )
     fewest = [cell for cell in right if cell["nodes"] == best["nodes"]]
     most = max(cell["nodes"] for cell in right)
     noun = "node" if best["nodes"] == 1 else "nodes"
@@ -137,7 +151,10 @@ def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> 
     """The worst thing on offer: wrong files before moved ones, per exporter as ranges."""
     for reason, test in (
         ("computes something else than the model", lambda c: "mismatch" in _verdicts(by_cell, c)),
-        ("is no valid file although the exporter reports success", lambda c: c["outcome"] == "invalid"),
+        (
+            "is no valid file although the exporter reports success",
+            lambda c: c["outcome"] == "invalid",
+        ),
         ("returns another opset than the one asked for", lambda c: c["outcome"] == "moved"),
     ):
         bad = [cell for cell in own if test(cell)]

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from atlas.records import Graph, Node, Port
 
@@ -102,7 +103,9 @@ class _Matching:
 
     def outputs(self) -> Iterable[tuple[int, int]]:
         """Producers of the graphs' outputs, by position."""
-        for one, other in zip(self.left.graph["outputs"], self.right.graph["outputs"], strict=False):
+        for one, other in zip(
+            self.left.graph["outputs"], self.right.graph["outputs"], strict=False
+        ):
             source, target = self.left.source(one), self.right.source(other)
             if source and target and source[1] == target[1]:
                 yield source[0], target[0]
@@ -121,7 +124,7 @@ class _Matching:
         ours = [i for i in self.left.nodes if i not in self.forward]
         theirs = [j for j in self.right.nodes if j not in self.backward]
         bounds = [(-1, -1), *anchors, (1 << 60, 1 << 60)]
-        for (low_i, low_j), (high_i, high_j) in zip(bounds, bounds[1:], strict=False):
+        for (low_i, low_j), (high_i, high_j) in pairwise(bounds):
             a = _between(ours, low_i, high_i)
             b = _between(theirs, low_j, high_j)
             if a and b:

@@ -13,13 +13,26 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from atlas.causes import Cause, Situation, explain
 from atlas.differences import Difference, differences
-from atlas.records import VERSION, Change, CompareRecord, DumpRecord, ExportRecord, GraphFile
-from atlas.records import Node, Place, Range, Step, read_json, write_json
+from atlas.records import (
+    VERSION,
+    Change,
+    CompareRecord,
+    DumpRecord,
+    ExportRecord,
+    GraphFile,
+    Node,
+    Place,
+    Range,
+    Step,
+    read_json,
+    write_json,
+)
 from atlas.text import describe
 
 MOST_PLACES = 50
@@ -53,7 +66,7 @@ def compare_sweep(dump: Path, export: Path) -> CompareRecord:
         for cell in cells
     }
     steps: list[Step] = []
-    for one, other in zip(cells, cells[1:], strict=False):
+    for one, other in pairwise(cells):
         left, right = str(one["graph"]), str(other["graph"])
         situation = Situation(one["requested"], other["requested"], dumped["exporter"])
         steps.append(
@@ -100,7 +113,13 @@ def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Cha
 
 def _importance(change: Change) -> tuple[Any, ...]:
     """What can matter to the numbers first, what only looks different last."""
-    return (change["neutral"], not change["numeric"], change["kind"], change["op_type"], change["parameter"])
+    return (
+        change["neutral"],
+        not change["numeric"],
+        change["kind"],
+        change["op_type"],
+        change["parameter"],
+    )
 
 
 def _change(difference: Difference, cause: Cause) -> Change:
@@ -127,7 +146,9 @@ def _places(difference: Difference) -> list[Place]:
     left, right = list(difference.left), list(difference.right)
     longest = max(len(left), len(right))
     padded = zip(
-        [*left, *[None] * (longest - len(left))], [*right, *[None] * (longest - len(right))], strict=True
+        [*left, *[None] * (longest - len(left))],
+        [*right, *[None] * (longest - len(right))],
+        strict=True,
     )
     return [_place(one, other) for one, other in padded]
 
@@ -183,7 +204,10 @@ def _spelled(change: Change) -> str:
     mark = "=" if change["neutral"] else "≠"
     where = f" ({len(change['places'])} places)" if len(change["places"]) > 1 else ""
     name = " ".join(filter(None, [change["op_type"], change["parameter"]]))
-    lines = [f"\n{mark} {name}{where}: {change['before']} → {change['after']}", f"  {change['explanation']}"]
+    lines = [
+        f"\n{mark} {name}{where}: {change['before']} → {change['after']}",
+        f"  {change['explanation']}",
+    ]
     return "\n".join(lines + ([f"  {change['url']}"] if change["url"] else []))
 
 

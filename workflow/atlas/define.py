@@ -20,8 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from atlas.isolate import run_isolated
-from atlas.records import VERSION, DefineRecord, ReferenceSet, Signature, Source
-from atlas.records import file_sha256, write_json
+from atlas.records import (
+    VERSION,
+    DefineRecord,
+    ReferenceSet,
+    Signature,
+    Source,
+    file_sha256,
+    write_json,
+)
 from atlas.text import clean, describe, trace
 
 TENSOR_FILES = ("weights", "inputs", "reference")
@@ -58,7 +65,9 @@ def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
         path = folder / f"{name}.safetensors"
         if record["outcome"] == "failed" or not path.exists():
             _save({}, path)
-    hashes = {f"{name}_sha256": file_sha256(folder / f"{name}.safetensors") for name in TENSOR_FILES}
+    hashes = {
+        f"{name}_sha256": file_sha256(folder / f"{name}.safetensors") for name in TENSOR_FILES
+    }
     return {**record, **hashes}  # type: ignore[typeddict-item]
 
 
@@ -103,7 +112,8 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
         names = list(spec["input_sets"])
         if isinstance(spec["inputs"], str):
             names = [name for name in names if name.startswith("random")]
-        given, outputs = {}, {}
+        given: dict[str, Any] = {}
+        outputs: dict[str, Any] = {}
         for name in names:
             tensors = models.make_inputs(spec, name)
             reference, results = _reference(module, tensors, name)
@@ -112,8 +122,10 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
             outputs |= {f"{name}/{key}": tensor for key, tensor in results.items()}
         first = models.make_inputs(spec, names[0])
         record["inputs"] = _signatures(models.input_names(spec, len(first)), first)
-        results = [outputs[key] for key in outputs if key.startswith(f"{names[0]}/eager/")]
-        record["outputs"] = _signatures(models.output_names(spec, len(results)), results)
+        first_outputs = [outputs[key] for key in outputs if key.startswith(f"{names[0]}/eager/")]
+        record["outputs"] = _signatures(
+            models.output_names(spec, len(first_outputs)), first_outputs
+        )
         _save(given, folder / "inputs.safetensors")
         _save(outputs, folder / "reference.safetensors")
         record["outcome"] = "ok"
@@ -123,7 +135,9 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
     return record
 
 
-def _reference(module: Any, tensors: tuple[Any, ...], name: str) -> tuple[ReferenceSet, dict[str, Any]]:
+def _reference(
+    module: Any, tensors: tuple[Any, ...], name: str
+) -> tuple[ReferenceSet, dict[str, Any]]:
     """Run eagerly, twice, and in float64; copies, since a forward pass may change its module."""
     import torch
 
@@ -132,7 +146,8 @@ def _reference(module: Any, tensors: tuple[Any, ...], name: str) -> tuple[Refere
         again = _flat(copy.deepcopy(module)(*_copies(tensors)))
         exact, why_not = _float64(module, tensors)
     same = len(eager) == len(again) and all(
-        a.dtype == b.dtype and torch.equal(_bits(a), _bits(b)) for a, b in zip(eager, again, strict=True)
+        a.dtype == b.dtype and torch.equal(_bits(a), _bits(b))
+        for a, b in zip(eager, again, strict=True)
     )
     if not why_not and len(exact) != len(eager):
         why_not = f"{len(exact)} outputs in float64 against {len(eager)}"
@@ -158,8 +173,10 @@ def _float64(module: Any, tensors: tuple[Any, ...]) -> tuple[list[Any], str]:
 
     narrow: set[str] = set()
 
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    class Watch(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(
+            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             result = function(*args, **(kwargs or {}))
             for tensor in _flat(result):
                 if tensor.is_floating_point() and tensor.dtype != torch.float64:

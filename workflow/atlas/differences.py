@@ -79,7 +79,13 @@ def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
         known = "dtype" in ours and "dtype" in theirs and ours.get("shape") and theirs.get("shape")
         if known and type_of(ours) != type_of(theirs):
             yield _difference(
-                "type", one, other, ours["parameter"], type_of(ours), type_of(theirs), (ours, theirs)
+                "type",
+                one,
+                other,
+                ours["parameter"],
+                type_of(ours),
+                type_of(theirs),
+                (ours, theirs),
             )
     if one["since"] != other["since"]:
         yield _difference("semantics", one, other, "", operator(one), operator(other))
@@ -171,7 +177,9 @@ def _same_wire(alignment: Alignment, before: Port, after: Port) -> bool:
         one = _graph_input(alignment.left, before)
         other = _graph_input(alignment.right, after)
         return one == other
-    if (ours and ours[0] not in alignment.forward) or (theirs and theirs[0] not in alignment.backward):
+    if (ours and ours[0] not in alignment.forward) or (
+        theirs and theirs[0] not in alignment.backward
+    ):
         return True
     if ours is None or theirs is None:
         return False

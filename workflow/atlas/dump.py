@@ -16,8 +16,19 @@ from pathlib import Path
 
 from atlas import picture
 from atlas.graph import read, walk
-from atlas.records import VERSION, Cell, DumpCell, DumpRecord, ExportRecord, GraphEntry, GraphFile
-from atlas.records import digest, read_json, write_json, write_text
+from atlas.records import (
+    VERSION,
+    Cell,
+    DumpCell,
+    DumpRecord,
+    ExportRecord,
+    GraphEntry,
+    GraphFile,
+    digest,
+    read_json,
+    write_json,
+    write_text,
+)
 from atlas.text import describe
 
 DIGITS = 12

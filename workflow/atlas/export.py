@@ -3,9 +3,9 @@
 reads   the sweep's specification (JSON), results/define/{model}, for a conversion the base export
 writes  record.json (what each file is, read from the file), cells/opset_NN.onnx, timing.json
 
-A cell that an exporter refuses, delivers otherwise than asked, crashes or hangs over is a row of the
-record; the stage itself succeeds. Cells whose fingerprint (everything they depend on) and content
-are as an earlier run left them are kept, so a new opset exports that opset alone.
+A cell that an exporter refuses, delivers otherwise than asked, crashes or hangs over is a row of
+the record; the stage itself succeeds. Cells whose fingerprint (everything they depend on) and
+content are as an earlier run left them are kept, so a new opset exports that opset alone.
 """
 
 from __future__ import annotations
@@ -27,8 +27,17 @@ from typing import Any, cast
 
 from atlas import exporters
 from atlas.isolate import Result, run_isolated
-from atlas.records import VERSION, Cell, DefineRecord, ExportRecord, Message
-from atlas.records import digest, file_sha256, read_json, write_json
+from atlas.records import (
+    VERSION,
+    Cell,
+    DefineRecord,
+    ExportRecord,
+    Message,
+    digest,
+    file_sha256,
+    read_json,
+    write_json,
+)
 from atlas.text import clean, describe, trace
 
 LOGGERS = ("", "torch", "torch.onnx", "onnxscript", "onnx_ir")
@@ -74,7 +83,9 @@ def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
         "versions": versions,
         "cells": [done[opset] for opset in sorted(done)],
     }
-    write_json(folder / "timing.json", {str(opset): seconds.get(str(opset)) for opset in sorted(done)})
+    write_json(
+        folder / "timing.json", {str(opset): seconds.get(str(opset)) for opset in sorted(done)}
+    )
     write_json(folder / "record.json", record)
     return record
 
@@ -84,7 +95,12 @@ def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
     model = cast(DefineRecord, read_json(job.define / "record.json", "define"))
     shared = {
         "spec": {key: value for key, value in job.spec.items() if key != "opsets"},
-        "model": [model["weights_sha256"], model["inputs_sha256"], model["sources"], model["outcome"]],
+        "model": [
+            model["weights_sha256"],
+            model["inputs_sha256"],
+            model["sources"],
+            model["outcome"],
+        ],
         "code": code,
         "base": file_sha256(job.base / "record.json") if job.base else "",
     }
@@ -120,7 +136,9 @@ def _remove_others(cells: Path, kept: Any) -> None:
 
 def _progress(job: exporters.Job, opset: int, cell: Cell, took: float, done: int) -> None:
     name = f"{job.spec['model']} × {job.spec['exporter']} × {opset}"
-    print(f"{name}: {cell['outcome']} in {took:.2f} s ({done}/{len(job.spec['opsets'])})", flush=True)
+    print(
+        f"{name}: {cell['outcome']} in {took:.2f} s ({done}/{len(job.spec['opsets'])})", flush=True
+    )
 
 
 def _export_cells(

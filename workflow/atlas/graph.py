@@ -37,7 +37,11 @@ def read(path: Path) -> tuple[GraphFile, dict[str, int]]:
         {"domain": function.domain, "name": function.name, "graph": _function(function)}
         for function in model.functions.values()
     ]
-    return {"version": VERSION, "graph": _graph(model.graph, imports), "functions": functions}, imports
+    return {
+        "version": VERSION,
+        "graph": _graph(model.graph, imports),
+        "functions": functions,
+    }, imports
 
 
 def walk(graph: Graph) -> Iterable[Node]:
@@ -73,9 +77,7 @@ def _node(index: int, node: ir.Node, graph: ir.Graph, imports: Mapping[str, int]
     since = schema.in_force(node.op_type, imports.get(domain, 0), domain)
     names_in = schema.parameter_names(node.op_type, since, domain, len(node.inputs))
     names_out = schema.parameter_names(node.op_type, since, domain, len(node.outputs), output=True)
-    inputs = [
-        _input(name, value, graph) for name, value in zip(names_in, node.inputs, strict=True)
-    ]
+    inputs = [_input(name, value, graph) for name, value in zip(names_in, node.inputs, strict=True)]
     unwritten = schema.inputs(node.op_type, since, domain)[len(node.inputs) :] if since else []
     inputs += [
         {"parameter": parameter.name, "name": "", "given": "omitted"}
@@ -136,7 +138,11 @@ def _constant(value: ir.Value) -> ir.TensorProtocol | None:
     if value.is_initializer():
         return value.const_value
     producer = value.producer()
-    if producer is not None and producer.op_type == "Constant" and producer.domain in ("", "ai.onnx"):
+    if (
+        producer is not None
+        and producer.op_type == "Constant"
+        and producer.domain in ("", "ai.onnx")
+    ):
         return ir.convenience.get_const_tensor(value)
     return None
 
@@ -223,4 +229,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [_plain(item) for item in value]
     return str(value)
-

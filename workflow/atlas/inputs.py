@@ -54,10 +54,10 @@ def _floats(
     bounds: Sequence[float] | None,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Standard normal, or uniform within the bounds; `large` is 1000 times that, or at the bounds."""
+    """Standard normal, or uniform within bounds; `large` is 1000 times that, or at the bounds."""
     if kind in {"zeros", "ones"}:
         constant = np.full(shape, float(kind == "ones"), dtype=np.float32)
-        return np.clip(constant, *bounds).astype(np.float32) if bounds else constant
+        return np.clip(constant, bounds[0], bounds[1]) if bounds else constant
     if not bounds:
         values = generator.standard_normal(shape, dtype=np.float32)
         return values * np.float32(LARGE) if kind == "large" else values

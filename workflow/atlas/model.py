@@ -61,11 +61,13 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def build(spec: Spec) -> torch.nn.Module:
-    """Call the factory under the seed, load the user's weights, cast, and set to evaluation mode."""
+    """Call the factory under the seed, load the user's weights, cast, set to evaluation mode."""
     seed_everything(spec["seed"])
     module = load_callable(spec["factory"])(**spec.get("kwargs", {}))
     if not isinstance(module, torch.nn.Module):
-        raise TypeError(f"{spec['factory']} returned {type(module).__name__}, not a torch.nn.Module")
+        raise TypeError(
+            f"{spec['factory']} returned {type(module).__name__}, not a torch.nn.Module"
+        )
     if weights := spec.get("weights"):
         _load_weights(module, Path(weights))
     if (dtype := _dtype(spec.get("dtype") or "float32")) != torch.float32:

@@ -62,5 +62,3 @@ def _fault(path: Path) -> str:
     except Exception as error:
         return f"onnx.checker: {clean(str(error), 600)}"
     return ""
-
-

@@ -46,8 +46,13 @@ def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     save_file(given, folder / "inputs.safetensors")
     save_file(outputs, folder / "reference.safetensors")
     return {
-        "parameters": sum(int(np.prod(value.shape.numpy())) for value in graph.initializers.values()),
-        "inputs": [_signature(item["name"], given[f"{sets[0]['name']}/{i}"]) for i, item in enumerate(items)],
+        "parameters": sum(
+            int(np.prod(value.shape.numpy())) for value in graph.initializers.values()
+        ),
+        "inputs": [
+            _signature(item["name"], given[f"{sets[0]['name']}/{i}"])
+            for i, item in enumerate(items)
+        ],
         "outputs": [
             _signature(value.name or "", outputs[f"{sets[0]['name']}/eager/{i}"])
             for i, value in enumerate(graph.outputs)
@@ -65,10 +70,14 @@ def _items(graph: onnx_ir.Graph, declared: Mapping[str, Any]) -> list[dict[str, 
         given = declared.get(value.name or "", {})
         shape = given.get("shape") or list(value.shape or [])
         if not all(isinstance(size, int) for size in shape):
-            raise ValueError(f"input {value.name} has the dynamic shape {shape}: give it under `inputs`")
+            raise ValueError(
+                f"input {value.name} has the dynamic shape {shape}: give it under `inputs`"
+            )
         dtype = value.dtype.name.lower() if value.dtype else "float"
         names = {"float": "float32", "double": "float64"}
-        items.append({**given, "name": value.name, "shape": shape, "dtype": names.get(dtype, dtype)})
+        items.append(
+            {**given, "name": value.name, "shape": shape, "dtype": names.get(dtype, dtype)}
+        )
     return items
 
 
@@ -81,7 +90,11 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def _numpy(dtype: str) -> np.dtype[Any]:
-    return onnx.helper.tensor_dtype_to_np_dtype(getattr(onnx.TensorProto, dtype.upper(), 0)) if dtype == "bfloat16" else np.dtype(dtype)
+    return (
+        onnx.helper.tensor_dtype_to_np_dtype(getattr(onnx.TensorProto, dtype.upper(), 0))
+        if dtype == "bfloat16"
+        else np.dtype(dtype)
+    )
 
 
 def _signature(name: str, array: np.ndarray) -> Signature:

@@ -24,7 +24,7 @@ import safetensors.numpy
 
 from atlas import runtimes, sources
 from atlas.isolate import Result, run_isolated
-from atlas.measure import Array, blank_measure, dtype_name, measure
+from atlas.measure import Array, blank_measure, dtype_name, is_float, measure
 from atlas.records import (
     VERSION,
     Cell,
@@ -342,6 +342,7 @@ def _measure_set(
     """The measures of one input set: outputs by position, checked for number and order."""
     names = [port["name"] for port in reference.model["outputs"]]
     deterministic = {s["name"]: s["deterministic"] for s in reference.model["sets"]}[set_name]
+    flat = _is_flat(reference.feed(set_name))
     measures: list[Measure] = []
     for i, name in enumerate(names):
         eager = reference.outputs[f"{set_name}/eager/{i}"]
@@ -356,12 +357,23 @@ def _measure_set(
             array = None if value is None else np.asarray(value)
             exact = reference.outputs.get(f"{set_name}/float64/{i}")
             found = measure(name, set_name, array, eager, exact)
-            measures.append(found if deterministic or found["structure"] else blank)
+            found = found if deterministic or found["structure"] else blank
+            measures.append(_mark_flat(found) if flat else found)
     for i, value in enumerate(got[len(names) :], len(names)):
         dtype = dtype_name(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
         extra = graph[i] if i < len(graph) else f"output {i}"
         measures.append(blank_measure(extra, set_name, dtype, "the model has no such output"))
     return measures
+
+
+def _is_flat(inputs: Sequence[Array]) -> bool:
+    """Whether every float input is one value throughout; `judge` says what follows."""
+    floats = [a.astype(np.complex128) for a in inputs if is_float(a.dtype) and a.size]
+    return bool(floats) and all(bool((a == a.flat[0]).all()) for a in floats)
+
+
+def _mark_flat(found: Measure) -> Measure:
+    return cast(Measure, {**found, "flat_input": True})
 
 
 if __name__ == "__main__":

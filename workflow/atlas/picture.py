@@ -18,7 +18,9 @@ from atlas.records import Attribute, Graph, GraphFile, Node, Port
 
 MOST_NODES = 300  # beyond that a picture is wallpaper
 LABEL = 60
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufff0-\uffff]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufff0-\uffff]"
+)
 
 
 def as_text(file: GraphFile) -> str:
@@ -41,7 +43,10 @@ def as_svg(file: GraphFile) -> tuple[str, str]:
     if count > MOST_NODES:
         return "", f"{count} nodes are too many to read in one picture; see the text form"
     if not has_dot():
-        return "", "graphviz is not installed: `dot` draws the pictures (Debian: apt install graphviz)"
+        return (
+            "",
+            "graphviz is not installed: `dot` draws the pictures (Debian: apt install graphviz)",
+        )
     try:
         svg: str = _dot(file["graph"]).pipe("svg", encoding="utf-8")
     except graphviz.CalledProcessError as error:
@@ -110,11 +115,18 @@ def _attribute(attribute: Attribute) -> str:
 
 def _dot(graph: Graph) -> graphviz.Digraph:
     dot = graphviz.Digraph(
-        graph_attr={"rankdir": "TB", "bgcolor": "transparent", "nodesep": "0.25", "ranksep": "0.35"},
+        graph_attr={
+            "rankdir": "TB",
+            "bgcolor": "transparent",
+            "nodesep": "0.25",
+            "ranksep": "0.35",
+        },
         node_attr={"shape": "plain", "fontname": "Helvetica", "fontsize": "11"},
         edge_attr={"fontname": "Helvetica", "fontsize": "9", "arrowsize": "0.6"},
     )
-    producers = {port["name"]: f"n{node['index']}" for node in graph["nodes"] for port in node["outputs"]}
+    producers = {
+        port["name"]: f"n{node['index']}" for node in graph["nodes"] for port in node["outputs"]
+    }
     for index, port in enumerate(graph["inputs"]):
         producers[port["name"]] = f"i{index}"
         dot.node(f"i{index}", _end_label("input", port), _attributes={"class": "port"})
@@ -162,12 +174,17 @@ def _label(node: Node) -> str:
         if port["given"] in {"value", "input"}:
             continue
         text = " ".join(filter(None, [type_of(port), content_of(port)]))
-        shown = f"<i>{port['given']}</i>" if port["given"] == "omitted" else f"{port['given']} {_cell(text)}"
+        shown = (
+            f"<i>{port['given']}</i>"
+            if port["given"] == "omitted"
+            else f"{port['given']} {_cell(text)}"
+        )
         rows.append(_row(port["parameter"], shown))
     for attribute in node["attributes"]:
         if attribute["written"] and not attribute["default"]:
             rows.append(_row(attribute["name"], _cell(attribute["value"])))
-    return f'<<table border="1" cellborder="0" cellspacing="0" cellpadding="3">{"".join(rows)}</table>>'
+    style = 'border="1" cellborder="0" cellspacing="0" cellpadding="3"'
+    return f"<<table {style}>{''.join(rows)}</table>>"
 
 
 def _row(name: str, shown: str) -> str:

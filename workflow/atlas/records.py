@@ -13,10 +13,10 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 # Not from `typing`: pydantic, which makes the schemas, needs this one before Python 3.12.
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 VERSION = 1
 
@@ -158,7 +158,7 @@ class Attribute(TypedDict):
 
 
 class Node(TypedDict):
-    """`since`: the schema version in force; `scope`: the module path, where the exporter kept it."""
+    """`since`: the schema version in force; `scope`: the module path, where it was kept."""
 
     index: int
     name: str

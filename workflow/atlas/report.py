@@ -49,12 +49,11 @@ def build(data: Data, folder: Path) -> None:
     """Write every page below `folder`. The index comes last: it never links to what is not there."""
     pages = environment()
     names = {f"{model}.html" for model in data.models}
+    one, index = pages.get_template("model.html.j2"), pages.get_template("index.html.j2")
     for model in data.models:
-        text = pages.get_template("model.html.j2").render(report_model.page(data, model))
+        text = one.render(report_model.page(data, model), scripted=False)
         write_text(folder / "models" / f"{model}.html", text)
-    write_text(
-        folder / "index.html", pages.get_template("index.html.j2").render(report_index.page(data))
-    )
+    write_text(folder / "index.html", index.render(report_index.page(data), scripted=True))
     for page in (folder / "models").glob("*.html"):
         if page.name not in names:
             page.unlink()
@@ -73,11 +72,12 @@ def environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "bytes": _bytes,
         "fold": _fold,
+        "href": _href,
         "number": _number,
         "lines": _lines,
-        "path": _path,
         "plural": _plural,
         "spans": report_index.spell_spans,
+        "ticks": _ticks,
         "web": _web,
     }
     pages.filters.update(filters)
@@ -99,7 +99,7 @@ def _finalize(value: Any) -> Any:
 
 def _source(name: str) -> Markup:
     """A file of ours, trusted, to stand inside an element of the page."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _hash(source: Markup) -> str:
@@ -139,9 +139,20 @@ def _lines(text: str) -> Markup:
     return Markup("\n").join(escape(line) for line in lines)
 
 
-def _path(*parts: Any) -> str:
-    """A relative link, each part quoted for an address."""
-    return "/".join(quote(str(part), safe=".") for part in parts)
+def _ticks(text: str) -> Markup:
+    """Prose in which names stand between backticks."""
+    parts = visible(text, MOST_TEXT).split("`")
+    if len(parts) % 2 == 0:  # one that stands alone is no quotation mark
+        return escape("`".join(parts))
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )
+
+
+def _href(path: str) -> str:
+    """A relative path as an address."""
+    return quote(path, safe="/.")
 
 
 def _web(url: str | None) -> str:

@@ -13,7 +13,16 @@ from atlas.report_data import Data, Row, Sweep
 from atlas.report_svg import inline
 
 MOST_PICTURES = 3_000_000  # characters of pictures on a page; a browser stays quick below that
-_TOLD = ("kind", "op_type", "parameter", "cause", "from_version", "to_version", "explanation", "url")
+_TOLD = (
+    "kind",
+    "op_type",
+    "parameter",
+    "cause",
+    "from_version",
+    "to_version",
+    "explanation",
+    "url",
+)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from atlas.judge import Tolerances
 from atlas.records import (
     CellVerdict,
     CompareRecord,
@@ -24,6 +25,14 @@ from atlas.records import (
 Row = dict[str, Any]
 Key = tuple[str, str, int]
 TABLES = ("cells", "parity", "changes", "ranges", "models", "surprises")
+_DEFAULTS = {
+    "title": "opset-atlas",
+    "command": "snakemake --cores 4",
+    "descriptions": {},
+    "versions": {},
+    "tolerances": {},
+    "models": {},
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,11 @@ class Data:
             found.setdefault(key, []).append(verdict)
         return found
 
+    def tolerances(self, model: str = "") -> Tolerances:
+        """What verdicts were given under, for all models or for one."""
+        common = Tolerances().updated(self.spec["tolerances"])
+        return common.updated(self.spec["models"].get(model, {}))
+
     def graph_folder(self, model: str, exporter: str) -> Path:
         """Where the graphs of a sweep lie."""
         return self.results / "dump" / model / exporter / "graphs"
@@ -95,9 +109,17 @@ class Data:
 def load(spec: dict[str, Any], results: Path) -> Data:
     """Read what the earlier stages left below `results`.
 
+    Args:
+        spec: `sweeps` (model -> exporters) and, for canonical JSON sorts its keys, the models'
+            `order`; optional are `title`, `command`, `descriptions`, `versions`, and as for
+            judging `tolerances` and, under `models`, what differs for some.
+        results: the folder of the stages' folders.
+
     Raises:
         OSError, ValueError: a table or record is missing or not of its stage.
     """
+    order = spec.get("order", list(spec["sweeps"]))
+    spec = _DEFAULTS | spec | {"sweeps": {model: spec["sweeps"][model] for model in order}}
     sweeps = {
         (model, exporter): _sweep(results, model, exporter)
         for model, exporters in spec["sweeps"].items()

@@ -10,7 +10,6 @@ from typing import Any, get_args
 import pandas as pd
 
 from atlas.advice import spans
-from atlas.judge import Tolerances
 from atlas.records import RunOutcome, Verdict
 from atlas.report_changes import Pictures, Told, tell, telling
 from atlas.report_data import Data, Row
@@ -27,15 +26,17 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Surprise:
-    """Equal surprises of a run of opsets; of several models where nothing but the name differs."""
+    """Equal surprises of a run of opsets; of several models where nothing but the name differs.
+
+    `findings` are texts and the opsets that they hold for, the first one's first.
+    """
 
     severity: int
     kind: str
     models: list[str]
     exporter: str
     opsets: list[int]
-    runtimes: list[str]
-    sentences: list[str]
+    findings: list[tuple[str, list[int]]]
 
     @property
     def title(self) -> str:
@@ -45,7 +46,11 @@ class Surprise:
     @property
     def state(self) -> str:
         """The key of the matrix's state, for the filter."""
-        states = {"silently-wrong": "wrong", "silently-moved": "moved", "loads-nowhere": "runs-nowhere"}
+        states = {
+            "silently-wrong": "wrong",
+            "silently-moved": "moved",
+            "loads-nowhere": "runs-nowhere",
+        }
         return states.get(self.kind, "unproven" if self.kind == "above-noise" else self.kind)
 
 
@@ -70,7 +75,7 @@ def page(data: Data) -> dict[str, Any]:
         "case": _case(data),
         "changes": _changes(data),
         "parity": parity_summary(data),
-        "tolerances": Tolerances().updated(data.spec.get("tolerances") or {}),
+        "tolerances": data.tolerances(),
         "definitions": data.definitions,
         "versions": versions(data),
         "files": [cell for cell in data.tables["cells"] if cell["sha256"]],
@@ -100,28 +105,31 @@ def group_surprises(rows: Iterable[Row]) -> list[Surprise]:
     frame = pd.DataFrame(list(rows), dtype=object)
     if frame.empty:
         return []
-    frame["moved_to"] = [_moved_to(row) for row in frame.to_dict("records")]
-    keys = ["severity", "kind", "model", "exporter", "moved_to"]
+    frame["finding"] = [_finding(row) for row in frame.to_dict("records")]
     found: dict[tuple[Any, ...], Surprise] = {}
-    for (severity, kind, model, exporter, moved_to), group in frame.groupby(keys, sort=False):
+    keys = ["severity", "kind", "model", "exporter"]
+    for (severity, kind, model, exporter), group in frame.groupby(keys, sort=False):
         opsets = sorted(set(group["requested"]))
-        runtimes = list(dict.fromkeys(filter(None, group["runtime"])))
-        sentences = list(dict.fromkeys(group["sentence"]))
+        findings = [
+            (str(text), sorted(set(same["requested"])))
+            for text, same in group.groupby("finding", sort=False)
+        ]
         # What was moved is told alike for every model; anything else is a story of its own.
-        shared = (kind, exporter, tuple(opsets), moved_to) if moved_to else (kind, exporter, model)
+        moved = kind == "silently-moved"
+        shared = (kind, exporter, str(findings)) if moved else (kind, exporter, model)
         if shared in found:
             found[shared].models.append(str(model))
         else:
             found[shared] = Surprise(
-                int(severity), str(kind), [str(model)], str(exporter), opsets, runtimes, sentences
+                int(severity), str(kind), [str(model)], str(exporter), opsets, findings
             )
     return sorted(found.values(), key=lambda surprise: surprise.severity)
 
 
-def _moved_to(row: Row) -> str:
-    """The end of a sentence that is equal for every opset; "" for any other kind."""
-    text: str = row["sentence"].partition(" returned normally ")[2]
-    return text if row["kind"] == "silently-moved" else ""
+def _finding(row: Row) -> str:
+    """The sentence without exporter and opset, which stand above it."""
+    text: str = row["sentence"]
+    return text.removeprefix(f"{row['exporter']} at opset {row['requested']}").lstrip(":; ")
 
 
 def spell_spans(opsets: Iterable[int]) -> str:
@@ -150,7 +158,7 @@ def versions(data: Data) -> dict[str, list[str]]:
     """Package -> every version that took part; more than one is worth seeing."""
     found: dict[str, set[str]] = {}
     records = [
-        data.spec.get("versions") or {},
+        data.spec["versions"],
         *(definition["versions"] for definition in data.definitions.values()),
         *(sweep.export["versions"] for sweep in data.sweeps.values()),
     ]

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from atlas.judge import Tolerances
 from atlas.records import Cell, Step
 from atlas.report_changes import Pictures, Side
 from atlas.report_data import Data, Row, Sweep
@@ -37,18 +36,19 @@ class SweepView:
     graphs: list[Row]
     cells: list[Row]
     parity: list[Row]
+    messages: list[Row]
 
 
 def page(data: Data, model: str) -> dict[str, Any]:
     """What the template of a model's page is given."""
-    tolerances = Tolerances().updated(data.spec.get("tolerances") or {})
+    tolerances = data.tolerances(model)
     pictures = Pictures(data)
     views = [_sweep(data, sweep, pictures) for sweep in data.sweeps_of(model)]
     occurring = {key for view in views for key in view.line.states}
     return {
         "spec": data.spec,
         "model": model,
-        "description": (data.spec.get("descriptions") or {}).get(model) or "",
+        "description": data.spec["descriptions"].get(model, ""),
         "definition": data.definitions[model],
         "advice": data.rows("models", model)[0],
         "opsets": _opsets(data, model),
@@ -112,6 +112,7 @@ def _sweep(data: Data, sweep: Sweep, pictures: Pictures) -> SweepView:
             for row in data.rows("parity", sweep.model, sweep.exporter)
             if row["verdict"] != "absent"
         ),
+        messages=_messages(sweep),
     )
 
 
@@ -128,7 +129,7 @@ def _graphs(sweep: Sweep) -> list[Row]:
 
 
 def _cells(data: Data, sweep: Sweep) -> list[Row]:
-    """Rows of the cells table with what the record adds: messages, traceback, the file's name."""
+    """Rows of the cells table with what the records add: the state, the files' names."""
     recorded: dict[int, Cell] = {cell["requested"]: cell for cell in sweep.export["cells"]}
     dumped = {cell["requested"]: cell for cell in sweep.dump["cells"]}
     rows = []
@@ -141,10 +142,23 @@ def _cells(data: Data, sweep: Sweep) -> list[Row]:
             {
                 **row,
                 "file": cell["file"],
-                "messages": cell["messages"],
-                "traceback": cell["traceback"],
                 "state": state(row, verdicts),
                 "text": text,
             }
         )
     return rows
+
+
+def _messages(sweep: Sweep) -> list[Row]:
+    """What the exporter said, each text once, with the opsets at which it did."""
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for cell in sweep.export["cells"]:
+        said = [(each["level"], each["source"], each["text"]) for each in cell["messages"]]
+        if cell["traceback"]:
+            said.append(("traceback", "", cell["traceback"]))
+        for key in dict.fromkeys(said):
+            found.setdefault(key, []).append(cell["requested"])
+    return [
+        {"level": level, "source": source, "text": text, "opsets": opsets}
+        for (level, source, text), opsets in found.items()
+    ]

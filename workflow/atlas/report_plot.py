@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 34
 SHAPES = ("circle", "square", "diamond", "triangle")
 # A result without an error at all has no logarithm; it stands on the lowest line.
 FLOOR = 1e-2
+DODGE = 11  # exporters often agree to the last bit; their marks stand beside each other
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def plot(rows: Iterable[Row], tolerances: Tolerances) -> Plot | None:
     top = max(1, math.ceil(math.log10(max([*values, 1.0]))))
     bottom = math.log10(FLOOR)
     series = [
-        _series(name, number, sweep, opsets, bottom, top)
+        _series(name, number, sweep, opsets, bottom, top, (number - (len(ratios) - 1) / 2) * DODGE)
         for number, (name, sweep) in enumerate(ratios.items())
     ]
     step = max(1, (top - int(bottom)) // 6)
@@ -93,13 +94,19 @@ def _ratio(n_torch: float, n_runtime: float, tolerances: Tolerances) -> float:
 
 
 def _series(
-    name: str, number: int, sweep: dict[int, float], opsets: Sequence[int], bottom: float, top: int
+    name: str,
+    number: int,
+    sweep: dict[int, float],
+    opsets: Sequence[int],
+    bottom: float,
+    top: int,
+    dodge: float,
 ) -> Series:
     points = []
     for opset, value in sorted(sweep.items()):
         power = min(max(math.log10(value), bottom), top) if value > 0 else bottom
         label = f"{name}, opset {opset}: {value:.2g} of what is allowed"
-        points.append(Point(_x(opset, opsets), _y(power, bottom, top), label))
+        points.append(Point(_x(opset, opsets) + dodge, _y(power, bottom, top), label))
     path = " ".join(f"{'L' if i else 'M'}{p.x:.1f} {p.y:.1f}" for i, p in enumerate(points))
     return Series(name, number, SHAPES[number % len(SHAPES)], points, path)
 

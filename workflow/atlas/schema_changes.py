@@ -71,6 +71,12 @@ _MIRROR = {left: right for pair in _PAIRS for left, right in (pair, pair[::-1])}
 
 TEXT = frozenset({Kind.TEXT_CHANGED})
 FUNCTION = frozenset({Kind.FUNCTION_ADDED, Kind.FUNCTION_REMOVED, Kind.FUNCTION_CHANGED})
+OPTIONALITY = frozenset(
+    {
+        Kind.BECAME_OPTIONAL, Kind.BECAME_REQUIRED, Kind.ARITY_CHANGED,
+        Kind.ATTRIBUTE_BECAME_OPTIONAL, Kind.ATTRIBUTE_BECAME_REQUIRED,
+    }
+)  # fmt: skip
 TYPES = frozenset(
     {
         Kind.TYPES_WIDENED, Kind.TYPES_NARROWED, Kind.TYPES_CHANGED,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
-_SENTENCE_END = re.compile(r"(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<=[.!?])\s+(?=[\"'`(\[*]*[A-Z0-9-])")
+_SENTENCE_END = re.compile(
+    r"(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<=[.!?])\s+(?=[A-Z0-9-]|[\"'`(\[*]+\w)"
+)
 
 # Words for "is looked at" that schemas use beside "only".
-_READ = r"(?:takes? effect|appl(?:y|ies)|used|valid|considered|relevant|meaningful|be set|supported)"
+_READ = r"(?:takes? effect|appl(?:y|ies)|used|valid|considered|relevant|meaningful|be set)"
 _LINK = r"(?:when|if|unless|while|in case|for|by|with|in|to)\b"
 _ONLY_READ = re.compile(
     rf"\bonly\s+{_READ}\b[^.;]*?\b{_LINK}|\b{_READ}\s+only\s+{_LINK}", re.IGNORECASE

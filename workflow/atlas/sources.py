@@ -53,5 +53,9 @@ def _imports(module: str) -> tuple[str, ...]:
             inner = [f"{parent}.{alias.name}".strip(".") for alias in node.names]
             names += [parent, *inner]
         elif isinstance(node, ast.Import):
-            names += [alias.name.partition(".")[2] for alias in node.names if alias.name.startswith("atlas.")]
+            names += [
+                alias.name.partition(".")[2]
+                for alias in node.names
+                if alias.name.startswith("atlas.")
+            ]
     return tuple(name for name in names if name and _file(name).is_file())

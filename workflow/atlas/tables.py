@@ -21,15 +21,16 @@ from atlas.text import clean
 Row = dict[str, Any]
 
 COLUMNS = {
-    "cells": "model exporter requested delivered ir_version outcome detail export_seconds size_bytes"
-    " nodes sha256 canonical_sha256",
-    "parity": "model exporter requested runtime output verdict max_abs max_rel n_torch n_runtime detail",
-    "changes": "model exporter from_opset to_opset kind op_type parameter cause from_version to_version"
-    " explanation url neutral numeric nodes",
+    "cells": "model exporter requested delivered ir_version outcome detail export_seconds"
+    " size_bytes nodes sha256 canonical_sha256",
+    "parity": "model exporter requested runtime output verdict max_abs max_rel n_torch n_runtime"
+    " detail",
+    "changes": "model exporter from_opset to_opset kind op_type parameter cause from_version"
+    " to_version explanation url neutral numeric nodes",
     "ranges": "model exporter first last nodes graph",
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
     "surprises": "severity kind model exporter requested runtime sentence",
-}  # fmt: skip
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,15 +44,15 @@ def main(arguments: list[str] | None = None) -> None:
     for name, rows in tables(sweeps, options.results).items():
         frame = pd.DataFrame(rows, columns=COLUMNS[name].split()).convert_dtypes()
         write_text(options.output / f"{name}.csv", frame.map(_inert).to_csv(index=False))
-        write_text(options.output / f"{name}.json", frame.to_json(orient="records", indent=1) + "\n")
+        write_text(
+            options.output / f"{name}.json", frame.to_json(orient="records", indent=1) + "\n"
+        )
 
 
 def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list[Row]]:
     """All tables as rows; `sweeps` maps each model to its exporters."""
     judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
-    exports = [
-        _export(results, model, exporter) for model in sweeps for exporter in sweeps[model]
-    ]
+    exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
     rejected = _rejections(judged["cells"])
     cells = [row for record, seconds in exports for row in _cells(record, seconds, rejected)]
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
@@ -60,7 +61,9 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
         for model in sweeps
         for exporter in sweeps[model]
     ]
-    definitions = [read_json(results / "define" / model / "record.json", "define") for model in sweeps]
+    definitions = [
+        read_json(results / "define" / model / "record.json", "define") for model in sweeps
+    ]
     sizes = {(row["model"], row["exporter"], row["requested"]): row["nodes"] for row in cells}
     return {
         "cells": cells,
@@ -81,7 +84,9 @@ def _rejections(verdicts: Iterable[CellVerdict]) -> dict[tuple[str, str, int], s
     """Cells that no runtime loads although the checker passed them: invalid, in whose words."""
     refused: dict[tuple[str, str, int], list[CellVerdict]] = {}
     for verdict in verdicts:
-        refused.setdefault((verdict["model"], verdict["exporter"], verdict["requested"]), []).append(verdict)
+        refused.setdefault(
+            (verdict["model"], verdict["exporter"], verdict["requested"]), []
+        ).append(verdict)
     return {
         key: f"{group[0]['runtime']}: {group[0]['detail']}"
         for key, group in refused.items()

@@ -39,7 +39,9 @@ def _base(job: Job) -> tuple[Path | None, str]:
     if not usable:
         return None, f"no usable export of {record['exporter']} to convert from"
     cell = min(usable, key=lambda cell: _distance(cell, wanted))
-    return job.base / "cells" / str(cell["file"]), f"{record['exporter']} at opset {cell['requested']}"
+    return job.base / "cells" / str(
+        cell["file"]
+    ), f"{record['exporter']} at opset {cell['requested']}"
 
 
 def _distance(cell: Cell, wanted: int) -> tuple[bool, int]:

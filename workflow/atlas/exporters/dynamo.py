@@ -1,4 +1,4 @@
-"""`torch.onnx.export(dynamo=True)`: torch.export, translation by onnxscript, conversion of the result.
+"""`torch.onnx.export(dynamo=True)`: torch.export, then onnxscript, then a conversion of the opset.
 
 It returns normally with another opset than the one asked for when the conversion fails.
 """

@@ -1,0 +1,205 @@
+"""The operator's own schema changed between the two opsets: cited, in one sentence."""
+
+from __future__ import annotations
+
+from atlas import schema
+from atlas.causes import Cause, Situation
+from atlas.differences import Difference
+from atlas.records import Attribute, Node
+from atlas.schema import Kind, SchemaChange, Transition
+
+ORDER = 10
+
+
+def explain(difference: Difference, situation: Situation) -> Cause | None:
+    """The schema change behind a difference of one node, or None."""
+    if len(difference.left) != 1 or len(difference.right) != 1:
+        return None
+    one, other = difference.left[0], difference.right[0]
+    if one["op"] != other["op"] or None in (one["since"], other["since"]):
+        return None
+    if one["since"] == other["since"]:
+        return None
+    case = _Case(difference, situation, one, other)
+    match difference.kind:
+        case "input":
+            return case.input()
+        case "attribute-to-input" | "input-to-attribute":
+            return case.moved()
+        case "attribute":
+            return case.attribute()
+        case "semantics":
+            return case.semantics()
+    return None
+
+
+class _Case:
+    """One difference of one node whose schema version differs."""
+
+    def __init__(
+        self, difference: Difference, situation: Situation, one: Node, other: Node
+    ) -> None:
+        assert one["since"] is not None and other["since"] is not None
+        self.difference, self.situation = difference, situation
+        self.one, self.other = one, other
+        self.op, self.domain = one["op"], one["domain"]
+        self.old, self.new = one["since"], other["since"]
+        self.transition: Transition = schema.transition(self.op, self.old, self.new, self.domain)
+
+    def input(self) -> Cause | None:
+        """An input given in another way: it became optional, required, or exists on one side."""
+        name = self.difference.parameter
+        for change in self._changes(name):
+            if change.kind in {Kind.BECAME_OPTIONAL, Kind.BECAME_REQUIRED}:
+                return self._optionality(name, change)
+            if change.kind in {Kind.INPUT_ADDED, Kind.INPUT_REMOVED}:
+                return self._one_sided(name, change)
+        return None
+
+    def _optionality(self, name: str, change: SchemaChange) -> Cause | None:
+        requires, relaxed = (
+            (self.old, self.new) if change.kind is Kind.BECAME_OPTIONAL else (self.new, self.old)
+        )
+        strict, loose = (
+            (self.difference.before, self.difference.after)
+            if requires == self.old
+            else (self.difference.after, self.difference.before)
+        )
+        if loose != "omitted":
+            return None  # being allowed to omit it does not explain another value
+        unread, condition = self._condition(name)
+        empty = strict.startswith("an empty tensor")
+        because = f"{self.op}-{requires} requires it; {self._who()} passes {strict}"
+        sentence = (
+            f"{self._opsets(requires)} {self.op} takes `{name}` because {because}. "
+            f"{self.op}-{relaxed} made it optional, "
+            f"so from opset {relaxed} it is omitted."
+        )
+        if unread:
+            sentence += f" It is read only {condition}, so nothing that is computed changes."
+        elif condition:
+            sentence += f" It is read {condition}, which is the case here."
+        elif empty:
+            sentence += (
+                " An empty tensor and an omitted input mean the same here: no value is given."
+            )
+        return self._cause(sentence, neutral=unread or empty, numeric=not (unread or empty))
+
+    def _condition(self, name: str) -> tuple[bool, str]:
+        """Whether the schema says that an input is not read here, and when it is read."""
+        newest = max(self.old, self.new)
+        condition = schema.condition_value(self.op, newest, name, self.domain)
+        if condition is None:
+            return False, ""
+        attribute, value = condition
+        values = {
+            a["name"]: a["value"] for a in (*self.one["attributes"], *self.other["attributes"])
+        }
+        words = f"when `{attribute}` is `{value}`"
+        if attribute in values:
+            words += f" (here it is `{values[attribute]}`)"
+        return values.get(attribute) != value, words
+
+    def _one_sided(self, name: str, change: SchemaChange) -> Cause:
+        added = change.kind is Kind.INPUT_ADDED
+        verb = "has" if added else "no longer has"
+        value = self.difference.after if added else self.difference.before
+        sentence = f"{self.op}-{self.new} {verb} the input `{name}`; {self._who()} gives {value}."
+        return self._cause(sentence, neutral=value == "omitted", numeric=value != "omitted")
+
+    def moved(self) -> Cause | None:
+        """A value that is an attribute in one version and an input in the other."""
+        name = self.difference.parameter
+        to_input = self.difference.kind == "attribute-to-input"
+        wanted = Kind.ATTRIBUTE_TO_INPUT if to_input else Kind.INPUT_TO_ATTRIBUTE
+        if not any(change.kind is wanted for change in self._changes(name)):
+            return None
+        old, new = ("an attribute", "an input") if to_input else ("an input", "an attribute")
+        same = self.difference.neutral
+        end = (
+            "The value is the same, so nothing that is computed changes."
+            if same
+            else f"It was {self.difference.before} and is {self.difference.after}."
+        )
+        sentence = (
+            f"`{name}` is {new} since {self.op}-{self._since(name)}; "
+            f"{self.op}-{self.old} has it as {old}. {end}"
+        )
+        return self._cause(sentence, neutral=same, numeric=not same)
+
+    def attribute(self) -> Cause | None:
+        """An attribute that only one version has, or whose default changed."""
+        name = self.difference.parameter
+        before, after = _named(self.one, name), _named(self.other, name)
+        for change in self._changes(name):
+            if change.kind is Kind.ATTRIBUTE_ADDED and before is None and after is not None:
+                end = (
+                    f"{self._who()} writes its default `{self.difference.after}`"
+                    if after["default"]
+                    else f"{self._who()} sets it to `{self.difference.after}`"
+                )
+                sentence = f"`{name}` is an attribute since {self.op}-{self._since(name)}; {end}."
+                return self._cause(sentence, neutral=after["default"], numeric=not after["default"])
+            if change.kind is Kind.ATTRIBUTE_REMOVED and after is None:
+                sentence = f"{self.op}-{self.new} no longer has the attribute `{name}`."
+                return self._cause(sentence, neutral=False, numeric=True)
+            if change.kind is Kind.DEFAULT_CHANGED and not (
+                before and before["written"] and after and after["written"]
+            ):
+                sentence = (
+                    f"The default of `{name}` changed from {change.before} to {change.after} with "
+                    f"{self.op}-{self._since(name)}, and the file leaves it to the default."
+                )
+                return self._cause(sentence, neutral=False, numeric=True)
+        return None
+
+    def semantics(self) -> Cause | None:
+        """The same node, whose specification says something else: known from reviewed notes."""
+        notes = [note for note in self._notes() if note.numeric]
+        if not notes:
+            return None
+        return self._cause(" ".join(note.note for note in notes), neutral=False, numeric=True)
+
+    def _who(self) -> str:
+        return "the exporter" if self.situation.exporter else "the file"
+
+    def _notes(self) -> list[schema.Note]:
+        return list(schema.notes(self.op, self.old, self.new, self.domain))
+
+    def _changes(self, name: str) -> list[SchemaChange]:
+        stem = name.partition("[")[0]
+        return [change for change in self.transition.changes if stem in change.names]
+
+    def _since(self, name: str) -> int:
+        """The version between the two that made the change to a parameter."""
+        for step in self.transition.steps:
+            if any(name in change.names for change in step.changes):
+                return max(step.old, step.new)
+        return max(self.old, self.new)
+
+    def _opsets(self, version: int) -> str:
+        """`At opset 11 and 12`, `From opset 13`: where a schema version is in force."""
+        later = [v for v in schema.versions(self.op, self.domain) if v > version]
+        if not later:
+            return f"From opset {version}"
+        last = later[0] - 1
+        if last == version:
+            return f"At opset {version}"
+        joined = "and" if last == version + 1 else "to"
+        return f"At opset {version} {joined} {last}"
+
+    def _cause(self, sentence: str, neutral: bool, numeric: bool) -> Cause:
+        return Cause(
+            cause="schema",
+            explanation=sentence,
+            schema_class=str(self.transition.summary),
+            from_version=self.old,
+            to_version=self.new,
+            url=schema.url(self.op, self.old, self.new, self.domain) or "",
+            neutral=neutral,
+            numeric=numeric,
+        )
+
+
+def _named(node: Node, name: str) -> Attribute | None:
+    return next((a for a in node["attributes"] if a["name"] == name), None)

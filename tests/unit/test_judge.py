@@ -186,6 +186,21 @@ def test_a_vacuous_set_counts_only_if_no_other_is_left() -> None:
     assert both["verdict"] == "vacuous" and both["detail"].endswith("on zeros, large")
 
 
+def test_constant_input_softens_noise_but_no_bug() -> None:
+    """Zeros through an instance normalization: torch sums equal values exactly, others do not."""
+    exact, eager, got = computed()
+    good = of(got, eager, exact)
+    off = of(got + F4(1e-4), eager, exact, "zeros")
+    assert verdict(good, off)["verdict"] == "mismatch"
+    flat: Any = {**off, "flat_input": True}
+    found = verdict(good, flat)
+    assert found["verdict"] == "within-noise" and found["detail"].endswith("; vacuous on zeros")
+    assert verdict(flat)["verdict"] == "vacuous"
+    assert verdict(good, flat, ill_conditioned=100)["verdict"] == "mismatch"
+    worse: Any = {**of(got + F4(1e-2), eager, exact, "zeros"), "flat_input": True}
+    assert verdict(good, worse)["verdict"] == "mismatch"
+
+
 def test_a_difference_counts_although_a_pass_would_be_vacuous() -> None:
     """A dropped bias shows on zeros, where a right output is constant."""
     expected = np.full((1, 1, 8, 8), 0.25, F4)

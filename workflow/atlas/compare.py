@@ -102,6 +102,8 @@ def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Cha
         cause = explain(difference, situation)
         if difference.kind == "semantics" and cause.cause == "unexplained":
             continue  # another schema version of which nothing is known that could matter
+        if difference.kind == "semantics" and _told(cause, changes.values()):
+            continue
         change = _change(difference, cause)
         key = json.dumps({**change, "places": None}, sort_keys=True)
         if key in changes:
@@ -109,6 +111,12 @@ def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Cha
         else:
             changes[key] = change
     return sorted(changes.values(), key=_importance)
+
+
+def _told(cause: Cause, changes: Iterable[Change]) -> bool:
+    """Whether a change of the same node's attribute has given the same reason already."""
+    words = cause.explanation.partition(": ")[2]
+    return any(words in change["explanation"] for change in changes)
 
 
 def _importance(change: Change) -> tuple[Any, ...]:

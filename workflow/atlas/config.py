@@ -49,6 +49,7 @@ class ModelSpec:
     kwargs: dict[str, Any]
     inputs: list[dict[str, Any]] | str | None
     outputs: list[str] | None
+    index_outputs: dict[str, dict[str, Any]]
     dynamic_shapes: dict[str, dict[str, str]] | None
     dtype: str
     seed: int
@@ -152,7 +153,13 @@ class Settings:
     def parity_spec(self, model: str, runtime: str) -> str:
         """Canonical JSON of what running a model's files in a runtime depends on."""
         packages = ("numpy", *self._packages("runtimes", runtime, (runtime,)))
-        spec = {"model": model, "runtime": runtime, "limits": self.limits}
+        ties = self.models[model].index_outputs
+        spec = {
+            "model": model,
+            "runtime": runtime,
+            "limits": self.limits,
+            "index_outputs": ties,
+        }
         return canonical_json({**spec, "versions": _versions(packages)})
 
     def compare_spec(self, model: str, exporter: str) -> str:

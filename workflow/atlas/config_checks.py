@@ -97,6 +97,7 @@ def _beyond_schema(
         found += _file_problems(model, path, root)
         found += _input_problems(model, path, sound.get("input_sets"))
         found += _shape_problems(model, path)
+        found += _index_problems(model, path)
         found += _options_problems(model.get("options") or {}, (*path, "options"), package)
     return found
 
@@ -225,6 +226,16 @@ def _range_problem(item: Mapping[str, Any]) -> str:
         if not whole or low < least or high > most:
             return f"expected whole numbers from {least} to {most} for {dtype}, got {got}"
     return ""
+
+
+def _index_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+    """Index outputs, and the values that they rank, must be named outputs."""
+    outputs = list(model.get("outputs") or [])
+    for name, item in (model.get("index_outputs") or {}).items():
+        for key, given in ((name, name), ("values", (item or {}).get("values"))):
+            if given is not None and given not in outputs:
+                text = f"{show(given)} is none of this model's `outputs`: {', '.join(outputs)}"
+                yield (*path, "index_outputs", key), text.rstrip(": ")
 
 
 def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:

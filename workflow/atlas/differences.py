@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from atlas import schema
 from atlas.align import Alignment, View, align
 from atlas.picture import content_of, operator, type_of
 from atlas.records import Attribute, Graph, Node, Port
@@ -31,11 +32,20 @@ Kind = Literal[
 
 
 @dataclass(frozen=True)
+class Wire:
+    """A matched pair next to a region; `parameter` is the input that the region feeds, or ""."""
+
+    left: Node
+    right: Node
+    parameter: str
+
+
+@dataclass(frozen=True)
 class Difference:
     """One difference. `left` and `right` are the nodes; a region has several, or none on a side.
 
-    `before` and `after` are words, `values` what the two sides hold where that is known.
-    `neutral`: equal meaning, by what the files alone say.
+    `before` and `after` are words. `neutral`: equal meaning, by what the files alone say. `around`:
+    how a region is wired to matched pairs.
     """
 
     kind: Kind
@@ -48,6 +58,7 @@ class Difference:
     right: tuple[Node, ...]
     neutral: bool = False
     ports: tuple[Port | None, Port | None] = (None, None)
+    around: tuple[Wire, ...] = ()
 
 
 def differences(left: Graph, right: Graph) -> list[Difference]:
@@ -68,16 +79,29 @@ def _signature(left: Graph, right: Graph) -> Iterator[Difference]:
     for side in ("inputs", "outputs"):
         ours, theirs = left[side], right[side]  # type: ignore[literal-required]
         one, other = ([f"{p['name']}: {type_of(p)}" for p in ports] for ports in (ours, theirs))
-        if one != other:
+        if len(one) != len(other) or any(map(_port_differs, ours, theirs)):
             before, after = ", ".join(one), ", ".join(other)
             yield Difference("signature", "", "", side, before, after, (), ())
+
+
+def _port_differs(one: Port, other: Port) -> bool:
+    """Whether two ports of a graph differ in name, dtype, rank, or a size that both know."""
+    if one["name"] != other["name"] or one.get("dtype") != other.get("dtype"):
+        return True
+    left, right = one.get("shape"), other.get("shape")
+    if left is None or right is None:
+        return False
+    fixed = [
+        pair for pair in zip(left, right, strict=False) if all(isinstance(s, int) for s in pair)
+    ]
+    return len(left) != len(right) or any(a != b for a, b in fixed)
 
 
 def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
     yield from _inputs_and_attributes(alignment, one, other)
     for ours, theirs in zip(one["outputs"], other["outputs"], strict=False):
-        known = "dtype" in ours and "dtype" in theirs and ours.get("shape") and theirs.get("shape")
-        if known and type_of(ours) != type_of(theirs):
+        # Another shape follows from another input or attribute, which is a difference of its own.
+        if ours.get("dtype", theirs.get("dtype")) != theirs.get("dtype", ours.get("dtype")):
             yield _difference(
                 "type",
                 one,
@@ -92,14 +116,18 @@ def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
 
 
 def _inputs_and_attributes(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
-    ours, theirs = _by_parameter(one), _by_parameter(other)
-    old, new = _by_name(one), _by_name(other)
+    """Inputs and attributes under the newer side's names, whatever the older side calls them."""
+    names = _renamed(one, other)
+    ours = {names.get(p["parameter"], p["parameter"]): p for p in one["inputs"]}
+    old = {names.get(a["name"], a["name"]): a for a in one["attributes"]}
+    theirs = {port["parameter"]: port for port in other["inputs"]}
+    new = {attribute["name"]: attribute for attribute in other["attributes"]}
     for name in [*ours, *(name for name in theirs if name not in ours)]:
         before, after = ours.get(name), theirs.get(name)
         if before is None and name in old:
-            yield _moved("attribute-to-input", one, other, old[name], after)
+            yield _moved("attribute-to-input", one, other, name, old[name], after)
         elif after is None and name in new:
-            yield _moved("input-to-attribute", one, other, new[name], before)
+            yield _moved("input-to-attribute", one, other, name, new[name], before)
         elif difference := _input(alignment, one, other, name, before, after):
             yield difference
     for name in [*old, *(name for name in new if name not in old)]:
@@ -107,23 +135,30 @@ def _inputs_and_attributes(alignment: Alignment, one: Node, other: Node) -> Iter
             yield from _attribute(one, other, name, old.get(name), new.get(name))
 
 
-def _by_parameter(node: Node) -> dict[str, Port]:
-    return {port["parameter"]: port for port in node["inputs"]}
-
-
-def _by_name(node: Node) -> dict[str, Attribute]:
-    return {attribute["name"]: attribute for attribute in node["attributes"]}
+def _renamed(one: Node, other: Node) -> dict[str, str]:
+    """What the left version calls a parameter → what the right version does, where they differ."""
+    if one["since"] is None or other["since"] is None or one["since"] == other["since"]:
+        return {}
+    changes = schema.transition(one["op"], one["since"], other["since"], one["domain"]).changes
+    pairs = dict(change.names for change in changes if change.names[0] != change.names[1])
+    positions = zip(one["inputs"], other["inputs"], strict=False)
+    return pairs | {
+        # `inputs[0]` of a variadic input follows its stem.
+        p["parameter"]: q["parameter"]
+        for p, q in positions
+        if "[" in p["parameter"] and pairs.get(p["parameter"].partition("[")[0])
+    }
 
 
 def _moved(
-    kind: Kind, one: Node, other: Node, attribute: Attribute, port: Port | None
+    kind: Kind, one: Node, other: Node, name: str, attribute: Attribute, port: Port | None
 ) -> Difference:
     value = _flat(attribute["value"])
     same = port is not None and "value" in port and _flat(port["value"]) == value
     default = port is None or (port["given"] == "omitted" and attribute["default"])
     words = f"attribute {attribute['value']}" + ("" if attribute["written"] else " (the default)")
     pair = (words, given(port)) if kind == "attribute-to-input" else (given(port), words)
-    return _difference(kind, one, other, attribute["name"], *pair, neutral=same or default)
+    return _difference(kind, one, other, name, *pair, neutral=same or default)
 
 
 def _flat(value: Any) -> list[Any]:
@@ -213,7 +248,7 @@ def _attribute(
     if before is not None and after is not None and before["value"] == after["value"]:
         if written[0] != written[1] and before["value"] != "subgraph":
             words = [f"{ours}, {'written' if w else 'left to the default'}" for w in written]
-            yield _difference("encoding", one, other, name, *words, neutral=True)
+            yield _difference("encoding", one, other, name, words[0], words[1], neutral=True)
     elif any(written) or (before is not None and after is not None):
         # A default that only one of the versions has changes nothing unless it says otherwise.
         default = (before is None or before["default"]) and (after is None or after["default"])
@@ -241,8 +276,30 @@ def _region(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...])
     theirs = tuple(alignment.right.nodes[j] for j in right)
     name = _main(theirs) or _main(ours)
     return Difference(
-        "operators", name["op"], name["domain"], "", spelled(ours), spelled(theirs), ours, theirs
-    )
+        "operators", name["op"], name["domain"], "", spelled(ours), spelled(theirs), ours, theirs,
+        around=tuple(_around(alignment, left, right)),
+    )  # fmt: skip
+
+
+def _around(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Wire]:
+    """Where a region is wired to matched pairs: what it feeds, then what feeds it."""
+    for side, region, matched in (
+        (alignment.left, left, alignment.forward),
+        (alignment.right, right, alignment.backward),
+    ):
+        found = [wire for index in region for wire in _wires(side, index) if wire[0] in matched]
+        for neighbor, parameter in dict.fromkeys(found):
+            other = matched[neighbor]
+            i, j = (neighbor, other) if side is alignment.left else (other, neighbor)
+            yield Wire(alignment.left.nodes[i], alignment.right.nodes[j], parameter)
+
+
+def _wires(side: View, index: int) -> Iterator[tuple[int, str]]:
+    """The nodes that read a node's results, with the parameter; those that it reads, with ""."""
+    yield from side.consumers[index]
+    for port in side.nodes[index]["inputs"]:
+        if source := side.source(port):
+            yield source[0], ""
 
 
 def _main(nodes: tuple[Node, ...]) -> Any:

@@ -17,7 +17,6 @@ import io
 import json
 import logging
 import shutil
-import sys
 import time
 import warnings
 from collections import Counter
@@ -248,12 +247,10 @@ def _read_cell(opset: int, path: Path) -> Cell:
     try:
         facts = inspect(path)
     except Exception as error:
-        facts = {"sha256": file_sha256(path), "size_bytes": path.stat().st_size}
-        return {
-            **_cell(opset, "invalid", f"the file cannot be read: {describe(error)}"),
-            "file": path.name,
-            **facts,
-        }  # type: ignore[typeddict-item]
+        cell = _cell(opset, "invalid", f"the file cannot be read: {describe(error)}")
+        cell["file"], cell["size_bytes"] = path.name, path.stat().st_size
+        cell["sha256"] = file_sha256(path)
+        return cell
     fault = facts.pop("fault")
     cell = cast(Cell, {**_cell(opset, "ok"), "file": path.name, **facts})
     moved = cell["delivered"] != opset
@@ -287,4 +284,4 @@ def _cell(opset: int, outcome: Any, detail: str = "") -> Cell:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -63,7 +63,9 @@ def run_isolated(
             child.kill()
 
 
-def _drain(child: _Child, items: Sequence[T], seconds: float) -> Iterator[tuple[T, Result]]:
+def _drain(
+    child: _Child, items: Sequence[T], seconds: float
+) -> Generator[tuple[T, Result], None, int]:
     """Yield the results of one child; return how many items it has used up."""
     started, done = time.monotonic(), -1  # the first message says that setup is over
     while done < len(items):

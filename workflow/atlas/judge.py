@@ -199,6 +199,10 @@ def _judge_discrete(measure: Measure) -> _Finding:
     if not measure["flips"]:
         return _Finding("exact", "equal to torch", measure)
     reason = f"{measure['flips']} of {measure['elements']} values differ"
+    margin, error = measure["flip_margin"], measure["flip_error"]
+    if margin is not None and error is not None and margin <= error:
+        reason += f", all ties: {_short(margin)} apart, {_short(error)} off"
+        return _Finding("within-noise", reason, measure)
     return _Finding("mismatch", reason, measure, measure["flips"])
 
 

@@ -24,7 +24,7 @@ import safetensors.numpy
 
 from atlas import runtimes, sources
 from atlas.isolate import Result, run_isolated
-from atlas.measure import Array, blank_measure, dtype_name, is_float, measure
+from atlas.measure import Array, blank_measure, dtype_name, is_float, measure, rank_flips
 from atlas.records import (
     VERSION,
     Cell,
@@ -225,7 +225,7 @@ def _run_all(
     """Run the items in child processes; the reference is read once, before they fork."""
     if not items or model["outcome"] != "ok":
         return
-    reference = Reference.read(job.define, model)
+    reference = Reference.read(job.define, model, job.spec.get("index_outputs"))
     limits = job.spec.get("limits", {})
 
     def work(item: _Item) -> dict[str, Any]:
@@ -255,15 +255,18 @@ class Reference:
     model: DefineRecord
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
+    index_outputs: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def read(cls, folder: Path, model: DefineRecord) -> Reference:
+    def read(
+        cls, folder: Path, model: DefineRecord, index_outputs: Mapping[str, Any] | None = None
+    ) -> Reference:
         """Read what the define stage wrote."""
         inputs, outputs = (
             safetensors.numpy.load_file(folder / f"{name}.safetensors")
             for name in ("inputs", "reference")
         )
-        return cls(model, inputs, outputs)
+        return cls(model, inputs, outputs, index_outputs or {})
 
     def feed(self, set_name: str) -> list[Array]:
         """The inputs of a set, in the model's order."""
@@ -341,6 +344,7 @@ def _measure_set(
 ) -> list[Measure]:
     """The measures of one input set: outputs by position, checked for number and order."""
     names = [port["name"] for port in reference.model["outputs"]]
+    index_outputs = reference.index_outputs
     deterministic = {s["name"]: s["deterministic"] for s in reference.model["sets"]}[set_name]
     flat = _is_flat(reference.feed(set_name))
     measures: list[Measure] = []
@@ -358,12 +362,37 @@ def _measure_set(
             exact = reference.outputs.get(f"{set_name}/float64/{i}")
             found = measure(name, set_name, array, eager, exact)
             found = found if deterministic or found["structure"] else blank
+            if array is not None and name in index_outputs and found["flips"]:
+                found = _rank(reference, set_name, names, got, found, flat)
             measures.append(_mark_flat(found) if flat else found)
     for i, value in enumerate(got[len(names) :], len(names)):
         dtype = dtype_name(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
         extra = graph[i] if i < len(graph) else f"output {i}"
         measures.append(blank_measure(extra, set_name, dtype, "the model has no such output"))
     return measures
+
+
+def _rank(
+    reference: Reference,
+    set_name: str,
+    names: Sequence[str],
+    got: Sequence[Any],
+    found: Measure,
+    flat: bool,
+) -> Measure:
+    """The measure of a declared index output: its flips, against the values that they rank."""
+    declared = reference.index_outputs[found["output"]]
+    own = names.index(found["output"])
+    index, eager = np.asarray(got[own]), reference.outputs[f"{set_name}/eager/{own}"]
+    if declared["values"] is None:
+        return rank_flips(found, index, eager, None) if flat else found
+    place = names.index(declared["values"])
+    torch = reference.outputs[f"{set_name}/eager/{place}"]
+    truth = reference.outputs.get(f"{set_name}/float64/{place}", torch)
+    values = np.asarray(got[place]) if place < len(got) else torch
+    if not values.shape == torch.shape == index.shape:
+        return found
+    return rank_flips(found, index, eager, (values, torch, truth), declared["axis"])
 
 
 def _is_flat(inputs: Sequence[Array]) -> bool:

@@ -231,7 +231,10 @@ class Measure(TypedDict):
     `elements` finite positions compared. Errors are of the runtime against float64, where there is
     one, else against the eager output. `slices` and `frontier` are Pareto fronts, enough to judge
     exactly under any tolerance: pairs (n_torch, n_runtime) of the slices along axis 1 and the last,
-    and pairs (|expected|, |difference|) of the elements against the eager output.
+    and pairs (|expected|, |difference|) of the elements against the eager output. `flips` are
+    discrete values that differ; of declared indices, `flip_margin` is the largest distance in float64
+    of a flipped one's value to its neighbor in rank, `flip_error` how far off the values are.
+    `flat_input`: every float input is one value throughout.
     """
 
     output: str
@@ -257,6 +260,8 @@ class Measure(TypedDict):
     frontier: list[list[float]]
     flips: int
     flip_margin: float | None
+    flip_error: float | None
+    flat_input: NotRequired[bool]
 
 
 class RunCell(TypedDict):
@@ -279,6 +284,7 @@ class ParityRecord(TypedDict):
     exporter: str
     runtime: str
     versions: dict[str, str]
+    fingerprint: str
     cells: list[RunCell]
 
 

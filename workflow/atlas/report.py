@@ -14,6 +14,7 @@ import argparse
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from atlas.report_data import Data, load
 
 TEMPLATES = Path(__file__).parents[1] / "report"
 MOST_TEXT = 2000  # characters of one text on a page; the tables hold all of it
+_BREAKS = re.compile(r"[\t\r\n]+")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,17 +48,18 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def build(data: Data, folder: Path) -> None:
-    """Write every page below `folder`. The index comes last: it never links to what is not there."""
+    """Write every page below `folder`; the index last: it never links to what is not there."""
     pages = environment()
     names = {f"{model}.html" for model in data.models}
     one, index = pages.get_template("model.html.j2"), pages.get_template("index.html.j2")
     for model in data.models:
-        text = one.render(report_model.page(data, model), scripted=False)
-        write_text(folder / "models" / f"{model}.html", text)
-    write_text(folder / "index.html", index.render(report_index.page(data), scripted=True))
-    for page in (folder / "models").glob("*.html"):
-        if page.name not in names:
-            page.unlink()
+        page = report_model.page(data, model)
+        write_text(folder / "models" / f"{model}.html", one.render(page, **_inline(page, False)))
+    page = report_index.page(data)
+    write_text(folder / "index.html", index.render(page, **_inline(page, True)))
+    for path in (folder / "models").glob("*.html"):
+        if path.name not in names:
+            path.unlink()
 
 
 def environment() -> Environment:
@@ -81,11 +84,19 @@ def environment() -> Environment:
         "web": _web,
     }
     pages.filters.update(filters)
-    style, script = (_source(name) for name in ("style.css", "script.js"))
-    pages.globals.update(
-        style=style, style_hash=_hash(style), script=script, script_hash=_hash(script)
-    )
     return pages
+
+
+def _inline(page: dict[str, Any], scripted: bool) -> dict[str, str]:
+    """Style and script of a page, with the hashes by which its policy allows them."""
+    style = _source("style.css") + f":root {{ --opsets: {len(page['opsets'])}; }}\n"
+    script = _source("script.js") if scripted else ""
+    return {
+        "style": style,
+        "style_hash": _hash(style),
+        "script": script,
+        "script_hash": _hash(script) if scripted else "",
+    }
 
 
 def _finalize(value: Any) -> Any:
@@ -93,8 +104,13 @@ def _finalize(value: Any) -> Any:
     if value is None:
         return "–"
     if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value, MOST_TEXT)
+        return _shown(value)
     return value
+
+
+def _shown(text: str) -> str:
+    """A text as one line in which nothing hides."""
+    return visible(_BREAKS.sub(" ", text[: 4 * MOST_TEXT]), MOST_TEXT)
 
 
 def _source(name: str) -> Markup:
@@ -102,7 +118,7 @@ def _source(name: str) -> Markup:
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
-def _hash(source: Markup) -> str:
+def _hash(source: str) -> str:
     """What a Content-Security-Policy calls the hash of an inline element."""
     return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
@@ -141,7 +157,7 @@ def _lines(text: str) -> Markup:
 
 def _ticks(text: str) -> Markup:
     """Prose in which names stand between backticks."""
-    parts = visible(text, MOST_TEXT).split("`")
+    parts = _shown(text).split("`")
     if len(parts) % 2 == 0:  # one that stands alone is no quotation mark
         return escape("`".join(parts))
     return Markup().join(
@@ -162,7 +178,7 @@ def _web(url: str | None) -> str:
 
 def _fold(text: str) -> Markup:
     """Long text behind its first words, open to a click."""
-    shown = visible(text, MOST_TEXT)
+    shown = _shown(text)
     if len(shown) <= 160:
         return escape(shown)
     template = Markup('<details class="fold"><summary>{}…</summary>{}</details>')

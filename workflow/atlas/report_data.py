@@ -149,5 +149,5 @@ def _sweep(results: Path, model: str, exporter: str) -> Sweep:
 def _table(path: Path) -> list[Row]:
     """Rows of a table. The JSON form, as CSV tells an empty text from none no more."""
     frame = pd.DataFrame(json.loads(path.read_text(encoding="utf-8")), dtype=object)
-    rows: list[Row] = frame.where(frame.notna(), None).to_dict("records")
-    return rows
+    rows = frame.where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -25,18 +25,23 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Surprise:
-    """Equal surprises of a run of opsets; of several models where nothing but the name differs.
+class Finding:
+    """What is said of some opsets, in some runtimes."""
 
-    `findings` are texts and the opsets that they hold for, the first one's first.
-    """
+    text: str
+    opsets: list[int]
+    runtimes: list[str]
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """Equal surprises as one. `models` maps to opsets; what was moved is told for all models."""
 
     severity: int
     kind: str
-    models: list[str]
     exporter: str
-    opsets: list[int]
-    findings: list[tuple[str, list[int]]]
+    models: dict[str, list[int]]
+    findings: list[Finding]
 
     @property
     def title(self) -> str:
@@ -101,35 +106,33 @@ def figures(data: Data) -> dict[str, int]:
 
 
 def group_surprises(rows: Iterable[Row]) -> list[Surprise]:
-    """Surprises as ranges of opsets, worst first."""
-    frame = pd.DataFrame(list(rows), dtype=object)
-    if frame.empty:
-        return []
-    frame["finding"] = [_finding(row) for row in frame.to_dict("records")]
-    found: dict[tuple[Any, ...], Surprise] = {}
-    keys = ["severity", "kind", "model", "exporter"]
-    for (severity, kind, model, exporter), group in frame.groupby(keys, sort=False):
-        opsets = sorted(set(group["requested"]))
-        findings = [
-            (str(text), sorted(set(same["requested"])))
-            for text, same in group.groupby("finding", sort=False)
-        ]
-        # What was moved is told alike for every model; anything else is a story of its own.
-        moved = kind == "silently-moved"
-        shared = (kind, exporter, str(findings)) if moved else (kind, exporter, model)
-        if shared in found:
-            found[shared].models.append(str(model))
-        else:
-            found[shared] = Surprise(
-                int(severity), str(kind), [str(model)], str(exporter), opsets, findings
-            )
+    """Surprises by model and exporter, worst first, with the opsets of each."""
+    found: dict[tuple[str, ...], Surprise] = {}
+    for row in rows:
+        text, kind, exporter = _finding(row), row["kind"], row["exporter"]
+        key = (kind, exporter, text if kind == "silently-moved" else row["model"])
+        fresh = Surprise(row["severity"], kind, exporter, {}, [])
+        surprise = found.setdefault(key, fresh)
+        _add(surprise.models.setdefault(row["model"], []), row["requested"])
+        same = [finding for finding in surprise.findings if finding.text == text]
+        if not same:
+            same = [Finding(text, [], [])]
+            surprise.findings.extend(same)
+        _add(same[0].opsets, row["requested"])
+        if row["runtime"]:
+            _add(same[0].runtimes, row["runtime"])
     return sorted(found.values(), key=lambda surprise: surprise.severity)
 
 
+def _add(values: list[Any], value: Any) -> None:
+    if value not in values:
+        values.append(value)
+
+
 def _finding(row: Row) -> str:
-    """The sentence without exporter and opset, which stand above it."""
-    text: str = row["sentence"]
-    return text.removeprefix(f"{row['exporter']} at opset {row['requested']}").lstrip(":; ")
+    """The sentence without exporter, opset and runtime, which stand beside it."""
+    text: str = row["sentence"].removeprefix(f"{row['exporter']} at opset {row['requested']}")
+    return text.lstrip(":; ").removeprefix(row["runtime"] or "").lstrip(":; ")
 
 
 def spell_spans(opsets: Iterable[int]) -> str:
@@ -143,13 +146,20 @@ def parity_summary(data: Data) -> dict[str, Any]:
     order = [*get_args(Verdict), *get_args(RunOutcome)]
     frame = pd.DataFrame(data.verdicts, columns=["exporter", "runtime", "verdict"])
     frame = frame[frame["verdict"] != "absent"]
-    table = pd.crosstab([frame["exporter"], frame["runtime"]], frame["verdict"])
+    counts = frame.value_counts(sort=False).to_dict()
     names = sorted(
-        table.columns, key=lambda name: order.index(name) if name in order else len(order)
+        frame["verdict"].unique(),
+        key=lambda name: (order.index(name) if name in order else len(order), name),
     )
+    lanes = frame[["exporter", "runtime"]].drop_duplicates().itertuples(index=False, name=None)
+    exporters = list(dict.fromkeys(exporter for _, exporter in data.sweeps))
     rows = [
-        {"exporter": exporter, "runtime": runtime, "counts": [int(counts[name]) for name in names]}
-        for (exporter, runtime), counts in table.iterrows()
+        {
+            "exporter": exporter,
+            "runtime": runtime,
+            "counts": [counts.get((exporter, runtime, name), 0) for name in names],
+        }
+        for exporter, runtime in sorted(lanes, key=lambda lane: (exporters.index(lane[0]), lane[1]))
     ]
     return {"verdicts": names, "rows": rows}
 

@@ -53,7 +53,7 @@ def page(data: Data, model: str) -> dict[str, Any]:
         "advice": data.rows("models", model)[0],
         "opsets": _opsets(data, model),
         "legend": [entry for entry in LEGEND if entry[0] in occurring],
-        "plot": plot(data.rows("parity", model), tolerances),
+        "plot": plot(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
         "tolerances": tolerances,
         "sweeps": views,
     }

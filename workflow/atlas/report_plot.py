@@ -42,31 +42,37 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """Coordinates for the template. `rows` are (y, label), `columns` (x, opset)."""
+    """Coordinates for the template. `rows` are (y, label), `columns` (x, opset).
+
+    `unmeasured` are the opsets of each exporter with a mismatch that has no size.
+    """
 
     series: list[Series]
     rows: list[tuple[float, str]]
     columns: list[tuple[float, int]]
     limit: float
-    unmeasured: list[str]
+    unmeasured: dict[str, list[int]]
 
 
-def plot(rows: Iterable[Row], tolerances: Tolerances) -> Plot | None:
+def plot(rows: Iterable[Row], exporters: Iterable[str], tolerances: Tolerances) -> Plot | None:
     """The plot of one model; None where nothing was measured.
 
     Args:
         rows: of the parity table. The worst output and runtime of a cell counts.
+        exporters: in the order of the configuration, which is that of the series.
+        tolerances: which say what is allowed.
     """
-    ratios: dict[str, dict[int, float]] = {}
-    unmeasured: dict[str, None] = {}
+    ratios: dict[str, dict[int, float]] = {exporter: {} for exporter in exporters}
+    unmeasured: dict[str, list[int]] = {}
     for row in rows:
         if row["n_torch"] is None or row["n_runtime"] is None:
             if row["verdict"] == "mismatch":
-                unmeasured[f"{row['exporter']} {row['requested']}"] = None
+                unmeasured.setdefault(row["exporter"], []).append(row["requested"])
             continue
         ratio = _ratio(row["n_torch"], row["n_runtime"], tolerances)
-        sweep = ratios.setdefault(row["exporter"], {})
+        sweep = ratios[row["exporter"]]
         sweep[row["requested"]] = max(ratio, sweep.get(row["requested"], 0.0))
+    ratios = {exporter: sweep for exporter, sweep in ratios.items() if sweep}
     if not ratios:
         return None
     values = [value for sweep in ratios.values() for value in sweep.values()]
@@ -84,7 +90,7 @@ def plot(rows: Iterable[Row], tolerances: Tolerances) -> Plot | None:
         rows=[(_y(power, bottom, top), _power(power)) for power in marks],
         columns=[(_x(opset, opsets), opset) for opset in opsets],
         limit=_y(0, bottom, top),
-        unmeasured=list(unmeasured),
+        unmeasured=unmeasured,
     )
 
 
@@ -106,7 +112,7 @@ def _series(
     for opset, value in sorted(sweep.items()):
         power = min(max(math.log10(value), bottom), top) if value > 0 else bottom
         label = f"{name}, opset {opset}: {value:.2g} of what is allowed"
-        points.append(Point(_x(opset, opsets) + dodge, _y(power, bottom, top), label))
+        points.append(Point(round(_x(opset, opsets) + dodge, 1), _y(power, bottom, top), label))
     path = " ".join(f"{'L' if i else 'M'}{p.x:.1f} {p.y:.1f}" for i, p in enumerate(points))
     return Series(name, number, SHAPES[number % len(SHAPES)], points, path)
 

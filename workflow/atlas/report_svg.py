@@ -104,7 +104,15 @@ def _mark(group: ElementTree.Element, marks: Marks) -> None:
     group.set("class", f"{group.get('class')} changed")
     parameters = marks[int(found[1])]
     texts = list(group.iter("text"))
-    rows = {text.get("y") for text in texts if text.text in parameters}
+    rows = [_height(text) for text in texts if text.text in parameters]
     for text in texts:
-        if text.get("y") in rows:
+        # Italics stand a little higher than what is beside them.
+        if any(abs(_height(text) - row) < 3 for row in rows):
             text.set("class", "changed-row")
+
+
+def _height(text: ElementTree.Element) -> float:
+    try:
+        return float(text.get("y", "nan"))
+    except ValueError:
+        return float("nan")

@@ -356,7 +356,7 @@ def _notes() -> tuple[Note, ...]:
 
 
 def _expand(entry: dict[str, Any]) -> list[Note]:
-    """One note per operator of an entry; without a `source` it is the ONNX page of the change."""
+    """One note per operator of an entry; its source is the ONNX page of the change."""
     names = entry["op"] if isinstance(entry["op"], list) else [entry["op"]]
     old, new, domain = entry["from"], entry["to"], entry.get("domain", "")
     return [
@@ -368,7 +368,7 @@ def _expand(entry: dict[str, Any]) -> list[Note]:
             note=entry["note"],
             parameter=entry.get("parameter", ""),
             numeric=entry["numeric"],
-            source=entry.get("source") or _page(op, old, new, domain),
+            source=_page(op, old, new, domain),
             says=entry.get("says", ""),
             said=entry.get("said", ""),
         )

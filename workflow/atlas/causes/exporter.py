@@ -1,7 +1,7 @@
 """The schemas allow both: who wrote the files chose, or a version conversion left its mark.
 
-Claimed only for two files of one exporter, and only where no schema of an operator that takes part
-changed in more than the types it allows.
+Claimed only for two files of one exporter, and only where no schema of an operator that takes part,
+or stands next to it, changed in more than the types it allows.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
 
 def _same_schemas(difference: Difference, situation: Situation) -> bool:
     """Whether every operator that takes part is specified alike at both opsets, types aside."""
+    neighbors = [node for wire in difference.around for node in (wire.left, wire.right)]
     return all(
         _alike(node["op"], node["domain"], situation)
-        for node in (*difference.left, *difference.right)
+        for node in (*difference.left, *difference.right, *neighbors)
     )
 
 

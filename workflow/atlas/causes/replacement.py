@@ -86,7 +86,7 @@ def _deprecation(node: Node) -> int | None:
 
 
 def _body_operators(node: Node, since: int) -> set[str]:
-    """The operators of the schema's function body; empty where it has none or it depends on types."""
+    """The operators of the schema's function body; empty where it has no fixed one."""
     if not onnx.defs.has(node["op"], since, node["domain"]):
         return set()
     definition = onnx.defs.get_schema(node["op"], since, node["domain"])

@@ -151,14 +151,24 @@ class _Case:
                     f"{self.op}-{self._since(name)}, and the file leaves it to the default."
                 )
                 return self._cause(sentence, neutral=False, numeric=True)
-        return None
+        return self._reworded(name)
+
+    def _reworded(self, name: str) -> Cause | None:
+        """An attribute whose meaning or spelling changed in the text: known from reviewed notes."""
+        notes = [note for note in self._notes() if note.parameter == name]
+        if not notes:
+            return None
+        words = f"{self._who()} wrote {self.difference.before} and writes {self.difference.after}"
+        sentence = f"{' '.join(note.note for note in notes)} Therefore {words}."
+        return self._cause(sentence, neutral=False, numeric=any(note.numeric for note in notes))
 
     def semantics(self) -> Cause | None:
         """The same node, whose specification says something else: known from reviewed notes."""
         notes = [note for note in self._notes() if note.numeric]
         if not notes:
             return None
-        return self._cause(" ".join(note.note for note in notes), neutral=False, numeric=True)
+        words = " ".join(note.note for note in notes)
+        return self._cause(f"{self.op}-{self.new}: {words}", neutral=False, numeric=True)
 
     def _who(self) -> str:
         return "the exporter" if self.situation.exporter else "the file"

@@ -109,9 +109,7 @@ def _define(results: Path, model: str, outcome: str, detail: str, text: str) -> 
 def _sweep(
     results: Path, model: str, exporter: str, outcomes: list[str], text: str, url: str
 ) -> None:
-    cells = [
-        _cell(opset, outcome, text) for opset, outcome in zip(OPSETS, outcomes, strict=True)
-    ]
+    cells = [_cell(opset, outcome, text) for opset, outcome in zip(OPSETS, outcomes, strict=True)]
     folder = results / "export" / model / exporter
     identity = {"version": VERSION, "model": model, "exporter": exporter}
     record = {**identity, "stage": "export", "versions": {"onnx": "1.23.2"}, "cells": cells}

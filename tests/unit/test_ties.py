@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 from atlas.judge import Tolerances, judge_output
-from atlas.measure import measure, rank_flips
+from atlas.measure import measure
+from atlas.ties import Expected, rank
 
 ARRAY = np.array([[3.0, 2.0, 2.0, 1.0]])
 
 
-def verdict(got: list[list[int]], values: np.ndarray, off: float = 0.0) -> tuple[str, str]:
-    eager = np.array([[7, 4, 5, 0]])
-    index = np.array(got)
-    found = measure("indices", "random-0", index, eager, None)
-    torch = values.astype(np.float32)
-    ranked = rank_flips(found, index, eager, ((torch + off).astype(np.float32), torch, values))
+EAGER = np.array([[7, 4, 5, 0]])
+
+
+def verdict(
+    got: list[list[int]], values: np.ndarray, off: float = 0.0, named: bool = True
+) -> tuple[str, str]:
+    index, torch = np.array(got), values.astype(np.float32)
+    found = measure("indices", "random-0", index, EAGER, None)
+    expected = {"indices": Expected(0, EAGER, EAGER), "values": Expected(1, torch, values)}
+    declared = {"values": "values" if named else None, "axis": -1}
+    results = [index, (torch + off).astype(np.float32)]
+    ranked = rank(found, expected, results, declared, flat=not named)
     judged = judge_output([ranked], Tolerances())
     return judged["verdict"], judged["detail"]
 
@@ -39,9 +46,9 @@ def test_one_mistake_among_ties_is_a_mistake() -> None:
 
 def test_a_margin_within_the_values_error_is_a_tie() -> None:
     close = np.array([[3.0, 2.0, 2.0 - 1e-7, 1.0]])
-    assert verdict([[7, 5, 4, 0]], close)[0] == "within-noise"
+    assert verdict([[7, 5, 4, 0]], close, off=1e-6)[0] == "within-noise"
     far = np.array([[3.0, 2.0, 1.9, 1.0]])
-    assert verdict([[7, 5, 4, 0]], far)[0] == "mismatch"
+    assert verdict([[7, 5, 4, 0]], far, off=1e-6)[0] == "mismatch"
 
 
 def test_undeclared_flips_are_mistakes() -> None:
@@ -49,8 +56,13 @@ def test_undeclared_flips_are_mistakes() -> None:
     assert judge_output([found], Tolerances())["verdict"] == "mismatch"
 
 
-def test_declared_without_values_only_equal_inputs_excuse_a_flip() -> None:
-    index, eager = np.array([1]), np.array([0])
-    found = measure("indices", "zeros", index, eager, None)
-    excused = rank_flips(found, index, eager, None)
-    assert judge_output([excused], Tolerances())["verdict"] == "within-noise"
+def test_declared_without_values_equal_inputs_decide_nothing() -> None:
+    assert verdict([[4, 7, 5, 0]], ARRAY, named=False)[0] == "vacuous"
+
+
+def test_what_cannot_be_indices_is_a_mistake_even_at_a_tie() -> None:
+    tied = np.full((1, 4), 2.0)
+    assert verdict([[7, 5, 4, 0]], tied)[0] == "within-noise"
+    for garbage in ([[-7, 5, 4, 0]], [[5, 5, 4, 0]]):
+        assert verdict(garbage, tied)[0] == "mismatch"
+        assert verdict(garbage, tied, named=False)[0] == "mismatch"

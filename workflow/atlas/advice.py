@@ -20,7 +20,7 @@ Key = tuple[str, str, int]
 
 RIGHT = {"exact", "within-noise"}
 # Nothing is wrong with these, and nothing is proven either.
-UNPROVEN = {"no-noise-floor", "vacuous", "ill-conditioned", "above-noise", "close"}
+UNPROVEN = {"no-noise-floor", "vacuous", "ill-conditioned", "above-noise"}
 SEVERITY = {
     "silently-wrong": 1,
     "invalid": 2,

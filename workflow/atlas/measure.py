@@ -87,35 +87,6 @@ def blank_measure(name: str, set_name: str, dtype: str, structure: str = "") -> 
     }
 
 
-def rank_flips(
-    found: Measure,
-    got: Array,
-    eager: Array,
-    values: tuple[Array, Array, Array] | None,
-    axis: int = -1,
-) -> Measure:
-    """The measure of an index output, with how close to a tie its flips are.
-
-    Args:
-        found: the measure of `got` against `eager`, integer arrays of one shape.
-        values: what the indices rank, of the same shape: the runtime's, torch's and the float64
-            truth; None where the model does not give them, and the inputs are all alike.
-    """
-    if not found["flips"] or values is None:
-        return {**found, "flip_margin": 0.0, "flip_error": 0.0} if found["flips"] else found
-    runtime, torch, truth = (np.asarray(each, dtype=np.float64) for each in values)
-    steps = np.abs(np.diff(truth, axis=axis))
-    edge = np.full_like(np.take(truth, [0], axis=axis), np.inf)
-    margins = np.minimum(
-        np.concatenate([edge, steps], axis=axis), np.concatenate([steps, edge], axis=axis)
-    )
-    margin = float(margins[got != eager].max())
-    error = float(np.abs(runtime - truth).max() + np.abs(torch - truth).max())
-    if not np.isfinite([margin, error]).all():
-        return found
-    return {**found, "flip_margin": margin, "flip_error": error}
-
-
 def dtype_name(dtype: np.dtype[np.generic]) -> str:
     """The dtype's name as torch and ml_dtypes spell it; "string" for text."""
     return "string" if dtype.kind in "OUST" else dtype.name

@@ -22,9 +22,9 @@ from typing import Any, cast
 import numpy as np
 import safetensors.numpy
 
-from atlas import runtimes, sources
+from atlas import runtimes, sources, ties
 from atlas.isolate import Result, run_isolated
-from atlas.measure import Array, blank_measure, dtype_name, is_float, measure, rank_flips
+from atlas.measure import Array, blank_measure, dtype_name, is_float, measure
 from atlas.records import (
     VERSION,
     Cell,
@@ -268,6 +268,15 @@ class Reference:
         )
         return cls(model, inputs, outputs, index_outputs or {})
 
+    def results(self, set_name: str) -> dict[str, ties.Expected]:
+        """By output name its position, torch's values and the best truth that there is."""
+        found = {}
+        for i, port in enumerate(self.model["outputs"]):
+            eager = self.outputs[f"{set_name}/eager/{i}"]
+            exact = self.outputs.get(f"{set_name}/float64/{i}", eager)
+            found[port["name"]] = ties.Expected(i, eager, exact)
+        return found
+
     def feed(self, set_name: str) -> list[Array]:
         """The inputs of a set, in the model's order."""
         return [self.inputs[f"{set_name}/{i}"] for i in range(len(self.model["inputs"]))]
@@ -362,37 +371,16 @@ def _measure_set(
             exact = reference.outputs.get(f"{set_name}/float64/{i}")
             found = measure(name, set_name, array, eager, exact)
             found = found if deterministic or found["structure"] else blank
-            if array is not None and name in index_outputs and found["flips"]:
-                found = _rank(reference, set_name, names, got, found, flat)
+            if name in index_outputs and found["flips"]:
+                found = ties.rank(
+                    found, reference.results(set_name), got, index_outputs[name], flat
+                )
             measures.append(_mark_flat(found) if flat else found)
     for i, value in enumerate(got[len(names) :], len(names)):
         dtype = dtype_name(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
         extra = graph[i] if i < len(graph) else f"output {i}"
         measures.append(blank_measure(extra, set_name, dtype, "the model has no such output"))
     return measures
-
-
-def _rank(
-    reference: Reference,
-    set_name: str,
-    names: Sequence[str],
-    got: Sequence[Any],
-    found: Measure,
-    flat: bool,
-) -> Measure:
-    """The measure of a declared index output: its flips, against the values that they rank."""
-    declared = reference.index_outputs[found["output"]]
-    own = names.index(found["output"])
-    index, eager = np.asarray(got[own]), reference.outputs[f"{set_name}/eager/{own}"]
-    if declared["values"] is None:
-        return rank_flips(found, index, eager, None) if flat else found
-    place = names.index(declared["values"])
-    torch = reference.outputs[f"{set_name}/eager/{place}"]
-    truth = reference.outputs.get(f"{set_name}/float64/{place}", torch)
-    values = np.asarray(got[place]) if place < len(got) else torch
-    if not values.shape == torch.shape == index.shape:
-        return found
-    return rank_flips(found, index, eager, (values, torch, truth), declared["axis"])
 
 
 def _is_flat(inputs: Sequence[Array]) -> bool:

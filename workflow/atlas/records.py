@@ -30,7 +30,7 @@ RunOutcome = Literal[
 
 # Ordered from best to worst; `judge` takes the worst of a cell's outputs.
 Verdict = Literal[
-    "exact", "within-noise", "close", "above-noise", "vacuous", "no-noise-floor",
+    "exact", "within-noise", "above-noise", "vacuous", "no-noise-floor",
     "ill-conditioned", "mismatch",
 ]  # fmt: skip
 
@@ -232,9 +232,10 @@ class Measure(TypedDict):
     one, else against the eager output. `slices` and `frontier` are Pareto fronts, enough to judge
     exactly under any tolerance: pairs (n_torch, n_runtime) of the slices along axis 1 and the last,
     and pairs (|expected|, |difference|) of the elements against the eager output. `flips` are
-    discrete values that differ; of declared indices, `flip_margin` is the largest distance in float64
-    of a flipped one's value to its neighbor in rank, `flip_error` how far off the values are.
-    `flat_input`: every float input is one value throughout.
+    discrete values that differ; of declared indices, `flip_margin` is the largest distance in
+    float64 of a flipped one's value to its neighbor in rank, `flip_error` how far off values are.
+    `flat_input`: every float input is one value throughout; `undecided`: so which index is right is
+    open.
     """
 
     output: str
@@ -262,6 +263,7 @@ class Measure(TypedDict):
     flip_margin: float | None
     flip_error: float | None
     flat_input: NotRequired[bool]
+    undecided: NotRequired[bool]
 
 
 class RunCell(TypedDict):

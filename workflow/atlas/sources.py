@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -31,6 +33,15 @@ def closure(*modules: str) -> list[Path]:
 def plugins(folder: str) -> list[str]:
     """Names of the exporters, runtimes or causes: their files, without importing them."""
     return sorted(path.stem for path in (PACKAGE / folder).glob("[a-z]*.py"))
+
+
+def environment() -> dict[str, str]:
+    """Variables under which `python -m atlas.STAGE` is this very tree, run by this very Python.
+
+    Under `--sdm conda` the environment of a rule comes before this Python again.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {"PYTHONPATH": str(PACKAGE.parent), "PATH": path}
 
 
 def _file(module: str) -> Path:

@@ -1,9 +1,10 @@
-"""What the rule files share: the configuration, the sweeps that it asks for, the code of a stage.
+"""Shared by all stages: the configuration, the sweeps that it asks for, the code of a stage.
 
 Evaluated at every start of Snakemake, in every job of a cluster too: nothing slow, no torch.
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,14 +13,12 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 DEFAULT_CONFIG = "config/config.yaml"
 
-# The stages are `python -m atlas.STAGE` of this very tree, run by the Python that runs Snakemake;
-# under `--sdm conda` the environment of the rule comes first again.
 sys.path.insert(0, str(ROOT / "workflow"))
-os.environ["PYTHONPATH"] = str(ROOT / "workflow")
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 from atlas import config as atlas_config
 from atlas import sources
+
+os.environ |= sources.environment()
 
 
 def load_settings():
@@ -59,7 +58,9 @@ def converters():
 
 def direct_exporters():
     """Exporters that start from the module."""
-    return [name for name in sources.plugins("exporters") if not settings.needs_base(name)]
+    return [
+        name for name in sources.plugins("exporters") if not settings.needs_base(name)
+    ]
 
 
 def one_of(names):
@@ -67,12 +68,76 @@ def one_of(names):
     return "|".join(names)
 
 
-def base_of(wildcards):
-    """The exporter whose files a conversion starts from; none where the model is a file."""
-    is_file = settings.models[wildcards.model].kind == "onnx"
-    return None if is_file else settings.converter["exporter"]
+# Input files, by wildcards.
+
+
+def model_sources(wildcards):
+    """The user's files that a model is made from."""
+    return settings.models[wildcards.model].source_files()
+
+
+def export_code(wildcards):
+    return code("export", f"exporters.{wildcards.exporter}")
+
+
+def parity_code(wildcards):
+    return code("parity", f"runtimes.{wildcards.runtime}")
+
+
+def base_files(wildcards, name):
+    """A file of the sweep that a conversion starts from; none where the model is a file."""
+    if settings.models[wildcards.model].kind == "onnx":
+        return []
+    base = settings.converter["exporter"]
+    return [f"<results>/export/{wildcards.model}/{base}/{name}"]
+
+
+def base_record(wildcards):
+    return base_files(wildcards, "record.json")
+
+
+def base_cells(wildcards):
+    return base_files(wildcards, "cells")
 
 
 def report_templates():
     """Templates, style and script of the report: tracked by content."""
-    return sorted(os.path.relpath(path) for path in (ROOT / "workflow/report").glob("*.*"))
+    files = (ROOT / "workflow/report").glob("*.*")
+    return sorted(os.path.relpath(path) for path in files)
+
+
+# What a job depends on beyond files: one canonical JSON text, since Snakemake compares
+# parameters as a set of values and would not see two of them swapped.
+
+
+def define_spec(wildcards):
+    return settings.define_spec(wildcards.model)
+
+
+def export_spec(wildcards):
+    return settings.export_spec(wildcards.model, wildcards.exporter)
+
+
+def dump_spec(wildcards):
+    """With whether graphviz is there: pictures are drawn again when it appears."""
+    spec = settings.dump_spec(wildcards.model, wildcards.exporter)
+    return f"{spec} dot={bool(shutil.which('dot'))}"
+
+
+def compare_spec(wildcards):
+    return settings.compare_spec(wildcards.model, wildcards.exporter)
+
+
+def parity_spec(wildcards):
+    return settings.parity_spec(wildcards.model, wildcards.runtime)
+
+
+def base_option(wildcards, input):
+    return f"--base {os.path.dirname(input.base[0])}" if input.base else ""
+
+
+def tables_folder(wildcards, output):
+    return os.path.dirname(output.csv[0])
+
+
+TABLES = ["cells", "parity", "changes", "ranges", "models", "surprises"]

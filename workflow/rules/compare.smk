@@ -24,6 +24,7 @@ rule compare:
         mem_mb=500,
         runtime=10,
     params:
+        spec=compare_spec,
         dump=subpath(input.record, parent=True),
         export=subpath(input.export, parent=True),
     shell:

@@ -5,18 +5,10 @@ out  record.json (hashes, signature, versions), weights, inputs and reference as
 """
 
 
-def define_sources(wildcards):
-    return settings.models[wildcards.model].source_files()
-
-
-def define_spec(wildcards):
-    return settings.define_spec(wildcards.model)
-
-
 rule define:
     input:
         code=code("define"),
-        sources=define_sources,
+        sources=model_sources,
     output:
         record="<results>/define/{model}/record.json",
         weights="<results>/define/{model}/weights.safetensors",

@@ -5,11 +5,6 @@ out  record.json (which opset has which graph), graphs/DIGEST.json, .txt, .svg
 """
 
 
-def dump_notice(wildcards):
-    """Pictures are drawn again when graphviz appears or goes."""
-    return settings.dump_spec(wildcards.model, wildcards.exporter)
-
-
 rule dump:
     input:
         code=code("dump"),
@@ -29,7 +24,7 @@ rule dump:
         mem_mb=500,
         runtime=10,
     params:
-        spec=dump_notice,
+        spec=dump_spec,
         export=subpath(input.record, parent=True),
         folder=subpath(output.record, parent=True),
     shell:

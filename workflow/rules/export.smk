@@ -7,36 +7,10 @@ The outputs are updated, not replaced: a new opset exports that opset alone.
 """
 
 
-def export_sources(wildcards):
-    return settings.models[wildcards.model].source_files()
-
-
-def base_record(wildcards):
-    base = base_of(wildcards)
-    return [f"<results>/export/{wildcards.model}/{base}/record.json"] if base else []
-
-
-def base_cells(wildcards):
-    base = base_of(wildcards)
-    return [f"<results>/export/{wildcards.model}/{base}/cells"] if base else []
-
-
-def base_folder(wildcards, input):
-    return f"--base {os.path.dirname(input.base[0])}" if input.base else ""
-
-
-def export_code(wildcards):
-    return code("export", f"exporters.{wildcards.exporter}")
-
-
-def export_spec(wildcards):
-    return settings.export_spec(wildcards.model, wildcards.exporter)
-
-
 rule export:
     input:
         code=export_code,
-        sources=export_sources,
+        sources=model_sources,
         define="<results>/define/{model}/record.json",
         # Tensors count by the hashes in the record, whatever their size and age.
         weights=ancient("<results>/define/{model}/weights.safetensors"),
@@ -49,6 +23,8 @@ rule export:
         "<logs>/export/{model}/{exporter}.log",
     benchmark:
         "<benchmarks>/export/{model}/{exporter}.jsonl"
+    wildcard_constraints:
+        exporter=one_of(direct_exporters()),
     conda:
         "../../envs/export.yaml"
     threads: 1
@@ -60,8 +36,6 @@ rule export:
         base="",
         define=subpath(input.define, parent=True),
         folder=subpath(output.record, parent=True),
-    wildcard_constraints:
-        exporter=one_of(direct_exporters()),
     shell:
         # The torch.export exporter orders some values by a set of strings.
         "PYTHONHASHSEED=0 python -m atlas.export --spec {params.spec:q} --define {params.define}"
@@ -71,14 +45,14 @@ rule export:
 use rule export as convert with:
     input:
         code=export_code,
-        sources=export_sources,
+        sources=model_sources,
         define="<results>/define/{model}/record.json",
         base=base_record,
         base_cells=ancient(base_cells),
-    params:
-        spec=export_spec,
-        base=base_folder,
-        define=subpath(input.define, parent=True),
-        folder=subpath(output.record, parent=True),
     wildcard_constraints:
         exporter=one_of(converters()),
+    params:
+        spec=export_spec,
+        base=base_option,
+        define=subpath(input.define, parent=True),
+        folder=subpath(output.record, parent=True),

@@ -7,14 +7,6 @@ New tolerances judge again and run no model.
 """
 
 
-def parity_code(wildcards):
-    return code("parity", f"runtimes.{wildcards.runtime}")
-
-
-def parity_spec(wildcards):
-    return settings.parity_spec(wildcards.model, wildcards.runtime)
-
-
 rule parity:
     input:
         code=parity_code,
@@ -50,15 +42,16 @@ rule judge:
     input:
         code=code("judge"),
         records=collect_sweeps(
-            "<results>/parity/{model}/{exporter}/{runtime}.json", runtime=settings.runtimes
+            "<results>/parity/{model}/{exporter}/{runtime}.json",
+            runtime=settings.runtimes,
         ),
     output:
         "<results>/judge/verdicts.json",
     log:
         "<logs>/judge.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
-    localrule: True
     threads: 1
     resources:
         mem_mb=500,

@@ -5,18 +5,6 @@ out  tables/*.csv and .json; report/index.html, which stands alone, and a page p
 """
 
 
-def report_spec():
-    """What the report shows beyond the records."""
-    return settings.report_spec()
-
-
-TABLES = ["cells", "parity", "changes", "ranges", "models", "surprises"]
-
-
-def tables_folder(wildcards, output):
-    return os.path.dirname(output.csv[0])
-
-
 rule tables:
     input:
         code=code("tables"),
@@ -34,15 +22,15 @@ rule tables:
         json=collect("<results>/tables/{table}.json", table=TABLES),
     log:
         "<logs>/tables.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
-    localrule: True
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
     params:
-        spec=report_spec(),
+        spec=settings.report_spec(),
         results=subpath(input.verdicts, ancestor=2),
         folder=tables_folder,
     shell:
@@ -71,15 +59,15 @@ rule report:
         models=update(directory("<results>/report/models")),
     log:
         "<logs>/report.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
-    localrule: True
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
     params:
-        spec=report_spec(),
+        spec=settings.report_spec(),
         results=subpath(input.verdicts, ancestor=2),
         folder=subpath(output.index, parent=True),
     shell:

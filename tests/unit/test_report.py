@@ -1,0 +1,292 @@
+"""The report stage on small records typed by hand; the browser tests look at a real run's."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from atlas import report
+from atlas.judge import Tolerances
+from atlas.report_changes import telling
+from atlas.report_data import Data, load
+from atlas.report_index import figures, group_surprises, spell_spans
+from atlas.report_matrix import line, state
+from atlas.report_model import merge
+from atlas.report_plot import FLOOR, plot
+from atlas.report_svg import inline
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
+
+
+@pytest.fixture(scope="module")
+def small() -> ModuleType:
+    path = Path(__file__).parents[1] / "browser" / "small_report.py"
+    spec = importlib.util.spec_from_file_location("small_report", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def folder(small: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.build(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def data(folder: Path, small: ModuleType) -> Data:
+    return load({"sweeps": small.SWEEPS}, folder.parent)
+
+
+def test_the_matrix_merges_equal_neighbours_and_parts_where_the_graph_changes(data: Data) -> None:
+    right = line(data, "alpha", "torchscript", [11, 12, 13, 14])
+    assert [(b.first, b.last, b.width, b.state.key) for b in right.blocks if b.state] == [
+        (11, 12, 2, "agrees"),
+        (13, 14, 2, "agrees"),
+    ]
+    mixed = line(data, "alpha", "dynamo", [10, 11, 12, 13, 14])
+    assert [block.state.key if block.state else None for block in mixed.blocks] == [
+        None,  # not asked for
+        "wrong",
+        "moved",
+        "refused",
+        "agrees",
+    ]
+    assert mixed.states == ["agrees", "moved", "refused", "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdicts", "expected"),
+    [
+        ("ok", ["exact", "within-noise"], "agrees"),
+        ("ok", ["exact", "mismatch"], "wrong"),
+        ("ok", ["exact", "no-kernel"], "partly"),
+        ("ok", ["exact", "vacuous"], "unproven"),
+        ("ok", ["no-kernel", "rejected"], "runs-nowhere"),
+        ("ok", [], "unmeasured"),
+        ("ok", ["unavailable"], "unmeasured"),
+        ("moved", ["exact"], "moved"),
+        ("moved", ["mismatch"], "wrong"),
+        ("moved", ["rejected"], "runs-nowhere"),
+        ("invalid", ["rejected"], "invalid"),
+        ("refused", ["absent"], "refused"),
+        ("timeout", [], "timeout"),
+    ],
+)
+def test_the_state_of_a_cell_is_the_worst_that_is_known(
+    outcome: str, verdicts: list[str], expected: str
+) -> None:
+    cell = {"outcome": outcome, "delivered": 18}
+    assert state(cell, [{"verdict": each} for each in verdicts]).key == expected  # type: ignore[typeddict-item, misc]
+
+
+def test_the_first_schema_change_that_omits_an_input_is_the_case(data: Data) -> None:
+    found = telling(data)
+    assert found
+    sweep, step, change = found
+    assert (sweep.model, sweep.exporter) == ("alpha", "torchscript")
+    assert (step["from_opset"], step["to_opset"], change["parameter"]) == (12, 13, "roi")
+
+
+def test_surprises_are_ranges_and_what_moved_is_told_once_for_all_models() -> None:
+    def row(model: str, opset: int, kind: str, runtime: str, rest: str) -> dict[str, Any]:
+        severity = {"silently-wrong": 1, "silently-moved": 3}[kind]
+        return {
+            "severity": severity,
+            "kind": kind,
+            "model": model,
+            "exporter": "dynamo",
+            "requested": opset,
+            "runtime": runtime,
+            "sentence": f"dynamo at opset {opset}{rest}",
+        }
+
+    moved = " returned normally with opset 18"
+    rows = [row(model, n, "silently-moved", "", moved) for model in "ab" for n in (9, 10, 11)]
+    rows += [row("a", n, "silently-wrong", r, f": {r} differs") for n in (9, 10) for r in ("x", "y")]
+    wrong, told = group_surprises(rows)
+    assert told.models == {"a": [9, 10, 11], "b": [9, 10, 11]}
+    assert [finding.text for finding in told.findings] == ["returned normally with opset 18"]
+    assert wrong.models == {"a": [9, 10]}
+    assert [(f.text, f.opsets, f.runtimes) for f in wrong.findings] == [
+        ("differs", [9, 10], ["x", "y"])
+    ]
+    assert spell_spans([9, 10, 11, 13]) == "9–11, 13"
+
+
+def test_equal_parity_rows_of_neighbouring_opsets_are_one() -> None:
+    shared = {"output": "y", "max_abs": 1.0, "max_rel": None, "n_torch": 1.0, "n_runtime": 2.0}
+    shared |= {"detail": "", "verdict": "exact"}
+    rows = [{**shared, "runtime": "x", "requested": opset} for opset in (11, 12, 13)]
+    rows[2] = {**rows[2], "max_abs": 2.0}
+    assert [row["opsets"] for row in merge(rows)] == [[11, 12], [13]]
+
+
+def test_the_plot_puts_the_limit_at_one_and_an_exact_result_on_the_floor() -> None:
+    rows = [
+        {"exporter": "e", "requested": opset, "verdict": "", "n_torch": 1.0, "n_runtime": n}
+        for opset, n in ((11, 10.0), (12, 0.0), (13, 1e5))
+    ]
+    drawn = plot(rows, ["e", "unused"], Tolerances())
+    assert drawn
+    (series,) = drawn.series
+    limit, floor, above = (point.y for point in series.points)
+    assert limit == drawn.limit
+    assert floor == max(y for y, _ in drawn.rows) and drawn.rows[0][1] == f"≤ {FLOOR:g}"
+    assert above < limit
+    assert plot([{**rows[0], "n_torch": None}], ["e"], Tolerances()) is None
+
+
+def test_the_share_of_explained_changes_is_never_rounded_up_to_all(data: Data) -> None:
+    changes = [{"cause": "schema"}] * 299 + [{"cause": "unexplained"}]
+    counted = figures(
+        Data(
+            data.spec,
+            data.results,
+            {**data.tables, "changes": changes},
+            data.definitions,
+            data.sweeps,
+            data.verdicts,
+        )
+    )
+    assert (counted["explained_percent"], counted["unexplained"]) == (99, 1)
+
+
+def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
+    index = (folder / "index.html").read_text()
+    for expected in (
+        "Use torchscript at opset 11",
+        "Avoid</b> dynamo 11",
+        "Models that cannot run",
+        "Silently wrong",
+        "returned normally with opset 14",
+        "Resize-11 requires <code>roi</code>",
+        "https://onnx.ai/onnx/operators/text_diff_Resize_11_13.html",
+        "snakemake --cores 4",
+        "ab" * 32,
+    ):
+        assert expected in index, expected
+    page = (folder / "models" / "alpha.html").read_text()
+    assert 'href="../../export/alpha/torchscript/cells/opset_11.onnx"' in page
+    assert 'href="../../dump/alpha/torchscript/graphs/aaaa.txt"' in page
+    assert "<pre" in page and "Traceback\n  plain" in page
+
+
+@pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
+def test_both_graphs_stand_in_the_index_with_the_change_pointed_out(folder: Path) -> None:
+    case = (folder / "index.html").read_text().split('<section id="case"')[1].split("</section>")[0]
+    pictures = case.split("<figure>")[1:]
+    assert len(pictures) == 2
+    for picture, given in zip(pictures, ("empty", "omitted"), strict=True):
+        marked = re.findall(r'<text[^>]*class="changed-row"[^>]*>([^<]*)<', picture)
+        assert "roi" in marked and any(given in text for text in marked)
+
+
+def test_a_second_run_gives_the_same_bytes_but_for_times(folder: Path, small: ModuleType) -> None:
+    def pages() -> dict[str, str]:
+        return {path.name: path.read_text() for path in sorted(folder.rglob("*.html"))}
+
+    before = pages()
+    timing = folder.parent / "export" / "alpha" / "torchscript" / "timing.json"
+    kept = timing.read_text()
+    timing.write_text(json.dumps({"11": 9.87, "12": 9.87, "13": 9.87, "14": 9.87}))
+    try:
+        small_spec = json.dumps({"sweeps": small.SWEEPS, "order": list(small.SWEEPS)})
+        from atlas import tables
+
+        shared = ["--spec", small_spec, "--results", str(folder.parent), "--output"]
+        tables.main([*shared, str(folder.parent / "tables")])
+        spec = {
+            "sweeps": small.SWEEPS,
+            "descriptions": {"alpha": "plain", "broken": ""},
+            "versions": {"snakemake": "9.27.1"},
+        }
+        report.build(load(spec, folder.parent), folder)
+    finally:
+        timing.write_text(kept)
+    after = pages()
+    assert "9.87 s" in after["alpha.html"]
+    assert before != after
+    time = re.compile(r'(<span class="time">)[^<]*')
+    assert {k: time.sub(r"\1", v) for k, v in before.items()} == {
+        k: time.sub(r"\1", v) for k, v in after.items()
+    }
+
+
+def test_pages_of_models_that_are_gone_go_and_an_old_report_survives_a_failure(
+    tmp_path: Path, small: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small.build(tmp_path)
+    (folder / "models" / "gone.html").write_text("old")
+    data = load({"sweeps": {"alpha": small.SWEEPS["alpha"]}}, tmp_path / "results")
+    before = (folder / "index.html").read_text()
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        with pytest.raises(OSError, match="no space"):
+            report.build(data, folder)
+    assert (folder / "index.html").read_text() == before
+    assert not list(folder.rglob("*.tmp"))
+
+    report.build(data, folder)
+    assert [path.name for path in (folder / "models").iterdir()] == ["alpha.html"]
+
+
+def test_a_picture_keeps_drawing_and_loses_everything_else() -> None:
+    hostile = SVG.format(
+        '<script>1</script><style>*{}</style><image href="http://x/"/><foreignObject/>'
+        '<g id="n1" class="op node-3" onclick="x" style="color:red"><title>n1</title>'
+        '<a xlink:href="javascript:1"><polygon points="0,0 1,1" fill="url(#x)" stroke="black"/>'
+        '<text x="1" y="2.5">roi</text><text x="9" y="2.4">a\u202e&lt;b&gt;</text>'
+        '<text x="1" y="40">other</text></a></g>'
+    )
+    assert inline(hostile, "p1", 'la"bel', {3: {"roi"}}) == (
+        '<svg role="img" aria-label="la&quot;bel"><g id="p1-n1" class="op node-3 changed">'
+        '<polygon points="0,0 1,1" stroke="black" />'
+        '<text x="1" y="2.5" class="changed-row">roi</text>'
+        '<text x="9" y="2.4" class="changed-row">a\\u202e&lt;b&gt;</text>'
+        '<text x="1" y="40">other</text></g></svg>'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<!DOCTYPE svg [<!ENTITY a "aaaa">]>' + SVG.format("&a;"),
+        "<html/>",
+        "<svg",
+        "",
+    ],
+)
+def test_what_is_no_picture_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="picture"):
+        inline(text, "p1", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0, "0"),
+        (0.0, "0"),
+        (5, "5"),
+        (12345, "12\u202f345"),
+        (2.4e-7, "2.4e-7"),
+        (0.73, "0.73"),
+        (68.9, "69"),
+        (468.2, "468"),
+        (4.0e6, "4.0e6"),
+    ],
+)
+def test_numbers_are_short(value: float | None, shown: str) -> None:
+    assert report._number(value) == shown

@@ -18,6 +18,9 @@ pathvars:
     benchmarks="results/benchmarks",
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 

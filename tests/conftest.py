@@ -2,92 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import shutil
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "workflow", "config", "envs")
-
-
-@dataclass
-class Project:
-    """A copy of the workflow in a folder, and what a user does with it."""
-
-    folder: Path
-
-    def snakemake(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake there; both streams end up in `stdout`."""
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
-            cwd=self.folder,
-            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=1800,
-        )
-        if ok and done.returncode:
-            raise AssertionError(f"snakemake {' '.join(arguments)}:\n{done.stdout[-6000:]}")
-        return done
-
-    def run(self, *arguments: str) -> Counter[str]:
-        """Run the workflow and count the jobs that really ran, by rule."""
-        output = self.snakemake("--cores", "2", *arguments).stdout
-        finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)
-        return Counter(rule for rule in finished if rule != "all")
-
-    def jobs(self, *arguments: str) -> dict[str, list[str]]:
-        """Run the workflow; per rule the wildcards of its jobs."""
-        output = self.snakemake("--cores", "2", *arguments).stdout
-        found: dict[str, list[str]] = {}
-        for block in re.findall(r"(?:local)?rule (\w+):\n((?:    .*\n)+)", output):
-            wildcards = re.search(r"wildcards: (.*)", block[1])
-            found.setdefault(block[0], []).append(wildcards[1] if wildcards else "")
-        found.pop("all", None)
-        return found
-
-    def read(self, path: str) -> Any:
-        """A JSON file below results."""
-        return json.loads((self.folder / "results" / path).read_text(encoding="utf-8"))
-
-    def contents(self) -> dict[str, bytes]:
-        """Every file below results that a run promises to make the same again."""
-        results = self.folder / "results"
-        return {
-            str(path.relative_to(results)): timeless(path)
-            for path in sorted(results.rglob("*"))
-            if path.is_file() and not path.name.startswith(".") and not _is_time(path, results)
-        }
-
-
-def _is_time(path: Path, results: Path) -> bool:
-    parts = path.relative_to(results).parts
-    return parts[0] in {"logs", "benchmarks"} or path.name.endswith("timing.json")
-
-
-def timeless(path: Path) -> bytes:
-    """A file's content without the seconds that stand in it."""
-    content = path.read_bytes()
-    if path.suffix == ".html":
-        content = re.sub(rb'(<span class="time">)[^<]*', rb"\1", content)
-    if path.name == "cells.csv":
-        import pandas as pd
-
-        content = pd.read_csv(path).drop(columns="export_seconds").to_csv().encode()
-    if path.name == "cells.json":
-        content = re.sub(rb'"export_seconds":[^,}]*', b"", content)
-    return content
+from project import PARTS, ROOT, Project
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def specs(settings: Settings, model: str = "simple") -> dict[str, str]:
         found[f"compare {exporter}"] = settings.compare_spec(model, exporter)
     for runtime in ("onnxruntime", "reference"):
         found[f"parity {runtime}"] = settings.parity_spec(model, runtime)
-    return found | {"report": settings.report_spec()}
+    return found | {"report": settings.report_spec("snakemake")}
 
 
 def changed(config: Mapping[str, Any], keys: str, value: Any) -> dict[str, Any]:
@@ -121,8 +121,8 @@ PARITY = {"parity onnxruntime", "parity reference"}
 INPUTS = [{"name": "x", "shape": [1, 3]}, {"name": "n", "shape": [], "dtype": "int8"}]
 # A change of the configuration, and the stages of the model `simple` that depend on it.
 DEPENDS: list[tuple[str, Any, set[str]]] = [
-    ("tolerances/noise_factor", 11, {"judge"}),
-    ("models/simple/tolerances", {"close": {"float32": {"rtol": 1e-3}}}, {"judge"}),
+    ("tolerances/noise_factor", 11, {"judge", "report"}),
+    ("models/simple/tolerances", {"close": {"float32": {"rtol": 1e-3}}}, {"judge", "report"}),
     ("models/simple/description", "Another.", {"report"}),
     ("opsets", [11, 13, 14], EXPORTS),
     ("models/simple/opsets", [11], EXPORTS),
@@ -138,6 +138,7 @@ DEPENDS: list[tuple[str, Any, set[str]]] = [
     ("models/simple/outputs", ["z"], {"define"} | TORCH_EXPORTS),
     ("models/simple/seed", 1, {"define"} | TORCH_EXPORTS),
     ("models/simple/dtype", "float64", {"define"} | TORCH_EXPORTS),
+    ("models/simple/index_outputs", {"y": {}}, PARITY),
     ("models/simple/kwargs/b", 2, {"define"} | TORCH_EXPORTS),
     ("models/simple/factory", "more.py:Net", {"define"} | TORCH_EXPORTS),
     ("models/simple/weights", None, {"define"}),
@@ -208,7 +209,7 @@ def test_tolerances_and_rows_reach_the_last_stages(
     assert list(judged["models"]) == ["called"]
     assert judged["models"]["called"] == {**judged["tolerances"], "noise_factor": 99}
     assert judge([], judged)["cells"] == []  # the stage takes it
-    shown = json.loads(settings.report_spec())
+    shown = json.loads(settings.report_spec("snakemake"))
     assert shown["order"] == ["simple", "called", "library", "file"]
     assert shown["sweeps"]["file"] == ["converter"] and shown["sweeps"]["simple"] == [*EXPORTERS]
     assert shown["descriptions"]["simple"] == "A sentence."
@@ -388,3 +389,28 @@ def test_the_shipped_configurations_are_usable(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(path), "--root", str(ROOT)]) == 0, capsys.readouterr().err
+
+
+def test_defaults_reach_mappings_of_the_users_own_keys(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("class M: ...\n")
+    model = {
+        "factory": "m.py:M",
+        "inputs": [{"name": "x", "shape": [1]}],
+        "outputs": ["values", "indices"],
+        "index_outputs": {"indices": {"values": "values"}},
+    }
+    settings = resolve({"models": {"a": model}}, tmp_path)
+    assert settings.models["a"].index_outputs == {"indices": {"values": "values", "axis": -1}}
+    assert '"axis": -1' in settings.parity_spec("a", "onnxruntime")
+
+
+def test_index_outputs_name_outputs(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("class M: ...\n")
+    model = {
+        "factory": "m.py:M",
+        "inputs": [{"name": "x", "shape": [1]}],
+        "outputs": ["values"],
+        "index_outputs": {"indexes": {}},
+    }
+    with pytest.raises(ConfigError, match=r'models\.a\.index_outputs\.indexes: "indexes" is none'):
+        resolve({"models": {"a": model}}, tmp_path)

@@ -11,10 +11,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
 from atlas import report
 from atlas.judge import Tolerances
-from atlas.report_changes import telling
+from atlas.report_changes import cited, telling
 from atlas.report_data import Data, load
 from atlas.report_index import figures, group_surprises, spell_spans
 from atlas.report_matrix import line, state
@@ -110,7 +109,9 @@ def test_surprises_are_ranges_and_what_moved_is_told_once_for_all_models() -> No
 
     moved = " returned normally with opset 18"
     rows = [row(model, n, "silently-moved", "", moved) for model in "ab" for n in (9, 10, 11)]
-    rows += [row("a", n, "silently-wrong", r, f": {r} differs") for n in (9, 10) for r in ("x", "y")]
+    rows += [
+        row("a", n, "silently-wrong", r, f": {r} differs") for n in (9, 10) for r in ("x", "y")
+    ]
     wrong, told = group_surprises(rows)
     assert told.models == {"a": [9, 10, 11], "b": [9, 10, 11]}
     assert [finding.text for finding in told.findings] == ["returned normally with opset 18"]
@@ -119,6 +120,13 @@ def test_surprises_are_ranges_and_what_moved_is_told_once_for_all_models() -> No
         ("differs", [9, 10], ["x", "y"])
     ]
     assert spell_spans([9, 10, 11, 13]) == "9–11, 13"
+
+
+def test_a_change_is_named_after_the_page_that_it_cites() -> None:
+    url = "https://onnx.ai/onnx/operators/text_diff_Pad_2_11.html"
+    assert cited({"op_type": "Concat", "url": url}) == {"op": "Pad", "versions": "2 → 11"}
+    url = "https://onnx.ai/onnx/operators/onnx__Gelu.html"
+    assert cited({"op_type": "Gelu", "url": url}) == {"op": "Gelu", "versions": ""}
 
 
 def test_equal_parity_rows_of_neighbouring_opsets_are_one() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from project import Project
 
 pytestmark = pytest.mark.workflow
 

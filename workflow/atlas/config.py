@@ -80,6 +80,7 @@ class Settings:
     runtimes: list[str]
     converter: dict[str, Any]
     options: dict[str, dict[str, Any]]
+    memoize: bool
     input_sets: list[str]
     tolerances: dict[str, Any]
     limits: dict[str, Any]
@@ -138,12 +139,14 @@ class Settings:
         named = spec.inputs
         if isinstance(named, list):
             named = [{"name": item["name"]} for item in named]
-        own = {
+        own: dict[str, Any] = {
             "inputs": named,
             "outputs": spec.outputs,
             "dynamic_shapes": spec.dynamic_shapes,
             "options": spec.options.get(exporter, {}),
         }
+        if self._constants("exporters", exporter).get("MEMOIZES"):
+            own["memoize"] = self.memoize
         return canonical_json({**shared, **_construction(spec), **own})
 
     def dump_spec(self, model: str, exporter: str) -> str:
@@ -168,24 +171,32 @@ class Settings:
 
     def judge_spec(self) -> str:
         """Canonical JSON of the tolerances, and under `models` those of models that have others."""
+        return canonical_json(self._tolerances())
+
+    def _tolerances(self) -> dict[str, Any]:
         models = {
             name: spec.tolerances
             for name, spec in self.models.items()
             if spec.tolerances != self.tolerances
         }
-        return canonical_json({"tolerances": self.tolerances, "models": models})
+        return {"tolerances": self.tolerances, "models": models}
 
-    def report_spec(self) -> str:
+    def report_spec(self, command: str) -> str:
         """Canonical JSON of what the report shows beyond the records.
 
-        `sweeps` maps a model to its exporters; `order` is that of the models in the configuration.
+        `sweeps` maps a model to its exporters; `order` is that of the models in the configuration;
+        `command` is how the run was started.
         """
+        runtimes = [self._packages("runtimes", name, (name,)) for name in self.runtimes]
+        packages = sorted({*_REPORT, *(package for names in runtimes for package in names)})
         spec = {
+            **self._tolerances(),
+            "command": command,
             "sweeps": {name: spec.exporters for name, spec in self.models.items()},
             "order": list(self.models),
             "descriptions": {name: spec.description for name, spec in self.models.items()},
             "runtimes": self.runtimes,
-            "versions": _versions(_REPORT),
+            "versions": _versions(packages),
         }
         return canonical_json(spec)
 

@@ -248,6 +248,9 @@ def _fill_below(value: Any, part: Schema, root: Schema) -> Any:
         return [_fill_below(item, part["items"], root) for item in value]
     if kind == "object" and "properties" in part:
         return fill(dict(value), part, root)
+    if kind == "object" and isinstance(part.get("additionalProperties"), Mapping):
+        each = part["additionalProperties"]
+        return {key: _fill_below(item, each, root) for key, item in value.items()}
     return value
 
 

@@ -129,7 +129,7 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
         _save(given, folder / "inputs.safetensors")
         _save(outputs, folder / "reference.safetensors")
         record["outcome"] = "ok"
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a factory may raise what is no Exception
         record = {**record, "detail": describe(error), "traceback": trace(error), "sets": []}
     record["sources"] = _sources(spec)
     return record
@@ -185,7 +185,7 @@ def _float64(module: Any, tensors: tuple[Any, ...]) -> tuple[list[Any], str]:
 
     try:
         double = copy.deepcopy(module).double()
-        wide = [t.double() if t.is_floating_point() else t.clone() for t in tensors]
+        wide = [t.double() if t.is_floating_point() else t for t in _copies(tensors)]
         with Watch():
             outputs = _flat(double(*wide))
     except Exception as error:
@@ -201,7 +201,7 @@ def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> 
     try:
         loaded = onnx_model.freeze(spec, folder)
         record = {**record, **loaded, "outcome": "ok"}  # type: ignore[typeddict-item]
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a factory may raise what is no Exception
         record = {**record, "detail": describe(error), "traceback": trace(error)}
     record["sources"] = [_source(Path(spec["onnx"]))]
     return record

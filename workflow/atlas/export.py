@@ -197,7 +197,7 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
             cell["traceback"] = trace(error)
     else:
         cell = _read_cell(opset, path)
-    cell["base"] = base
+    cell["base"], cell["way"] = base, getattr(export, "way", "plain")
     cell["messages"] = [
         Message(level=level, source=source, text=text, count=count)
         for (level, source, text), count in messages.items()
@@ -280,6 +280,7 @@ def _cell(opset: int, outcome: Any, detail: str = "") -> Cell:
         "traceback": "",
         "fingerprint": "",
         "base": "",
+        "way": "",
     }
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir
-import onnxruntime
 from safetensors.numpy import save_file
 
 from atlas import inputs
 from atlas.records import ReferenceSet, Signature
+from atlas.runtimes import onnxruntime as runtime
 
 WHY_NOT = "the model is an ONNX file; its own output is the reference"
 
@@ -28,7 +28,7 @@ def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     path = Path(spec["onnx"])
     graph = onnx_ir.load(path).graph
     items = _items(graph, {item["name"]: item for item in spec.get("inputs") or []})
-    session = _session(path)
+    session = runtime.load(path, "onnxruntime-unoptimized")
     given: dict[str, np.ndarray] = {}
     outputs: dict[str, np.ndarray] = {}
     sets: list[ReferenceSet] = []
@@ -38,7 +38,7 @@ def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             for array, item in zip(inputs.make(items, name, spec["seed"]), items, strict=True)
         ]
         feeds = {item["name"]: array for item, array in zip(items, arrays, strict=True)}
-        first, second = session.run(None, feeds), session.run(None, feeds)
+        first, second = runtime.run(session, feeds), runtime.run(session, feeds)
         same = all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
         sets.append({"name": name, "deterministic": same, "float64": False, "why_not": WHY_NOT})
         given |= {f"{name}/{i}": array for i, array in enumerate(arrays)}
@@ -79,14 +79,6 @@ def _items(graph: onnx_ir.Graph, declared: Mapping[str, Any]) -> list[dict[str, 
             {**given, "name": value.name, "shape": shape, "dtype": names.get(dtype, dtype)}
         )
     return items
-
-
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _numpy(dtype: str) -> np.dtype[Any]:

@@ -99,7 +99,11 @@ class Message(TypedDict):
 
 
 class Cell(TypedDict):
-    """What came of one request. Everything about the file was read from the file."""
+    """What came of one request. Everything about the file was read from the file.
+
+    `way`: "plain" is the exporter as it is; "memoized" shares what does not depend on the opset
+    among the cells of a sweep; "plain: " says why it was not. Empty where nothing came back.
+    """
 
     requested: int
     outcome: Outcome
@@ -116,6 +120,7 @@ class Cell(TypedDict):
     traceback: str
     fingerprint: str
     base: str
+    way: str
 
 
 class ExportRecord(TypedDict):

@@ -23,7 +23,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from atlas import report_index, report_model
+from atlas import report_changes, report_index, report_model
 from atlas.picture import visible
 from atlas.records import write_text
 from atlas.report_data import Data, load
@@ -74,6 +74,7 @@ def environment() -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "bytes": _bytes,
+        "cited": report_changes.cited,
         "fold": _fold,
         "href": _href,
         "number": _number,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from atlas.report_data import Data, Row, Sweep
 from atlas.report_svg import inline
 
 MOST_PICTURES = 3_000_000  # characters of pictures on a page; a browser stays quick below that
+_PAGE = re.compile(r"text_diff_(\w+)_(\d+)_(\d+)\.html$")
 _TOLD = (
     "kind",
     "op_type",
@@ -105,6 +107,17 @@ def tell(rows: Iterable[Row]) -> list[Told]:
         elif place not in told[key].where:
             told[key].where.append(place)
     return list(told.values())
+
+
+def cited(change: Mapping[str, Any]) -> dict[str, str]:
+    """Operator and versions that a change is about: those of the page that it cites, if any.
+
+    A node that another operator's transition brought stands under its own name, not its version's.
+    """
+    page = _PAGE.search(change["url"] or "")
+    if page:
+        return {"op": page[1], "versions": f"{page[2]} → {page[3]}"}
+    return {"op": change["op_type"], "versions": ""}
 
 
 def telling(data: Data) -> tuple[Sweep, Step, Change] | None:

@@ -4,6 +4,7 @@ Evaluated at every start of Snakemake, in every job of a cluster too: nothing sl
 """
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -130,6 +131,13 @@ def compare_spec(wildcards):
 
 def parity_spec(wildcards):
     return settings.parity_spec(wildcards.model, wildcards.runtime)
+
+
+def report_spec():
+    """With the command that makes this run again."""
+    files = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
+    given = [f"--configfile {shlex.quote(path)}" for path in files]
+    return settings.report_spec(" ".join(["snakemake --cores 4", *given]))
 
 
 def base_option(wildcards, input):

@@ -30,7 +30,7 @@ rule tables:
         mem_mb=500,
         runtime=10,
     params:
-        spec=settings.report_spec(),
+        spec=report_spec(),
         results=subpath(input.verdicts, ancestor=2),
         folder=tables_folder,
     shell:
@@ -67,7 +67,7 @@ rule report:
         mem_mb=500,
         runtime=10,
     params:
-        spec=settings.report_spec(),
+        spec=report_spec(),
         results=subpath(input.verdicts, ancestor=2),
         folder=subpath(output.index, parent=True),
     shell:

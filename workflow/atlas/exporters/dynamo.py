@@ -6,16 +6,19 @@ It returns normally with another opset than the one asked for when the conversio
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from atlas.exporters import Export, Job
 
 PACKAGES = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
 NEEDS_BASE = False
+MEMOIZES = True
 
 
 def prepare(job: Job) -> Export:
     """Export from the frozen module; weights stay inside the file where protobuf allows it."""
     from atlas.exporters import _torch
+    from atlas.exporters._memory import Memory
 
     frozen = _torch.thaw(job)
     declared = job.spec.get("dynamic_shapes") or {}
@@ -27,9 +30,19 @@ def prepare(job: Job) -> Export:
     options = {"external_data": False, "verbose": False, **job.spec["options"]}
     if declared:
         options["dynamic_shapes"] = shapes
+    return _Sweep(frozen, options, Memory(wanted=job.spec["memoize"]))
 
-    def export(opset: int, path: Path) -> str:
-        _torch.export(frozen, opset, path, dynamo=True, **options)
+
+class _Sweep:
+    """An `Export`; `way` is for the record."""
+
+    def __init__(self, frozen: Any, options: dict[str, Any], memory: Any) -> None:
+        self._frozen, self._options, self._memory = frozen, options, memory
+        self.way: str = memory.way
+
+    def __call__(self, opset: int, path: Path) -> str:
+        from atlas.exporters import _torch
+
+        with self._memory.remembering():
+            _torch.export(self._frozen, opset, path, dynamo=True, **self._options)
         return ""
-
-    return export

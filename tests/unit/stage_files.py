@@ -1,0 +1,56 @@
+"""Stages run by hand in a folder: specifications as the workflow hands them over, real files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnx.parser
+from atlas import config, define, export, exporters
+from atlas.graph import read
+from atlas.records import DefineRecord, ExportRecord, GraphFile, write_json
+
+X = {"name": "x", "shape": [2, 3]}
+
+
+def settings(root: Path, model: dict[str, Any], **top: Any) -> config.Settings:
+    """A configuration with the one model `m`, checked and completed."""
+    plain = {"models": {"m": model}, "input_sets": ["random-0"], "opsets": [13], **top}
+    return config.resolve(plain, root)
+
+
+def run_define(
+    root: Path, model: dict[str, Any], folder: str = "results/define/m", **top: Any
+) -> DefineRecord:
+    """The define stage for a model; its record is written and returned."""
+    spec = json.loads(settings(root, model, **top).define_spec("m"))
+    record = define.define(spec, root / folder)
+    write_json(root / folder / "record.json", record)
+    return record
+
+
+def run_export(
+    root: Path, model: dict[str, Any], exporter: str, code: str = "", **top: Any
+) -> ExportRecord:
+    """The export stage for a model that `run_define` defined; a conversion needs its base."""
+    made = settings(root, model, exporters=[exporter], **top)
+    job = exporters.Job(
+        json.loads(made.export_spec("m", exporter)),
+        root / "results/define/m",
+        root / "results/export/m" / made.converter["exporter"] if exporter == "converter" else None,
+    )
+    return export.sweep(job, root / "results/export/m" / exporter, code)
+
+
+def parse(text: str, opset: int, ir_version: int = 8, extra: str = "") -> onnx.ModelProto:
+    """A model from ONNX's textual syntax: `text` is the graph, and functions if there are any."""
+    domains = f'"" : {opset}{extra}'
+    return onnx.parser.parse_model(f"<ir_version: {ir_version}, opset_import: [{domains}]>\n{text}")
+
+
+def graph(model: onnx.ModelProto, folder: Path, name: str = "m.onnx") -> GraphFile:
+    """What the dump stage makes of a model, by way of a file."""
+    onnx.save(model, folder / name)
+    return read(folder / name)[0]

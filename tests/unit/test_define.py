@@ -1,0 +1,445 @@
+"""A model is frozen as it is, or its record says in torch's words why it cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import safetensors.torch
+import torch
+from atlas.config import PACKAGE
+from atlas.records import file_sha256
+
+from .stage_files import X, parse, run_define, settings
+
+MODELS = """
+import os
+import sys
+import time
+
+import torch
+from helper import SCALE
+from torch import nn
+
+
+class Fine(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.linear = nn.Linear(3, width)
+        self.dropout = nn.Dropout(0.5)  # seen only where a module is left in training mode
+
+    def forward(self, x):
+        return self.dropout(self.linear(x)) * SCALE
+
+
+class RaisesInInit(nn.Module):
+    def __init__(self):
+        raise LookupError("no such preset\\nsecond line")
+
+
+class Exits(nn.Module):
+    def __init__(self):
+        sys.exit(3)
+
+
+class ExitsHard(nn.Module):
+    def __init__(self):
+        os._exit(9)
+
+
+class Segfaults(Fine):
+    def forward(self, x):
+        faulthandler.disable()  # pytest's, which would print a page
+        os.kill(os.getpid(), 11)
+
+
+class Hangs(Fine):
+    def forward(self, x):
+        time.sleep(60)
+
+
+class Cancelled(Fine):
+    def forward(self, x):
+        raise GeneratorExit("not an Exception")
+
+
+class Adds(Fine):
+    def forward(self, x):
+        return x + torch.ones(7)
+
+
+class HardFloat(Fine):
+    def forward(self, x):
+        return torch.exp(x.float() * 3).to(x.dtype)
+
+
+class DoubleFails(Fine):
+    def forward(self, x):
+        if x.dtype == torch.float64:
+            raise RuntimeError("only float32 here")
+        return x
+
+
+class Noisy(Fine):
+    def forward(self, x):
+        return x + torch.rand(1)
+
+
+class Mutates(Fine):
+    def forward(self, x):
+        x.mul_(2)
+        self.linear.weight.add_(1)
+        return self.linear(x)
+
+
+class AlwaysTraining(Fine):
+    def forward(self, x):
+        self.train()
+        return self.dropout(x)
+
+
+class Nested(Fine):
+    def forward(self, x):
+        return {"b": x, "a": [x + 1, (x.sum().to(torch.int64),)], "none": None}
+
+
+def not_a_module():
+    return 5
+
+
+def inputs(seed):
+    return {"x": torch.full((2, 3), float(seed))}
+
+
+def inputs_by_generator():
+    return torch.rand(2, 3)
+
+
+def inputs_of_lists():
+    return [[1.0, 2.0]]
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with models in a file and in a package, as the working directory."""
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "helper.py").write_text("SCALE = 3\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").write_text("")
+    (tmp_path / "mine" / "nets.py").write_text("from models import Fine\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    return tmp_path
+
+
+def model(name: str = "Fine", **more: Any) -> dict[str, Any]:
+    return {"factory": f"models.py:{name}", "inputs": [X], **more}
+
+
+def tensors(root: Path, name: str) -> dict[str, torch.Tensor]:
+    loaded: dict[str, torch.Tensor] = safetensors.torch.load_file(
+        root / f"results/define/m/{name}.safetensors"
+    )
+    return loaded
+
+
+def test_what_is_frozen(root: Path) -> None:
+    sets = ["random-0", "zeros", "large"]
+    record = run_define(root, model(outputs=["y"]), input_sets=sets)
+    assert (record["outcome"], record["detail"], record["traceback"]) == ("ok", "", "")
+    assert record["parameters"] == 3 * 4 + 4
+    assert record["inputs"] == [{"name": "x", "dtype": "float32", "shape": [2, 3]}]
+    assert record["outputs"] == [{"name": "y", "dtype": "float32", "shape": [2, 4]}]
+    assert [entry["name"] for entry in record["sets"]] == sets
+    assert all(entry["deterministic"] and entry["float64"] for entry in record["sets"])
+    weights, given, reference = (tensors(root, n) for n in ("weights", "inputs", "reference"))
+    for name in sets:
+        x, weight = given[f"{name}/0"], weights["linear.weight"]
+        eager = torch.nn.functional.linear(x, weight, weights["linear.bias"]) * 3
+        assert torch.equal(reference[f"{name}/eager/0"], eager)
+        exact = x.double() @ weight.double().T + weights["linear.bias"].double()
+        assert reference[f"{name}/float64/0"].dtype == torch.float64
+        assert torch.allclose(reference[f"{name}/float64/0"], exact * 3, rtol=1e-14)
+    for name in ("weights", "inputs", "reference"):
+        path = root / f"results/define/m/{name}.safetensors"
+        assert record[f"{name}_sha256"] == file_sha256(path)  # type: ignore[literal-required]
+
+
+def test_the_files_that_took_part(root: Path) -> None:
+    declared = model(sources=["notes.txt"])
+    (root / "notes.txt").write_text("a file that the model reads")
+    record = run_define(root, declared)
+    expected = {name: file_sha256(root / name) for name in ("helper.py", "models.py", "notes.txt")}
+    assert {source["path"]: source["sha256"] for source in record["sources"]} == expected
+
+
+def test_the_same_bytes_in_two_folders(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("another folder é")
+    spec = settings(root, model(), input_sets=["random-0", "random-1"]).define_spec("m")
+    made = []
+    for folder, seed in ((root, "1"), (other, "2")):
+        if folder is other:
+            for name in ("models.py", "helper.py"):
+                shutil.copy(root / name, folder / name)
+        subprocess.run(
+            [sys.executable, "-m", "atlas.define", "--spec", spec, "--output", "out"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONHASHSEED": seed},
+            check=True,
+        )
+        made.append({path.name: path.read_bytes() for path in (folder / "out").iterdir()})
+    assert json.loads(made[0]["record.json"])["outcome"] == "ok"
+    assert made[0] == made[1]
+    assert len(made[0]) == 4
+
+
+def test_training_mode_is_left(root: Path) -> None:
+    run_define(root, model())
+    x, weights = tensors(root, "inputs")["random-0/0"], tensors(root, "weights")
+    eager = torch.nn.functional.linear(x, weights["linear.weight"], weights["linear.bias"]) * 3
+    assert torch.equal(tensors(root, "reference")["random-0/eager/0"], eager)
+    # The control: in training mode the same module drops elements, and is found out.
+    assert not run_define(root, model("AlwaysTraining"))["sets"][0]["deterministic"]
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("RaisesInInit", "LookupError: no such preset"),
+        ("Missing", "has no attribute 'Missing'"),
+        ("Exits", "SystemExit: 3"),
+        ("ExitsHard", "crashed: process ended itself with status 9"),
+        ("Segfaults", "crashed: process ended by SIGSEGV"),
+        ("Hangs", "timeout: still running at its time limit; killed"),
+        ("Cancelled", "GeneratorExit: not an Exception"),
+        ("Adds", "RuntimeError: The size of tensor a (3) must match the size of tensor b (7)"),
+        ("not_a_module", "models.py:not_a_module returned int, not a torch.nn.Module"),
+    ],
+)
+def test_a_model_that_fails(root: Path, name: str, detail: str) -> None:
+    given = model("Fine", weights=None)
+    spec = json.loads(settings(root, given, limits={"cell_seconds": 6}).define_spec("m"))
+    spec["factory"] = f"models.py:{name}"  # a missing name never gets past the configuration
+    from atlas.define import define
+
+    record = define(spec, root / "out")
+    assert record["outcome"] == "failed"
+    assert detail in record["detail"]
+    assert "\n" not in record["detail"] and str(root) not in json.dumps(record)
+    assert record["sets"] == []
+    if not record["detail"].startswith(("crashed", "timeout")):
+        assert record["detail"].partition(":")[0] in record["traceback"]
+    for file in ("weights", "inputs", "reference"):
+        assert safetensors.torch.load_file(root / f"out/{file}.safetensors") == {}
+
+
+def test_a_failed_model_leaves_nothing_of_an_earlier_run(root: Path) -> None:
+    run_define(root, model())
+    assert tensors(root, "weights")
+    record = run_define(root, model("Adds"))
+    assert record["outcome"] == "failed" and tensors(root, "weights") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("HardFloat", "computes in float32"), ("DoubleFails", "RuntimeError: only float32 here")],
+)
+def test_float64_that_is_no_truth(root: Path, name: str, reason: str) -> None:
+    record = run_define(root, model(name))
+    assert record["outcome"] == "ok"
+    (entry,) = record["sets"]
+    assert entry["deterministic"] and not entry["float64"] and reason in entry["why_not"]
+    assert tensors(root, "reference").keys() == {"random-0/eager/0"}
+
+
+def test_a_forward_pass_that_differs_each_time(root: Path) -> None:
+    record = run_define(root, model("Noisy"))
+    assert record["outcome"] == "ok" and not record["sets"][0]["deterministic"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_forward_pass_that_changes_its_module_and_its_input(root: Path, dtype: str) -> None:
+    record = run_define(root, model("Mutates", dtype=dtype), input_sets=["random-0", "random-1"])
+    assert all(entry["deterministic"] and entry["float64"] for entry in record["sets"])
+    weights, given, reference = (tensors(root, n) for n in ("weights", "inputs", "reference"))
+    weight = weights["linear.weight"] + 1
+    for name in ("random-0", "random-1"):
+        expected = torch.nn.functional.linear(
+            given[f"{name}/0"] * 2, weight, weights["linear.bias"]
+        )
+        assert torch.equal(reference[f"{name}/eager/0"], expected)
+        exact = reference[f"{name}/float64/0"]
+        assert torch.allclose(exact, expected.double(), atol=1e-5)
+
+
+def test_outputs_of_any_nesting_in_the_order_of_torch(root: Path) -> None:
+    record = run_define(root, model("Nested", outputs=["first"]))
+    assert [(o["name"], o["dtype"], o["shape"]) for o in record["outputs"]] == [
+        ("first", "float32", [2, 3]),
+        ("output_1", "float32", [2, 3]),
+        ("output_2", "int64", []),
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_other_dtypes(root: Path, dtype: str) -> None:
+    record = run_define(root, model(dtype=dtype))
+    assert [o["dtype"] for o in record["inputs"] + record["outputs"]] == [dtype, dtype]
+    assert record["sets"][0]["float64"], record["sets"]
+    assert str(tensors(root, "weights")["linear.weight"].dtype) == f"torch.{dtype}"
+    reference = tensors(root, "reference")
+    assert str(reference["random-0/eager/0"].dtype) == f"torch.{dtype}"
+    assert not torch.equal(reference["random-0/eager/0"].double(), reference["random-0/float64/0"])
+
+
+def test_the_seed_decides_weights_and_inputs(root: Path) -> None:
+    records = [run_define(root, model(seed=seed)) for seed in (1, 1, 2)]
+    hashes = [(record["weights_sha256"], record["inputs_sha256"]) for record in records]
+    assert hashes[0] == hashes[1]
+    assert hashes[0][0] != hashes[2][0] and hashes[0][1] != hashes[2][1]
+
+
+def test_keyword_arguments_reach_the_factory(root: Path) -> None:
+    assert run_define(root, model(kwargs={"width": 6}))["outputs"][0]["shape"] == [2, 6]
+
+
+def test_a_callable_of_a_package(root: Path) -> None:
+    record = run_define(root, {"factory": "mine.nets:Fine", "inputs": [X]})
+    assert record["outcome"] == "ok", record["detail"]
+    assert {source["path"] for source in record["sources"]} >= {"mine/nets.py", "helper.py"}
+
+
+def test_inputs_from_a_callable(root: Path) -> None:
+    given = model()
+    given["inputs"] = "models.py:inputs"
+    record = run_define(root, given, input_sets=["random-0", "random-1", "zeros"])
+    assert [entry["name"] for entry in record["sets"]] == ["random-0", "random-1"]
+    assert record["inputs"] == [{"name": "input", "dtype": "float32", "shape": [2, 3]}]
+    assert tensors(root, "inputs")["random-1/0"].eq(1).all()
+    given["inputs"] = "models.py:inputs_by_generator"
+    assert run_define(root, given)["inputs_sha256"] == run_define(root, given)["inputs_sha256"]
+    given["inputs"] = "models.py:inputs_of_lists"
+    failed = run_define(root, given)
+    assert failed["detail"] == (
+        "TypeError: inputs: models.py:inputs_of_lists must return a tensor, or a tuple or dict of"
+        " tensors"
+    )
+
+
+def own_weights() -> dict[str, torch.Tensor]:
+    return {"linear.weight": torch.arange(12.0).reshape(4, 3), "linear.bias": torch.zeros(4)}
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
+def test_weights_of_the_user(root: Path, name: str) -> None:
+    if name.endswith(".pt"):
+        torch.save(own_weights(), root / name)
+    else:
+        safetensors.torch.save_file(own_weights(), root / name)
+    record = run_define(root, model(weights=name))
+    assert record["outcome"] == "ok", record["detail"]
+    assert torch.equal(tensors(root, "weights")["linear.weight"], own_weights()["linear.weight"])
+    assert name in {source["path"] for source in record["sources"]}
+
+
+class Payload:
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, ("pwned",)
+
+
+def test_a_malicious_pickle_is_refused(root: Path) -> None:
+    torch.save({"linear.weight": Payload()}, root / "w.pt")
+    record = run_define(root, model(weights="w.pt"))
+    assert record["outcome"] == "failed" and "weights_only" in record["traceback"]
+    assert not (root / "pwned").exists()
+    with pytest.raises(AttributeError):  # the control: loaded carelessly, the file acts
+        torch.load(root / "w.pt", weights_only=False)["linear.weight"].shape  # noqa: B018
+    assert (root / "pwned").exists()
+
+
+@pytest.mark.parametrize("fault", ["shape", "names", "truncated", "plain pickle"])
+def test_weights_that_do_not_fit(root: Path, fault: str) -> None:
+    path = root / ("w.pt" if fault == "plain pickle" else "w.safetensors")
+    weights, reason = own_weights(), "SafetensorError"
+    if fault == "shape":
+        weights["linear.weight"], reason = torch.zeros(3, 3), "size mismatch for linear.weight"
+    if fault == "names":
+        weights["extra"], reason = torch.zeros(1), 'Unexpected key(s) in state_dict: "extra"'
+    safetensors.torch.save_file(weights, path)
+    if fault == "truncated":
+        path.write_bytes(path.read_bytes()[:-8])
+    if fault == "plain pickle":
+        path.write_bytes(pickle.dumps(Payload()))
+        reason = "Weights only load failed"
+    record = run_define(root, model(weights=path.name))
+    assert record["outcome"] == "failed"
+    assert reason in record["detail"] + record["traceback"]
+    assert not (root / "pwned").exists()
+
+
+ONNX = """
+g (float[N, 3] x, int64[2] k) => (float[N, 3] y, int64[2] z)
+<float[3] w = {1, 2, 3}> { y = Mul(x, w) z = Add(k, k) }
+"""
+
+
+def test_an_onnx_file_as_the_model(root: Path) -> None:
+    onnx.save(parse(ONNX, 13), root / "net.onnx")
+    given = {"onnx": "net.onnx", "inputs": [X, {"name": "k", "shape": [2], "range": [5, 7]}]}
+    record = run_define(root, given, input_sets=["random-0", "ones"])
+    assert (record["kind"], record["outcome"], record["parameters"]) == ("onnx", "ok", 3)
+    assert record["inputs"] == [
+        {"name": "x", "dtype": "float32", "shape": [2, 3]},
+        {"name": "k", "dtype": "int64", "shape": [2]},
+    ]
+    assert [output["name"] for output in record["outputs"]] == ["y", "z"]
+    assert not record["sets"][0]["float64"] and "ONNX file" in record["sets"][0]["why_not"]
+    given_tensors, reference = tensors(root, "inputs"), tensors(root, "reference")
+    k = given_tensors["random-0/1"].numpy()
+    assert ((k >= 5) & (k <= 7)).all()
+    assert np.array_equal(reference["random-0/eager/1"].numpy(), k * 2)
+    x = given_tensors["random-0/0"].numpy()
+    assert np.array_equal(reference["random-0/eager/0"].numpy(), x * np.float32([1, 2, 3]))
+    assert [source["path"] for source in record["sources"]] == ["net.onnx"]
+    assert tensors(root, "weights") == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (ONNX, "input x has the dynamic shape"),
+        ("", "No graph was found in the protobuf"),
+        ("g (float[1] x) => (float[1] y) { y = NoSuch(x) }", "NoSuch"),
+    ],
+)
+def test_an_onnx_file_that_cannot_run(root: Path, content: str, reason: str) -> None:
+    path = root / "net.onnx"
+    path.write_bytes(parse(content, 13).SerializeToString() if content else b"")
+    record = run_define(root, {"onnx": "net.onnx"})
+    assert record["outcome"] == "failed"
+    assert reason in record["detail"] + record["traceback"]
+    assert str(root) not in json.dumps(record)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float", "double", "int8", "bool"])
+def test_dtypes_of_an_onnx_file(root: Path, dtype: str) -> None:
+    text = f"g ({dtype}[4] x) => ({dtype}[4] y) {{ y = Identity(x) }}"
+    onnx.save(parse(text, 16), root / "net.onnx")
+    record = run_define(root, {"onnx": "net.onnx"})
+    assert record["outcome"] == "ok", record["detail"]
+    numpy_name = {"float": "float32", "double": "float64"}.get(dtype, dtype)
+    assert record["outputs"][0]["dtype"] == numpy_name
+    reference = tensors(root, "reference")
+    assert torch.equal(reference["random-0/eager/0"], tensors(root, "inputs")["random-0/0"])

@@ -1,0 +1,133 @@
+"""The default configuration, run for real: what it finds, and the same through a scheduler."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from project import Project
+
+pytestmark = pytest.mark.workflow
+
+SUBMIT = """#!/bin/sh
+# A scheduler in three lines: run the job in the background, print its number.
+nohup sh "$1" >/dev/null 2>&1 &
+echo $!
+"""
+
+
+@pytest.fixture(scope="module")
+def cells(default_run: Project) -> pd.DataFrame:
+    return pd.read_csv(default_run.folder / "results/tables/cells.csv")
+
+
+def test_every_requested_cell_is_a_row(cells: pd.DataFrame) -> None:
+    assert len(cells) == 10 * 3 * 12
+    assert not cells.duplicated(["model", "exporter", "requested"]).any()
+
+
+def test_the_model_that_cannot_run_costs_only_itself(cells: pd.DataFrame) -> None:
+    broken = cells[cells.model == "simple_model_as_written"]
+    assert set(broken.outcome) == {"no-model"}
+    assert broken.detail.str.contains("same number of spatial dimensions").all()
+    assert (cells.outcome == "no-model").sum() == len(broken)
+
+
+def test_a_moved_cell_is_read_from_its_file(cells: pd.DataFrame) -> None:
+    origin = cells[(cells.model == "simple_model") & (cells.exporter == "dynamo")]
+    moved = origin[origin.outcome == "moved"]
+    assert list(moved.requested) == [9, 10, 11, 12, 13]
+    assert set(moved.delivered) == {18}
+    right = origin[origin.outcome == "ok"]
+    assert list(right.delivered) == list(right.requested)
+
+
+def test_the_answer(default_run: Project) -> None:
+    changes = pd.read_csv(default_run.folder / "results/tables/changes.csv")
+    found = changes[
+        (changes.model == "simple_model")
+        & (changes.exporter == "torchscript")
+        & (changes.parameter == "roi")
+    ]
+    assert len(found) == 1
+    change = found.iloc[0]
+    assert (change.from_opset, change.to_opset, change.op_type) == (12, 13, "Resize")
+    assert (change.cause, change.from_version, change.to_version) == ("schema", 11, 13)
+    assert change.url == "https://onnx.ai/onnx/operators/text_diff_Resize_11_13.html"
+    for words in ("Resize-11 requires it", "empty tensor", "Resize-13 made it optional",
+                  "from opset 13 it is omitted", "`tf_crop_and_resize`"):  # fmt: skip
+        assert words in change.explanation
+
+
+def test_silently_wrong_cells_are_found_and_right_ones_are_not(default_run: Project) -> None:
+    surprises = pd.read_csv(default_run.folder / "results/tables/surprises.csv")
+    wrong = surprises[(surprises.kind == "silently-wrong") & (surprises.runtime == "onnxruntime")]
+    found = wrong.groupby(["model", "exporter"]).requested.agg(list).to_dict()
+    assert found == {
+        ("scatter_add_duplicates", "torchscript"): [*range(9, 16)],
+        ("scatter_add_duplicates", "converter"): [*range(11, 21)],
+        ("softmax_inner_axis", "dynamo"): [9, 10, 11, 12],
+    }
+
+
+def test_every_file_is_where_the_records_say(default_run: Project, cells: pd.DataFrame) -> None:
+    for cell in cells.itertuples():
+        path = f"{cell.model}/{cell.exporter}/cells/opset_{cell.requested:02d}.onnx"
+        assert (default_run.folder / "results/export" / path).exists() == (
+            cell.sha256 == cell.sha256
+        )
+
+
+def test_through_a_scheduler_the_same_bytes(
+    default_run: Project, new_project: Callable[..., Project]
+) -> None:
+    project = new_project("cluster")
+    submit = project.folder / "submit.sh"
+    submit.write_text(SUBMIT)
+    submit.chmod(0o755)
+    profile = project.folder / "workflow/profiles/cluster-generic"
+    project.snakemake(
+        "--workflow-profile", str(profile),
+        "--cluster-generic-submit-cmd", "./submit.sh",
+        "--jobs", "3", "--seconds-between-status-checks", "1", "--latency-wait", "20",
+    )  # fmt: skip
+    expected, found = default_run.contents(), project.contents()
+    assert sorted(found) == sorted(expected)
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def test_nothing_is_left_to_do(default_run: Project) -> None:
+    assert default_run.run() == {}
+
+
+def test_snakemakes_own_report(default_run: Project) -> None:
+    default_run.snakemake("--report", "report.zip")
+    with zipfile.ZipFile(default_run.folder / "report.zip") as archive:
+        names = archive.namelist()
+    assert any(name.endswith("report.html") for name in names)
+    assert any(name.endswith("cells.csv") for name in names)
+
+
+def test_rulegraph_and_dry_run(default_run: Project) -> None:
+    assert "digraph" in default_run.snakemake("--rulegraph", "dot").stdout
+    assert "Nothing to be done" in default_run.snakemake("-n").stdout
+
+
+def test_nothing_names_the_folder_that_it_was_made_in(default_run: Project) -> None:
+    """The raw files of the torch.export exporter do; what we write must not."""
+    folder = str(default_run.folder).encode()
+    ours = ("record.json", ".csv", ".html", ".svg", ".txt", "verdicts.json")
+    for path in (default_run.folder / "results").rglob("*"):
+        if path.is_file() and path.name.endswith(ours) and "logs" not in path.parts:
+            assert folder not in path.read_bytes(), path
+
+
+def test_paths_of_the_report(default_run: Project) -> None:
+    report = default_run.folder / "results/report"
+    assert (report / "index.html").is_file()
+    models = {path.stem for path in (report / "models").glob("*.html")}
+    assert len(models) == 10
+    assert Path("simple_model").name in models

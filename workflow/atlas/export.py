@@ -20,7 +20,7 @@ import shutil
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,7 +37,7 @@ from atlas.records import (
     read_json,
     write_json,
 )
-from atlas.text import clean, describe, trace
+from atlas.text import LIMIT, clean, describe, trace
 
 LOGGERS = ("", "torch", "torch.onnx", "onnxscript", "onnx_ir")
 
@@ -126,11 +126,18 @@ def _kept_seconds(folder: Path) -> dict[str, float]:
         return {}
 
 
-def _remove_others(cells: Path, kept: Any) -> None:
-    names = {cell["file"] for cell in kept}
-    for path in cells.iterdir():
-        if path.name not in names:
-            path.unlink() if path.is_file() else shutil.rmtree(path)
+def _remove_others(cells: Path, kept: Iterable[Cell]) -> None:
+    """Remove what no cell holds, or refers to as the file of its weights."""
+    names = {cell["file"] for cell in kept if cell["file"]}
+    others = [path for path in cells.iterdir() if path.name not in names]
+    if not others:
+        return
+    from atlas.onnx_file import external_files
+
+    weights = {name for file in names for name in external_files(cells / file)}
+    for path in others:
+        if path.name not in weights:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _progress(job: exporters.Job, opset: int, cell: Cell, took: float, done: int) -> None:
@@ -187,7 +194,7 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
     with _listening(messages):
         try:
             base = export(opset, path)
-        except (Exception, SystemExit) as raised:
+        except BaseException as raised:  # SystemExit, and what pyo3 makes of a panic in Rust
             error = raised
     took = time.perf_counter() - started
     if error is not None:
@@ -216,7 +223,7 @@ def _listening(messages: Counter[tuple[str, str, str]]) -> Iterator[None]:
                 text = clean(record.getMessage())
                 messages[record.levelname.lower(), record.name, text] += 1
 
-    handler, printed = Handler(logging.WARNING), io.StringIO()
+    handler, printed = Handler(logging.WARNING), _Printed()
     loggers = [logging.getLogger(name) for name in LOGGERS]
     for logger in loggers:
         logger.addHandler(handler)
@@ -234,7 +241,20 @@ def _listening(messages: Counter[tuple[str, str, str]]) -> Iterator[None]:
     for warning in caught:
         messages["warning", warning.category.__name__, clean(str(warning.message))] += 1
     if text := clean(printed.getvalue()):
-        messages["print", "stdout", text] += 1
+        more = f" … ({printed.length} characters)" if printed.length > LIMIT else ""
+        messages["print", "stdout", text + more] += 1
+
+
+class _Printed(io.StringIO):
+    """The beginning of what is printed, which may be a gigabyte, and its length."""
+
+    length = 0
+
+    def write(self, text: str) -> int:
+        """Keep what there is room for."""
+        super().write(text[: max(0, LIMIT - self.length)])
+        self.length += len(text)
+        return len(text)
 
 
 def _read_cell(opset: int, path: Path) -> Cell:

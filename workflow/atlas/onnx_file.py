@@ -35,6 +35,22 @@ def inspect(path: Path) -> dict[str, Any]:
     }
 
 
+def external_files(path: Path) -> set[str]:
+    """Names of the files that hold tensors of a model; none where the file cannot be read."""
+    import onnx_ir as ir  # seldom needed: only where there are such files
+
+    try:
+        model = ir.load(path)
+    except Exception:  # a finding of `inspect` already
+        return set()
+    tensors = [
+        value.const_value for graph in model.graphs() for value in graph.initializers.values()
+    ]
+    for node in ir.traversal.RecursiveGraphIterator(model.graph):
+        tensors += [a.value for a in node.attributes.values() if a.type == ir.AttributeType.TENSOR]
+    return {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+
+
 def canonical_sha256(model: onnx.ModelProto) -> str:
     """Hash of a model without what does not take part in computing: metadata and doc strings.
 

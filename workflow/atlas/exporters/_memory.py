@@ -1,8 +1,8 @@
 """What `torch.onnx.export(dynamo=True)` does again at every call, remembered within one sweep.
 
 A small module's export takes 0.65 s whatever the module, and nearly all of that does not depend on
-the requested opset. Four functions of torch and onnxscript, private ones, get a stand-in for the
-time of a call: it runs the original once, and then gives the same answer with the same messages.
+the requested opset. Five private functions of torch and onnxscript get a stand-in for the time of a
+call: it runs the original once, and then gives the same answer with the same messages again.
 `torch.onnx.export` itself, translation, conversion, optimization and saving run as ever.
 
 Where the versions are not those that this was compared on, or a function is not where it should be,
@@ -13,23 +13,16 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import importlib.metadata
-import io
-import logging
-import warnings
-from collections.abc import Callable, Hashable, Iterator
-from types import TracebackType
-from typing import Any, TypeVar
+from collections.abc import Hashable, Iterator
+from typing import Any
 
-T = TypeVar("T")
-Say = Callable[[], object]  # gives a message that was collected
-Answers = dict[Hashable, tuple[Any, list[Say]]]
+from atlas.exporters._once import Answers, once, replaced
 
 # Local tags, such as `+cpu`, do not count: they name the build, not the code.
 KNOWN = {"torch": "2.13.0", "onnxscript": "0.7.2"}
 
-# Of the process, not of a sweep: an answer depends on one function of onnxscript and nothing else.
+# Of the process, not of a sweep: an answer depends on the source of one function and nothing else.
 _SIGNATURES: Answers = {}
 
 
@@ -48,7 +41,7 @@ class Memory:
             try:
                 self._stand_ins = self._make_stand_ins()
             except (ImportError, AttributeError, KeyError) as error:
-                reason = f"not as expected inside torch or onnxscript: {error}"
+                reason = f"torch or onnxscript is not as expected inside: {error}"
         self.way = f"plain: {reason}" if reason else "memoized"
 
     @contextlib.contextmanager
@@ -56,7 +49,7 @@ class Memory:
         """Around one call of `torch.onnx.export`; everything is as before afterwards."""
         with contextlib.ExitStack() as stack:
             for place in self._stand_ins:
-                stack.enter_context(_replaced(*place))
+                stack.enter_context(replaced(*place))
             try:
                 yield
             except BaseException as error:
@@ -64,39 +57,31 @@ class Memory:
                 raise
 
     def _make_stand_ins(self) -> list[tuple[Any, str, Any]]:
-        from onnxscript._internal.values import TracedOnnxFunction
-        from torch.onnx._internal.exporter import _capture_strategies, _core, _registration
+        """Places in classes and modules, and what to put there. KeyError where there is none."""
+        from onnxscript._internal.values import TracedOnnxFunction as Traced
+        from torch.onnx._internal.exporter import _capture_strategies as strategies
+        from torch.onnx._internal.exporter import _core, _registration, _schemas
 
-        return [
-            _stand_in(TracedOnnxFunction, "function_ir", self._signature),
-            _stand_in(_registration.ONNXRegistry, "from_torchlib", self._registry),
-            _stand_in(_capture_strategies.CaptureStrategy, "__call__", self._capture),
-            _stand_in(_core, "_prepare_exported_program_for_export", self._decomposition),
-        ]
-
-    def _signature(self, original: Any) -> Any:
-        """onnxscript/_internal/values.py, `TracedOnnxFunction.function_ir`: 0.4 s per registry.
-
-        Fetches, tokenizes and parses the source of one of 497 functions. It depends on that source
-        alone, and those who ask only read: torch and onnxscript want its domain.
-        """
-
-        def function_ir(function: Any) -> Any:
-            return _once(_SIGNATURES, function, lambda: original.fget(function))
-
-        return property(function_ir)
+        places = (
+            (Traced, "function_ir", _source_signature),
+            (_schemas, "op_signature_from_function", _typed_signature),
+            (_registration.ONNXRegistry, "from_torchlib", self._registry),
+            (strategies.CaptureStrategy, "__call__", self._capture),
+            (_core, "_prepare_exported_program_for_export", self._decomposition),
+        )
+        return [(owner, name, make(vars(owner)[name])) for owner, name, make in places]
 
     def _registry(self, original: Any) -> Any:
-        """torch/onnx/_internal/exporter/_registration.py, `ONNXRegistry.from_torchlib`: 0.1 s.
+        """torch/onnx/_internal/exporter/_registration.py, `ONNXRegistry.from_torchlib`.
 
-        Depends on the opset, on the installed packages and on the operators that are registered
-        when the sweep begins. Each caller gets a registry of its own, for it may add to it; the
-        entries in it are never changed.
+        Depends on the opset, the installed packages and the operators that are registered when the
+        sweep begins. Each caller gets a registry of its own, for it may add to it; the entries in
+        it are never changed.
         """
 
         def from_torchlib(cls: Any, *given: Any, **named: Any) -> Any:
             key = ("registry", given, tuple(named.items()))
-            made = _once(self._answers, key, lambda: original.__func__(cls, *given, **named))
+            made = once(self._answers, key, original.__func__, cls, *given, **named)
             self._operators = frozenset(made.functions)
             registry = copy.copy(made)
             registry.functions = {name: list(entry) for name, entry in made.functions.items()}
@@ -115,10 +100,9 @@ class Memory:
 
         def call(strategy: Any, model: Any, args: Any, kwargs: Any, dynamic_shapes: Any) -> Any:
             # By identity: the sweep holds module and inputs as long as it lasts.
-            key = (type(strategy), self._operators, id(model), *map(id, args))
-            given = repr((kwargs, dynamic_shapes))
-            work = functools.partial(original, strategy, model, args, kwargs, dynamic_shapes)
-            return _once(self._answers, (*key, given), work)
+            who = (type(strategy), self._operators, id(model), *map(id, args))
+            given = (strategy, model, args, kwargs, dynamic_shapes)
+            return once(self._answers, (*who, repr((kwargs, dynamic_shapes))), original, *given)
 
         return call
 
@@ -126,80 +110,41 @@ class Memory:
         """torch/onnx/_internal/exporter/_core.py, `_prepare_exported_program_for_export`: 0.25 s.
 
         Makes the table of decompositions, runs it, inserts type promotions. Depends on the captured
-        program and on which operators the registry has (the same for opsets 9 to 22), and changes
-        neither. The translation that follows reads the program and writes to its own graph.
+        program and on which operators the registry has (the same for opsets 18 to 22), and changes
+        neither. The translation that follows reads the program and writes to a graph of its own.
         """
 
         def prepare(program: Any, *, registry: Any) -> Any:
             key = (program, frozenset(registry.functions))
-            return _once(self._answers, key, lambda: original(program, registry=registry))
+            return once(self._answers, key, original, program, registry=registry)
 
         return prepare
 
 
-def _once(answers: Answers, key: Hashable, work: Callable[[], T]) -> T:
-    """The answer of `work`, worked out the first time only, and its messages every time.
+def _source_signature(original: Any) -> Any:
+    """onnxscript/_internal/values.py, `TracedOnnxFunction.function_ir`: 0.4 s per registry.
 
-    Where it raises, everything is forgotten: what it worked on may be half changed.
+    Fetches, tokenizes and parses the source of one of 497 functions, and depends on nothing else.
+    Those who ask only read it: torch and onnxscript want its domain.
     """
-    if key not in answers:
-        messages: list[Say] = []
-        try:
-            with _collected(messages):
-                answers[key] = work(), messages
-        except BaseException:
-            answers.clear()
-            for say in messages:
-                say()
-            raise
-    answer, messages = answers[key]
-    for say in messages:
-        say()
-    return answer  # type: ignore[no-any-return]
+    return property(lambda function: once(_SIGNATURES, function, original.fget, function))
 
 
-@contextlib.contextmanager
-def _collected(messages: list[Say]) -> Iterator[None]:
-    """Keep log records, warnings and prints from whoever listens; `messages` gives them again."""
+def _typed_signature(original: Any) -> Any:
+    """torch/onnx/_internal/exporter/_schemas.py, `op_signature_from_function`: 0.1 s per registry.
 
-    def keep(logger: logging.Logger, record: logging.LogRecord) -> None:
-        record.msg, record.args = record.getMessage(), ()
-        messages.append(lambda: logger.handle(copy.copy(record)))
+    Reads the type hints of such a function, and depends on nothing else. That registries share
+    a signature is as torch has it for the functions of its own, registered once per process.
+    """
 
-    printed = io.StringIO()
-    try:
-        with (
-            _replaced(logging.Logger, "handle", keep),
-            warnings.catch_warnings(record=True) as caught,
-            contextlib.redirect_stdout(printed),
-            contextlib.redirect_stderr(printed),
-        ):
-            yield
-    finally:
-        for warning in caught:
-            given = (warning.message, warning.category, warning.filename, warning.lineno)
-            messages.append(functools.partial(warnings.warn_explicit, *given))
-        if text := printed.getvalue():
-            messages.append(functools.partial(print, text, end=""))
+    def signature(*given: Any, **named: Any) -> Any:
+        return once(_SIGNATURES, (given, tuple(named.items())), original, *given, **named)
 
-
-def _stand_in(owner: Any, name: str, make: Callable[[Any], Any]) -> tuple[Any, str, Any]:
-    """A place in a class or module, and what to put there. KeyError where there is no such name."""
-    return owner, name, make(vars(owner)[name])
-
-
-@contextlib.contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    original = vars(owner)[name]
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)
+    return signature
 
 
 def _strange_version() -> str:
-    """The first package whose version was not compared, or ""."""
+    """The first package whose version was not compared, or an empty string."""
     for name, known in KNOWN.items():
         found = importlib.metadata.version(name)
         if found.partition("+")[0] != known:
@@ -208,11 +153,11 @@ def _strange_version() -> str:
 
 
 def _hide_own_frames(error: BaseException | None) -> None:
-    """Take this file out of a traceback and its causes': they are about the exporter."""
+    """Take this file out of a traceback and those of its causes: they are about the exporter."""
     own, seen = _hide_own_frames.__code__.co_filename, set[int]()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        step: TracebackType | None = error.__traceback__
+        step = error.__traceback__
         while step is not None:
             while step.tb_next and step.tb_next.tb_frame.f_code.co_filename == own:
                 step.tb_next = step.tb_next.tb_next

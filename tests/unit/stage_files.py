@@ -36,12 +36,14 @@ def run_export(
 ) -> ExportRecord:
     """The export stage for a model that `run_define` defined; a conversion needs its base."""
     made = settings(root, model, exporters=[exporter], **top)
+    sweeps = root / "results/export/m"
+    converts = exporter == "converter" and made.models["m"].kind == "torch"
     job = exporters.Job(
         json.loads(made.export_spec("m", exporter)),
         root / "results/define/m",
-        root / "results/export/m" / made.converter["exporter"] if exporter == "converter" else None,
+        sweeps / made.converter["exporter"] if converts else None,
     )
-    return export.sweep(job, root / "results/export/m" / exporter, code)
+    return export.sweep(job, sweeps / exporter, code)
 
 
 def parse(text: str, opset: int, ir_version: int = 8, extra: str = "") -> onnx.ModelProto:

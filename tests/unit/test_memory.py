@@ -1,96 +1,259 @@
-"""Sweeps that remember give what sweeps that do not remember give, over the built-in models.
+"""A sweep that remembers gives what one that does not remember gives: built-in models, both ways.
 
-`python tests/unit/test_memory.py` compares all of them at every opset (with PYTHONPATH=workflow).
+`PYTHONHASHSEED=0 PYTHONPATH=workflow python tests/unit/test_memory.py FOLDER` compares all of them
+at all opsets; `--dynamic` makes the first axis of every input a dynamic one, which many refuse.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.metadata
+import importlib
 import json
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from atlas import config, define, export, exporters
 from atlas.exporters import _memory
+from atlas.exporters._memory import Memory
+from atlas.exporters._once import Answers, once
 from atlas.records import Cell, write_json
 
 ROOT = Path(__file__).parents[2]
-OPSETS = [9, 13, 18, 20]
-# Beside every eighth: a loop over a set of strings, a refusal, a model with another dtype.
-EIGHTH = slice(None, None, 8)
+ZOO = "config/zoo.yaml"
+OWN = """
+import logging, traceback, warnings, torch
+
+class Talks(torch.nn.Module):
+    calls = 0
+
+    def forward(self, x):
+        Talks.calls += torch.compiler.is_exporting()
+        print("printed", x.dim())
+        warnings.warn(f"warned of {x.dim()}")
+        logging.getLogger("torch.onnx").warning("logged %d", x.dim())
+        return x * Talks.calls
+
+class Fails(torch.nn.Module):
+    def forward(self, x):
+        if torch.compiler.is_exporting():
+            raise ValueError("not for export")
+        return x
+
+class Decomposes(torch.nn.Module):
+    def forward(self, x):
+        return torch.ops.atlas_test.twice(x)
+
+library = torch.library.Library("atlas_test", "DEF")
+library.define("twice(Tensor x) -> Tensor")
+
+@torch.library.impl(library, "twice", "CompositeImplicitAutograd")
+def twice(x):
+    if "run_decompositions" in {frame.name for frame in traceback.extract_stack()}:
+        raise ValueError("not to be decomposed")
+    return x * 2
+"""
 
 
-def models() -> list[str]:
-    return [
-        name
-        for name, spec in config.load([ROOT / "config/zoo.yaml"])["models"].items()
-        if "factory" in spec
-    ]
-
-
-def sweep(name: str, opsets: list[int], folder: Path, memoize: bool) -> list[Cell]:
-    """Cells of one model through `dynamo`, made by the export stage in a child process."""
-    given = config.load([ROOT / "config/zoo.yaml"])
-    top = {"memoize": memoize, "opsets": opsets, "input_sets": ["random-0"]}
-    one = {**given, **top, "models": {name: given["models"][name]}, "exporters": ["dynamo"]}
-    settings = config.resolve(one, ROOT)
-    frozen = folder / "define"
+def sweep(folder: Path, name: str, model: dict[str, Any], memoize: bool, opsets: Any) -> list[Cell]:
+    """Cells of one model through `dynamo`, made by the stages, each in a child process."""
+    settings = config.resolve(
+        {
+            "models": {name: model},
+            "opsets": opsets,
+            "exporters": ["dynamo"],
+            "input_sets": ["random-0"],
+            "memoize": memoize,
+        },
+        Path.cwd(),
+    )
+    frozen = folder / name / "define"
     if not (frozen / "record.json").exists():
         record = define.define(json.loads(settings.define_spec(name)), frozen)
         write_json(frozen / "record.json", record)
-    spec = json.loads(settings.export_spec(name, "dynamo")) | {"opsets": opsets}
-    job = exporters.Job(spec, frozen, None)
-    return export.sweep(job, folder / ("memoized" if memoize else "plain"))["cells"]
+    job = exporters.Job(json.loads(settings.export_spec(name, "dynamo")), frozen, None)
+    return export.sweep(job, folder / name / ("memoized" if memoize else "plain"))["cells"]
 
 
 def differences(plain: list[Cell], memoized: list[Cell]) -> list[str]:
-    """`key at opset: one way, other way` for all that a record says of a cell but how it was made."""
-    keys = [key for key in plain[0] if key not in ("fingerprint", "way")]
+    """All that two records say otherwise of a cell, but for how it was made."""
     return [
-        f"{key} at {left['requested']}: {left[key]!r}, {right[key]!r}"
+        f"{key} at {left['requested']}: {left[key]!r} or {right[key]!r}"  # type: ignore[literal-required]
         for left, right in zip(plain, memoized, strict=True)
-        for key in keys
-        if left[key] != right[key]
+        for key in left.keys() - {"fingerprint", "way"}
+        if left[key] != right[key]  # type: ignore[literal-required]
     ]
 
 
 def main(arguments: list[str]) -> None:
-    """In a process whose hash seed is fixed: compare models, one line of JSON for each."""
+    """In a process whose hash seed is fixed: compare models, and print a line of JSON for each."""
+    import onnxscript  # noqa: F401 - here and not in every child
+    import torch.onnx._internal.exporter._core  # noqa: F401
+
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--opsets", type=json.loads, default=list(range(9, 21)))
-    parser.add_argument("--models", type=json.loads, default=models())
+    parser.add_argument("--every", type=int, default=1, help="one in so many models")
+    parser.add_argument("--opsets", type=json.loads, default=list(range(9, 24)))
+    parser.add_argument("--dynamic", action="store_true", help="first axes are dynamic")
     options = parser.parse_args(arguments)
-    for name in options.models:
-        folder = options.folder / name
+    for name, model in list(config.load([ZOO])["models"].items())[:: options.every]:
+        if options.dynamic and not isinstance(model["inputs"], str):
+            sized = [item["name"] for item in model["inputs"] if item["shape"]]
+            model["dynamic_shapes"] = {item: {0: f"{item}_0"} for item in sized} or None
         with contextlib.redirect_stdout(sys.stderr):
-            plain = sweep(name, options.opsets, folder, memoize=False)
-            memoized = sweep(name, options.opsets, folder, memoize=True)
+            cells = [
+                sweep(options.folder, name, model, memoize, options.opsets)
+                for memoize in (False, True)
+            ]
+        timings = [options.folder / name / way / "timing.json" for way in ("plain", "memoized")]
         line = {
             "model": name,
-            "outcomes": [cell["outcome"] for cell in plain],
-            "messages": sum(len(cell["messages"]) for cell in plain),
-            "ways": sorted({cell["way"] for cell in plain + memoized}),
-            "differences": differences(plain, memoized),
-            "seconds": {
-                way: sum(json.loads((folder / way / "timing.json").read_text()).values())
-                for way in ("plain", "memoized")
-            },
+            "outcomes": [cell["outcome"] for cell in cells[0]],
+            "messages": sum(len(cell["messages"]) for cell in cells[0]),
+            "ways": [sorted({cell["way"] for cell in made}) for made in cells],
+            "differences": differences(*cells),
+            "seconds": [sum(json.loads(path.read_text()).values()) for path in timings],
         }
         print(json.dumps(line), flush=True)
 
 
-if __name__ == "__main__":
-    import onnxscript  # here, not in every child
-    import torch.onnx._internal.exporter._core
+def compare(folder: Path, *options: str) -> list[dict[str, Any]]:
+    """What `main` prints, run in a process of its own."""
+    path = os.pathsep.join([str(ROOT / "workflow"), os.environ.get("PYTHONPATH", "")])
+    settings = {"PYTHONHASHSEED": "0", "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, str(folder), *options]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--every", "8", "--opsets", "[9, 13, 18, 20]"],
+        ["--every", "16", "--opsets", "[9, 18, 23]", "--dynamic"],
+    ],
+)
+def test_built_in_models_give_the_same_both_ways(tmp_path: Path, options: list[str]) -> None:
+    lines = compare(tmp_path, *options)
+    assert {line["model"]: line["differences"] for line in lines if line["differences"]} == {}
+    exported = [line for line in lines if "ok" in line["outcomes"]]
+    assert len(exported) >= 8
+    assert all(line["ways"] == [["plain: switched off"], ["memoized"]] for line in exported)
+    assert all(line["messages"] for line in exported)
+    plain, memoized = (sum(line["seconds"][way] for line in exported) for way in (0, 1))
+    assert memoized < plain
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Sweeps over a model of `OWN`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+
+    def made(name: str, memoize: bool, opsets: Any = (17, 18, 19)) -> list[Cell]:
+        model = {"factory": f"own.py:{name}", "inputs": [{"name": "x", "shape": [2, 3]}]}
+        return sweep(tmp_path, name, model, memoize, list(opsets))
+
+    yield made
+
+
+def test_a_cell_is_what_a_process_of_its_own_makes_even_of_a_module_with_a_state(own: Any) -> None:
+    memoized = own("Talks", True)
+    # A sweep keeps the cells that it has: each call exports one opset, in a new process.
+    own("Talks", False, [17])
+    own("Talks", False, [17, 18])
+    alone = own("Talks", False, [17, 18, 19])
+    assert differences(alone, memoized) == []
+    for cell in memoized:
+        texts = {message["text"] for message in cell["messages"]}
+        assert {"printed 2", "warned of 2", "logged 2"} <= texts
+        assert cell["way"] == "memoized"
+
+
+@pytest.mark.parametrize("name", ["Fails", "Decomposes"])
+def test_a_failure_is_the_same_in_every_cell_and_never_about_us(own: Any, name: str) -> None:
+    plain, memoized = own(name, False), own(name, True)
+    assert [cell["outcome"] for cell in memoized] == ["refused"] * 3
+    assert differences(plain, memoized) == []
+    assert {cell["traceback"] for cell in memoized} == {memoized[0]["traceback"]}
+    assert "_memory.py" not in json.dumps(memoized)
+
+
+def places() -> list[Any]:
+    """What is in place of everything that `Memory` may replace."""
+    return [vars(owner)[name] for owner, name, _ in Memory(wanted=True)._stand_ins]
+
+
+def test_nothing_is_replaced_before_or_after_a_call_that_may_raise() -> None:
+    before, memory = places(), Memory(wanted=True)
+    with pytest.raises(KeyError, match="of the call"), memory.remembering():
+        assert not any(new is old for new, old in zip(places(), before, strict=True))
+        raise KeyError("of the call")
+    assert len(before) == 5
+    assert all(new is old for new, old in zip(places(), before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [("_core", "_prepare_exported_program_for_export"), ("_schemas", "op_signature_from_function")],
+)
+def test_a_function_that_is_not_there_means_the_plain_way(
+    owner: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module(f"torch.onnx._internal.exporter.{owner}")
+    monkeypatch.delattr(module, name)
+    memory = Memory(wanted=True)
+    assert memory.way.startswith("plain: ") and name in memory.way
+    with memory.remembering():
+        assert name not in vars(module)
+
+
+@pytest.mark.parametrize("package", ["torch", "onnxscript"])
+def test_a_version_that_was_not_compared_means_the_plain_way(
+    own: Any, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_memory.KNOWN, package, "1.0")
+    assert own("Talks", True, [18])[0]["way"].startswith(f"plain: {package} ")
+
+
+def test_the_switch_reaches_the_sweeps_of_dynamo_alone() -> None:
+    model = {"factory": "torch.nn:ReLU", "inputs": [{"name": "x", "shape": [1]}]}
+    on, off = (
+        config.resolve({"models": {"m": model}, **given}, ROOT)
+        for given in ({}, {"memoize": False})
+    )
+    changed = {
+        name for name in on.exporters if on.export_spec("m", name) != off.export_spec("m", name)
+    }
+    assert changed == {"dynamo"}
+    assert on.define_spec("m") == off.define_spec("m")
+
+
+def test_work_that_raises_is_done_again_and_its_messages_are_heard(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers: Answers = {}
+
+    def work(fail: bool) -> int:
+        print("at work")
+        if fail:
+            raise ValueError("failed")
+        return 3
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="failed"):
+            once(answers, "key", work, True)
+    assert [once(answers, "key", work, False) for _ in range(2)] == [3, 3]
+    assert capsys.readouterr().out == "at work\n" * 4
+
+
+if __name__ == "__main__":
     main(sys.argv[1:])

@@ -16,7 +16,7 @@ CONFIG = """
 models:
   relu6:
     factory: workflow/zoo/relu6.py:Relu6
-    inputs: [{name: x, shape: [2, 3], range: [-2.0, 8.0]}]
+    inputs: [{name: x, shape: [2, 7], range: [-2.0, 8.0]}]
   softmax:
     factory: workflow/zoo/softmax_inner_axis.py:SoftmaxInnerAxis
     inputs: [{name: x, shape: [2, 3, 4, 5]}]

@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test env dev lint format types schemas rulegraph lock clean
+.PHONY: help report test env dev lint format types schemas pictures figures lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,11 +55,14 @@ types: dev  ## check the types
 schemas: dev  ## workflow/schemas/records from the types of workflow/atlas/records.py
 	$(BIN)/python tests/make_schemas.py
 
-rulegraph: env  ## the picture of the rules in the README
-	$(BIN)/snakemake --rulegraph dot | dot -Tsvg > docs/rulegraph.svg
+pictures: dev  ## the pictures of the README, from a finished run
+	$(BIN)/python docs/pictures.py
+
+figures: env  ## the figures of the README, from a finished run
+	$(BIN)/python docs/figures.py
 
 lock:  ## resolve envs/*.in again
 	envs/lock.sh $(PYTHON)
 
 clean:  ## remove results and Snakemake's memory of them
-	rm -rf results .snakemake
+	rm -rf results/* .snakemake

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "config", "envs")
@@ -84,3 +87,14 @@ def timeless(path: Path) -> bytes:
     if path.name == "cells.json":
         content = re.sub(rb'"export_seconds":[^,}]*', b"", content)
     return content
+
+
+def need(program: str, *others: str) -> str:
+    """The path of a program; without it the test is skipped, or fails under ATLAS_REQUIRE_ALL."""
+    found = next(filter(None, map(shutil.which, (program, *others))), None)
+    if found is None:
+        message = f"{program} is not installed (Debian: apt install {program})"
+        if os.environ.get("ATLAS_REQUIRE_ALL"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found

@@ -1,4 +1,4 @@
-"""From file to graph, text and picture: what stands in the file, named as the specification does."""
+"""From file to graph, text and picture: what stands in the file, under its formal names."""
 
 from __future__ import annotations
 
@@ -114,6 +114,16 @@ def test_large_constants_by_hash(tmp_path: Path) -> None:
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_small_constants_exactly(tmp_path: Path, dtype: Any) -> None:
+    model = parse("g (float[1] x) => (float[1] y) { y = Add(x, w) }", 13)
+    values = [dtype(0.1), np.nextafter(dtype(0.1), dtype(1)), np.nextafter(dtype(1e-3), dtype(0))]
+    model.graph.initializer.append(from_array(np.array(values), "w"))
+    found = ports(only(graph(model, tmp_path), "Add"))["B"]["value"]
+    assert np.array_equal(np.array(found, dtype), values)
+    assert len(set(found)) == 3 and (dtype is np.float16 or found[0] == 0.1)
+
+
 @pytest.mark.parametrize("special", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_that_json_cannot_hold(tmp_path: Path, special: float) -> None:
     model = parse("g (float[1] x) => (float[1] y) { y = Add(x, w) }", 13)
@@ -166,14 +176,14 @@ def test_subgraphs_and_values_of_the_enclosing_graph(tmp_path: Path) -> None:
         *("Relu", "If", "Constant", "Add", "Mul", "Neg"),
     ]
     text = picture.as_text(file)
-    assert "  @then_branch:\n" in text and "        A = h: float[2]\n" in text
+    assert "  @then_branch:\n" in text and "      A = h: float[2]\n" in text
 
 
 def test_outputs_that_are_constants_show_their_content(tmp_path: Path) -> None:
-    text = """g (bool c) => (float[2] y) <float[2] w = {1, 2}> {
+    text = """g (bool c) => (float[2] y) {
         y = If (c) <
             then_branch = t () => (float[2] a) { a = Constant<value = float[2] {5.0, 6.0}>() },
-            else_branch = e () => (float[2] w) {}
+            else_branch = e () => (float[2] b) <float[2] b = {1, 2}> {}
         >
     }"""
     node = only(graph(parse(text, 16), tmp_path), "If")
@@ -341,7 +351,7 @@ def test_too_many_nodes_for_a_picture(tmp_path: Path) -> None:
     file = graph(parse(f"g (float[4] v0) => (float[4] v301) {{ {steps} }}", 13), tmp_path)
     svg, notice = picture.as_svg(file)
     assert svg == "" and notice.startswith("301 nodes are too many")
-    assert picture.as_text(file).count("Relu-6") == 301
+    assert picture.as_text(file).count("Relu-13") == 301
 
 
 def export_of(folder: Path, files: dict[int, Any]) -> Path:

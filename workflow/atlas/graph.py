@@ -67,7 +67,7 @@ def _graph(graph: ir.Graph, imports: Mapping[str, int]) -> Graph:
     return {
         "name": graph.name or "",
         "inputs": [_typed("", value, "input") for value in graph.inputs],
-        "outputs": [_typed("", value, "value") for value in graph.outputs],
+        "outputs": [_result(value) for value in graph.outputs],
         "nodes": [_node(index, node, graph, imports) for index, node in enumerate(graph)],
     }
 
@@ -147,6 +147,13 @@ def _constant(value: ir.Value) -> ir.TensorProtocol | None:
     return None
 
 
+def _result(value: ir.Value) -> Port:
+    """An output of a graph, with its content where the file fixes that."""
+    tensor = _constant(value)
+    port = _typed("", value, "value")
+    return port if tensor is None else {**port, **_content(tensor)}  # type: ignore[typeddict-item]
+
+
 def _tensor_port(parameter: str, value: ir.Value, tensor: ir.TensorProtocol, kind: Any) -> Port:
     port: Port = {
         "parameter": parameter,
@@ -160,7 +167,8 @@ def _tensor_port(parameter: str, value: ir.Value, tensor: ir.TensorProtocol, kin
 
 def _content(tensor: ir.TensorProtocol) -> dict[str, Any]:
     if tensor.size <= SMALL and tensor.dtype != ir.DataType.STRING:
-        return {"value": _plain(tensor.numpy().tolist())}
+        double = tensor.dtype in (ir.DataType.DOUBLE, ir.DataType.COMPLEX128)
+        return {"value": _plain(tensor.numpy().tolist(), double)}
     return {"sha256": hashlib.sha256(np.ascontiguousarray(tensor.numpy()).tobytes()).hexdigest()}
 
 
@@ -216,16 +224,18 @@ def _attribute_value(attribute: ir.Attr) -> Any:
     return _plain(attribute.value)
 
 
-def _plain(value: Any) -> Any:
-    """`value` as JSON can hold it; floats at the precision of float32, as protobuf stores them."""
+def _plain(value: Any, double: bool = False) -> Any:
+    """`value` as JSON can hold it; floats as the shortest text that gives the float32 again."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, float):
-        return float(f"{value:.8g}") if math.isfinite(value) else str(value)
+        if not math.isfinite(value):
+            return str(value)
+        return value if double else float(str(np.float32(value)))
     if isinstance(value, complex):
-        return [_plain(value.real), _plain(value.imag)]
+        return [_plain(value.real, double), _plain(value.imag, double)]
     if isinstance(value, Sequence):
-        return [_plain(item) for item in value]
+        return [_plain(item, double) for item in value]
     return str(value)

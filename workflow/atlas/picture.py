@@ -7,7 +7,6 @@ omitted or given an empty tensor.
 from __future__ import annotations
 
 import html
-import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -18,9 +17,6 @@ from atlas.records import Attribute, Graph, GraphFile, Node, Port
 
 MOST_NODES = 300  # beyond that a picture is wallpaper
 LABEL = 60
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufff0-\uffff]"
-)
 
 
 def as_text(file: GraphFile) -> str:
@@ -56,7 +52,8 @@ def as_svg(file: GraphFile) -> tuple[str, str]:
 
 def visible(text: str, limit: int = LABEL) -> str:
     """`text` with control and direction characters shown as codes, cut in the middle at `limit`."""
-    text = _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return text if len(text) <= limit else f"{text[: limit - 20]}…{text[-19:]}"
 
 
@@ -127,11 +124,12 @@ def _dot(graph: Graph) -> graphviz.Digraph:
     producers = {
         port["name"]: f"n{node['index']}" for node in graph["nodes"] for port in node["outputs"]
     }
+    results = {port["name"] for port in graph["outputs"]}
     for index, port in enumerate(graph["inputs"]):
         producers[port["name"]] = f"i{index}"
         dot.node(f"i{index}", _end_label("input", port), _attributes={"class": "port"})
     for node in graph["nodes"]:
-        if _folded(node):
+        if _folded(node, results):
             continue
         identifier = f"n{node['index']}"
         dot.node(identifier, _label(node), _attributes={"class": f"op node-{node['index']}"})
@@ -146,9 +144,10 @@ def _dot(graph: Graph) -> graphviz.Digraph:
     return dot
 
 
-def _folded(node: Node) -> bool:
-    """Constants are drawn as rows of the nodes that read them."""
-    return node["op"] == "Constant" and not node["domain"]
+def _folded(node: Node, results: set[str]) -> bool:
+    """Constants are rows of the nodes that read them, unless the graph returns them."""
+    constant = node["op"] == "Constant" and not node["domain"]
+    return constant and not any(port["name"] in results for port in node["outputs"])
 
 
 def _plain(text: str) -> str:

@@ -24,7 +24,7 @@ from atlas.records import (
 
 Row = dict[str, Any]
 Key = tuple[str, str, int]
-TABLES = ("cells", "parity", "changes", "ranges", "models", "surprises")
+TABLES = ("cells", "parity", "changes", "ranges", "opsets", "models", "surprises")
 _DEFAULTS = {
     "title": "opset-atlas",
     "command": "snakemake --cores 4",

@@ -1,7 +1,7 @@
 """Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
 
-reads   the records of export, dump, compare and define, and the verdicts, below results/
-writes  cells, parity, changes, ranges, models and surprises as .csv and .json
+reads   the records of export, dump, compare and define, the graphs and the verdicts, below results/
+writes  cells, parity, changes, ranges, opsets, models and surprises as .csv and .json
 """
 
 from __future__ import annotations
@@ -9,13 +9,24 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from atlas import opsets
 from atlas.advice import recommend, surprises
-from atlas.records import Cell, CellVerdict, ExportRecord, JudgeRecord, read_json, write_text
+from atlas.records import (
+    Cell,
+    CellVerdict,
+    CompareRecord,
+    ExportRecord,
+    GraphFile,
+    JudgeRecord,
+    read_json,
+    write_text,
+)
 from atlas.text import clean
 
 Row = dict[str, Any]
@@ -28,6 +39,7 @@ COLUMNS = {
     "changes": "model exporter from_opset to_opset kind op_type parameter cause from_version"
     " to_version explanation url neutral numeric nodes",
     "ranges": "model exporter first last nodes graph",
+    "opsets": opsets.COLUMNS,
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
     "surprises": "severity kind model exporter requested runtime sentence",
 }
@@ -70,6 +82,7 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
         "parity": verdicts,
         "changes": [row for record in compared for row in _changes(record)],
         "ranges": [row for record in compared for row in _ranges(record, sizes)],
+        "opsets": list(_opsets(results, compared, cells, judged["cells"])),
         "models": [recommend(record, cells, judged["cells"]) for record in definitions],
         "surprises": surprises(cells, judged["cells"]),
     }
@@ -146,6 +159,36 @@ def _ranges(record: Any, sizes: Mapping[tuple[str, str, int], int]) -> Iterator[
     for part in record["ranges"]:
         key = (record["model"], record["exporter"], part["first"])
         yield {"model": key[0], "exporter": key[1], **part, "nodes": sizes.get(key)}
+
+
+def _opsets(
+    results: Path,
+    compared: Iterable[CompareRecord],
+    cells: Iterable[Row],
+    verdicts: Iterable[CellVerdict],
+) -> Iterator[Row]:
+    of_sweep = _by_sweep(cells), _by_sweep(verdicts)
+    for record in compared:
+        sweep = record["model"], record["exporter"]
+        folder = results / "dump" / sweep[0] / sweep[1]
+        yield opsets.opset_row(
+            *(group.get(sweep, []) for group in of_sweep),
+            compared=record,
+            dumped=read_json(folder / "record.json", "dump"),
+            read=partial(_graph, folder),
+        )
+
+
+def _by_sweep(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        found.setdefault((row["model"], row["exporter"]), []).append(row)
+    return found
+
+
+def _graph(folder: Path, digest: str) -> GraphFile:
+    graph: GraphFile = read_json(folder / "graphs" / f"{digest}.json")
+    return graph
 
 
 def _inert(value: Any) -> Any:

@@ -148,4 +148,4 @@ def tables_folder(wildcards, output):
     return os.path.dirname(output.csv[0])
 
 
-TABLES = ["cells", "parity", "changes", "ranges", "models", "surprises"]
+TABLES = ["cells", "parity", "changes", "ranges", "opsets", "models", "surprises"]

@@ -1,7 +1,8 @@
 """tables and report: everything that was found, as files to build on and as pages to read.
 
 in   the records of every stage
-out  tables/*.csv and .json; report/index.html, which stands alone, and a page per model
+out  tables/*.csv and .json; report/index.html, which stands alone, a page per model and a page per
+     operator
 """
 
 
@@ -11,6 +12,8 @@ rule tables:
         define=collect("<results>/define/{model}/record.json", model=settings.models),
         export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
         timing=collect_sweeps("<results>/export/{model}/{exporter}/timing.json"),
+        dump=collect_sweeps("<results>/dump/{model}/{exporter}/record.json"),
+        graphs=ancient(collect_sweeps("<results>/dump/{model}/{exporter}/graphs")),
         compare=collect_sweeps("<results>/compare/{model}/{exporter}/record.json"),
         verdicts="<results>/judge/verdicts.json",
     output:
@@ -57,6 +60,7 @@ rule report:
             caption="../report/report.rst",
         ),
         models=update(directory("<results>/report/models")),
+        operators=update(directory("<results>/report/operators")),
     log:
         "<logs>/report.log",
     localrule: True

@@ -153,13 +153,14 @@ def _strange_version() -> str:
 
 
 def _hide_own_frames(error: BaseException | None) -> None:
-    """Take this file out of a traceback and those of its causes: they are about the exporter."""
-    own, seen = _hide_own_frames.__code__.co_filename, set[int]()
+    """Take our frames out of a traceback and its causes': they are about the exporter."""
+    own = {code.co_filename for code in (_hide_own_frames.__code__, once.__code__)}
+    seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         step = error.__traceback__
         while step is not None:
-            while step.tb_next and step.tb_next.tb_frame.f_code.co_filename == own:
+            while step.tb_next and step.tb_next.tb_frame.f_code.co_filename in own:
                 step.tb_next = step.tb_next.tb_next
             step = step.tb_next
         error = error.__cause__ or error.__context__

@@ -199,7 +199,7 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
     took = time.perf_counter() - started
     if error is not None:
         path.unlink(missing_ok=True)
-        cell = _cell(opset, "refused", describe(error))
+        cell = _cell(opset, "refused", "; ".join([describe(error), *_beyond(opset)]))
         if not isinstance(error, exporters.Unavailable):
             cell["traceback"] = trace(error)
     else:
@@ -210,6 +210,16 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
         for (level, source, text), count in messages.items()
     ]
     return [cell, took]
+
+
+def _beyond(opset: int) -> list[str]:
+    """The limit of the installed onnx, where a request lies beyond it."""
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    if opset <= newest:
+        return []
+    return [f"onnx {onnx.__version__} knows opsets up to {newest}"]
 
 
 @contextlib.contextmanager

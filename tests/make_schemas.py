@@ -21,6 +21,7 @@ TYPES = {
     "parity": records.ParityRecord,
     "judge": records.JudgeRecord,
     "compare": records.CompareRecord,
+    "contrast": records.ContrastRecord,
 }
 
 

@@ -171,7 +171,11 @@ def _graph(folder: Path, key: str, file: GraphFile) -> dict[str, Any]:
         "picture": f"{key}.svg" if svg else "",
         "notice": notice,
         "nodes": 1,
-        "operators": {"Resize-13": 1},
+        # The second is no operator of ONNX, whatever it calls itself.
+        "operators": {
+            f"Resize-{file['graph']['nodes'][0]['since']}": 1,
+            f"{file['graph']['name']}::Resize-13": 1,
+        },
     }
 
 

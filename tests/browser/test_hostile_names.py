@@ -35,7 +35,8 @@ def small_report() -> ModuleType:
 def test_a_hostile_text_is_inert(tmp_path: Path, watch: Callable, attack: str) -> None:
     folder = small_report().build(tmp_path, ATTACKS[attack])
     watched = watch(viewport={"width": 380, "height": 800})
-    for path in (folder / "index.html", *sorted((folder / "models").glob("*.html"))):
+    assert [path.name for path in (folder / "operators").iterdir()] == ["Resize.html"]
+    for path in sorted(folder.rglob("*.html")):
         assert path.stat().st_size < 1_000_000
         page = watched.open(path)
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")

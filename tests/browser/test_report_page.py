@@ -16,8 +16,9 @@ LINES = ".matrix tr.line"
 
 def pages(report: Path) -> list[Path]:
     models = sorted((report / "models").glob("*.html"))
-    assert models
-    return [report / "index.html", *models]
+    operators = sorted((report / "operators").glob("*.html"))
+    assert models and operators
+    return [report / "index.html", *models, *operators]
 
 
 def visible(page: Page, selector: str) -> int:
@@ -187,9 +188,28 @@ def test_no_page_is_wider_than_its_window(
 
 def test_text_keeps_its_contrast_in_both_schemes(report: Path, watch: Callable) -> None:
     for scheme in ("light", "dark"):
-        page = watch(color_scheme=scheme).open(report / "index.html")
-        worst = page.evaluate(CONTRAST)
-        assert worst[0] >= 4.5, (scheme, worst)
+        for path in (report / "index.html", report / "operators" / "Resize.html"):
+            page = watch(color_scheme=scheme).open(path)
+            worst = page.evaluate(CONTRAST)
+            assert worst[0] >= 4.5, (scheme, path.name, worst)
+
+
+def test_an_operator_in_a_change_leads_to_its_page_and_that_back(
+    report: Path, watch: Callable
+) -> None:
+    page = watch().open(report / "index.html")
+    link = page.locator("#changes th a[href^='operators/']").first
+    name = link.inner_text()
+    link.click()
+    assert urlsplit(page.url).path.endswith(f"/operators/{name}.html")
+    place = urlsplit(page.url).fragment
+    if place:
+        expect(page.locator(f"section[id='{place}'] h3")).to_be_in_viewport()
+    step = page.locator(".places a").first
+    model = step.locator(".id").inner_text()
+    step.click()
+    assert urlsplit(page.url).path.endswith(f"/models/{model}.html")
+    expect(page.locator(f"section[id='{urlsplit(page.url).fragment}'] h3")).to_be_in_viewport()
 
 
 def test_tables_have_headers_with_a_scope_and_captions(report: Path, watch: Callable) -> None:

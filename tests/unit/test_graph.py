@@ -395,8 +395,8 @@ def test_files_that_cannot_be_read_are_said_and_cost_nothing_else(tmp_path: Path
     whole = parse(RELU, 13).SerializeToString()
     files = {9: b"", 10: b"garbage", 11: whole[:-9], 12: None, 13: whole}
     record = run_dump(tmp_path, files)
-    assert [bool(cell["detail"]) for cell in record["cells"]] == [False, True, True, False, False]
-    assert [bool(cell["graph"]) for cell in record["cells"]][1:] == [False, False, False, True]
+    assert [bool(cell["detail"]) for cell in record["cells"]] == [True, True, True, False, False]
+    assert [bool(cell["graph"]) for cell in record["cells"]] == [False] * 4 + [True]
 
 
 def test_every_prefix_and_many_flipped_bits_of_a_file(tmp_path: Path) -> None:

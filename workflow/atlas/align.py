@@ -26,13 +26,17 @@ class View:
     """A graph with its wires resolved: Constants folded into ports, Identity nodes looked through.
 
     `nodes` maps a node's index to it; `producer` a value's name to the node that computes it;
-    `consumers` a node's index to the (node, parameter) pairs that read its results.
+    `consumers` a node's index to the (node, parameter) pairs that read its results. `alias` leads
+    from the result of an Identity to the value behind it, `fixed` from there to a constant's port.
+    `outer` is the view of the graph around a subgraph.
     """
 
     graph: Graph
+    outer: View | None = None
     nodes: dict[int, Node] = field(default_factory=dict)
     identities: list[Node] = field(default_factory=list)
     alias: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, Port] = field(default_factory=dict)
     producer: dict[str, tuple[int, int]] = field(default_factory=dict)
     consumers: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -41,10 +45,18 @@ class View:
         return self.producer.get(self.resolve(port["name"]))
 
     def resolve(self, name: str) -> str:
-        """A value's name, behind any chain of Identity nodes."""
-        while name in self.alias:
-            name = self.alias[name]
-        return name
+        """A value's name, behind any chain of Identity nodes, those of enclosing graphs too."""
+        if name in self.alias:
+            return self.alias[name]
+        return self.outer.resolve(name) if self.outer else name
+
+    def port(self, port: Port) -> Port:
+        """A port, given as the constant behind its Identity nodes, where there is one."""
+        name, side = self.resolve(port["name"]), self
+        while name not in side.fixed and side.outer:
+            side = side.outer
+        found = side.fixed.get(name)
+        return {**found, "parameter": port["parameter"]} if found else port
 
 
 @dataclass(frozen=True)
@@ -59,29 +71,39 @@ class Alignment:
     forward: dict[int, int]
     backward: dict[int, int]
     regions: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    outer: Alignment | None = None
 
 
-def align(left: Graph, right: Graph) -> Alignment:
-    """Match the nodes of two graphs; every node is in one pair or one region, or is an Identity."""
-    matching = _Matching(view(left), view(right))
+def align(left: Graph, right: Graph, outer: Alignment | None = None) -> Alignment:
+    """Match the nodes of two graphs; every node is in one pair or one region, or is an Identity.
+
+    Args:
+        outer: the alignment of the graphs around two subgraphs.
+    """
+    around = (outer.left, outer.right) if outer else (None, None)
+    matching = _Matching(view(left, around[0]), view(right, around[1]))
+    matching.spread(matching.unique(_weights))
     matching.spread(matching.outputs())
-    for token in (_weights, _scoped, _shaped, _attributed, _operator):
+    for token in (_scoped, _shaped, _attributed, _operator):
         matching.spread(matching.unique(token))
     matching.spread(matching.gaps())
     forward = dict(sorted(matching.forward.items()))
     regions = tuple(sorted(_regions(matching)))
-    return Alignment(matching.left, matching.right, forward, matching.backward, regions)
+    return Alignment(matching.left, matching.right, forward, matching.backward, regions, outer)
 
 
-def view(graph: Graph) -> View:
+def view(graph: Graph, outer: View | None = None) -> View:
     """Resolve the wires of a graph."""
-    result = View(graph)
+    result = View(graph, outer)
     for node in graph["nodes"]:
         if node["op"] == "Constant" and not node["domain"]:
             continue
-        if node["op"] == "Identity" and not node["domain"] and node["inputs"][0]["name"]:
+        if _passes_on(node):
+            given = node["inputs"][0]
             result.identities.append(node)
-            result.alias[node["outputs"][0]["name"]] = node["inputs"][0]["name"]
+            result.alias[node["outputs"][0]["name"]] = result.resolve(given["name"])
+            if given["given"] in {"constant", "initializer", "empty"}:
+                result.fixed[given["name"]] = given
             continue
         result.nodes[node["index"]] = node
         for position, port in enumerate(node["outputs"]):
@@ -91,6 +113,12 @@ def view(graph: Graph) -> View:
             if source := result.source(port):
                 result.consumers[source[0]].append((node["index"], port["parameter"]))
     return result
+
+
+def _passes_on(node: Node) -> bool:
+    """Whether a node is an Identity, wired as the specification wants it."""
+    whole = node["inputs"] and node["inputs"][0]["name"] and node["outputs"]
+    return bool(whole) and node["op"] == "Identity" and not node["domain"]
 
 
 class _Matching:

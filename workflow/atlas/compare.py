@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from atlas.causes import Cause, Situation, explain
-from atlas.differences import Difference, differences
+from atlas.differences import Difference, body_differences, differences
+from atlas.picture import visible
 from atlas.records import (
     VERSION,
     Change,
@@ -58,17 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
 def compare_sweep(dump: Path, export: Path) -> CompareRecord:
     """The record of a sweep: steps between neighbouring opsets that were delivered as asked."""
     dumped: DumpRecord = read_json(dump / "record.json", "dump")
-    exported: ExportRecord = read_json(export / "record.json", "export")
-    usable = {cell["requested"] for cell in exported["cells"] if cell["outcome"] == "ok"}
-    cells = [cell for cell in dumped["cells"] if cell["requested"] in usable and cell["graph"]]
-    graphs = {
-        str(cell["graph"]): json.loads((dump / "graphs" / f"{cell['graph']}.json").read_text())
-        for cell in cells
-    }
+    cells = list(usable_graphs(dump, export).items())
+    graphs = {key: read_graph(dump, key) for _, key in cells}
     steps: list[Step] = []
-    for one, other in pairwise(cells):
-        left, right = str(one["graph"]), str(other["graph"])
-        situation = Situation(one["requested"], other["requested"], dumped["exporter"])
+    for (one, left), (other, right) in pairwise(cells):
+        situation = Situation(one, other, dumped["exporter"])
         steps.append(
             {
                 "from_opset": situation.from_opset,
@@ -78,15 +73,32 @@ def compare_sweep(dump: Path, export: Path) -> CompareRecord:
                 "changes": compare(graphs[left], graphs[right], situation) if left != right else [],
             }
         )
-    first = (cells[0]["requested"], str(cells[0]["graph"])) if cells else None
     return {
         "version": VERSION,
         "stage": "compare",
         "model": dumped["model"],
         "exporter": dumped["exporter"],
         "steps": steps,
-        "ranges": _ranges(first, steps),
+        "ranges": _ranges(cells[0] if cells else None, steps),
     }
+
+
+def usable_graphs(dump: Path, export: Path) -> dict[int, str]:
+    """Opset → digest of the graph, for the cells of a sweep that were delivered as asked."""
+    dumped: DumpRecord = read_json(dump / "record.json", "dump")
+    exported: ExportRecord = read_json(export / "record.json", "export")
+    usable = {cell["requested"] for cell in exported["cells"] if cell["outcome"] == "ok"}
+    return {
+        cell["requested"]: cell["graph"]
+        for cell in dumped["cells"]
+        if cell["requested"] in usable and cell["graph"]
+    }
+
+
+def read_graph(dump: Path, key: str) -> GraphFile:
+    """A graph that the dump stage wrote."""
+    graph: GraphFile = read_json(dump / "graphs" / f"{key}.json")
+    return graph
 
 
 def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Change]:
@@ -96,7 +108,7 @@ def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Cha
     for function in left["functions"]:
         other = functions.get((function["domain"], function["name"]))
         if other is not None:
-            found += differences(function["graph"], other)
+            found += body_differences(function["graph"], other)
     changes: dict[str, Change] = {}
     for difference in found:
         cause = explain(difference, situation)
@@ -213,10 +225,11 @@ def _spelled(change: Change) -> str:
     where = f" ({len(change['places'])} places)" if len(change["places"]) > 1 else ""
     name = " ".join(filter(None, [change["op_type"], change["parameter"]]))
     lines = [
-        f"\n{mark} {name}{where}: {change['before']} → {change['after']}",
+        f"{mark} {name}{where}: {change['before']} → {change['after']}",
         f"  {change['explanation']}",
     ]
-    return "\n".join(lines + ([f"  {change['url']}"] if change["url"] else []))
+    lines += [f"  {change['url']}"] if change["url"] else []
+    return "\n" + "\n".join(visible(line, 4000) for line in lines)
 
 
 if __name__ == "__main__":

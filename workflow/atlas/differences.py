@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from atlas import schema
 from atlas.align import Alignment, View, align
-from atlas.picture import content_of, operator, type_of
+from atlas.picture import content_of, operator, type_of, visible
 from atlas.records import Attribute, Graph, Node, Port
+
+WORDS = 300  # characters of a value in words
 
 Kind = Literal[
     "input",  # the same formal input, given in another way
@@ -63,30 +65,81 @@ class Difference:
 
 def differences(left: Graph, right: Graph) -> list[Difference]:
     """Everything that differs between two graphs, subgraphs of matched nodes included."""
-    alignment = align(left, right)
-    found = list(_signature(left, right))
+    return [*_named_alike(left, right), *_aligned(align(left, right))]
+
+
+def body_differences(left: Graph, right: Graph) -> list[Difference]:
+    """The same for two functions, whose parameters go by position, not by name."""
+    return _aligned(align(left, right))
+
+
+def _aligned(alignment: Alignment, within: tuple[Node, Node] | None = None) -> list[Difference]:
+    """What differs between two aligned graphs; `within` is the pair of nodes that hold them."""
+    found = list(_signature(alignment, within))
     for i, j in alignment.forward.items():
         one, other = alignment.left.nodes[i], alignment.right.nodes[j]
         found += _node(alignment, one, other)
         for name in one["subgraphs"].keys() & other["subgraphs"].keys():
-            found += differences(one["subgraphs"][name], other["subgraphs"][name])
+            inner = align(one["subgraphs"][name], other["subgraphs"][name], alignment)
+            found += _aligned(inner, (one, other))
     found += [_region(alignment, *region) for region in alignment.regions]
     found += _identities(alignment)
     return found
 
 
-def _signature(left: Graph, right: Graph) -> Iterator[Difference]:
+def _named_alike(left: Graph, right: Graph) -> Iterator[Difference]:
+    """The names of a model's inputs and outputs, by which others feed and read it."""
+    for side in ("inputs", "outputs"):
+        one, other = ([p["name"] for p in g[side]] for g in (left, right))  # type: ignore[literal-required]
+        if one != other:
+            yield _of_graph(side, ", ".join(one), ", ".join(other), None)
+
+
+def _signature(alignment: Alignment, within: tuple[Node, Node] | None) -> Iterator[Difference]:
+    """Types of a graph's inputs and outputs, and where its outputs come from."""
+    left, right = alignment.left.graph, alignment.right.graph
     for side in ("inputs", "outputs"):
         ours, theirs = left[side], right[side]  # type: ignore[literal-required]
-        one, other = ([f"{p['name']}: {type_of(p)}" for p in ports] for ports in (ours, theirs))
-        if len(one) != len(other) or any(map(_port_differs, ours, theirs)):
-            before, after = ", ".join(one), ", ".join(other)
-            yield Difference("signature", "", "", side, before, after, (), ())
+        if len(ours) != len(theirs) or any(map(_type_differs, ours, theirs)):
+            one, other = ([f"{p['name']}: {type_of(p)}" for p in ports] for ports in (ours, theirs))
+            yield _of_graph(side, ", ".join(one), ", ".join(other), within)
+    rewired = [
+        (_origin(alignment.left, one), _origin(alignment.right, other))
+        for one, other in zip(left["outputs"], right["outputs"], strict=False)
+        if not _same_result(alignment, one, other)
+    ]
+    if rewired:
+        before, after = (", ".join(words) for words in zip(*rewired, strict=True))
+        yield _of_graph("outputs", before, after, within)
 
 
-def _port_differs(one: Port, other: Port) -> bool:
-    """Whether two ports of a graph differ in name, dtype, rank, or a size that both know."""
-    if one["name"] != other["name"] or one.get("dtype") != other.get("dtype"):
+def _of_graph(side: str, before: str, after: str, within: tuple[Node, Node] | None) -> Difference:
+    op, domain = (within[0]["op"], within[0]["domain"]) if within else ("", "")
+    left, right = ((within[0],), (within[1],)) if within else ((), ())
+    words = visible(before, WORDS), visible(after, WORDS)
+    return Difference("signature", op, domain, side, *words, left, right)
+
+
+def _same_result(alignment: Alignment, one: Port, other: Port) -> bool:
+    """Whether an output of both graphs is the same constant, or comes from matched nodes."""
+    ours, theirs = alignment.left.port(one), alignment.right.port(other)
+    if {"value", "sha256"} & (ours.keys() | theirs.keys()):
+        return all(ours.get(key) == theirs.get(key) for key in ("value", "sha256"))
+    return _same_value(alignment, one["name"], other["name"])
+
+
+def _origin(side: View, port: Port) -> str:
+    """`y is Y of Relu-14`: where an output of a graph comes from."""
+    source = side.source(port)
+    if source is None:
+        return f"{port['name']} is {content_of(side.port(port)) or side.resolve(port['name'])}"
+    node = side.nodes[source[0]]
+    return f"{port['name']} is {node['outputs'][source[1]]['parameter']} of {operator(node)}"
+
+
+def _type_differs(one: Port, other: Port) -> bool:
+    """Whether two ports of a graph differ in dtype, rank, or a size that both know."""
+    if one.get("dtype", other.get("dtype")) != other.get("dtype", one.get("dtype")):
         return True
     left, right = one.get("shape"), other.get("shape")
     if left is None or right is None:
@@ -156,7 +209,7 @@ def _moved(
     value = _flat(attribute["value"])
     same = port is not None and "value" in port and _flat(port["value"]) == value
     default = port is None or (port["given"] == "omitted" and attribute["default"])
-    words = f"attribute {attribute['value']}" + ("" if attribute["written"] else " (the default)")
+    words = f"attribute {_words(attribute)}" + ("" if attribute["written"] else " (the default)")
     pair = (words, given(port)) if kind == "attribute-to-input" else (given(port), words)
     return _difference(kind, one, other, name, *pair, neutral=same or default)
 
@@ -169,11 +222,13 @@ def _input(
     alignment: Alignment, one: Node, other: Node, name: str, before: Port | None, after: Port | None
 ) -> Difference | None:
     """How one formal input is given on both sides; None where that is the same."""
+    before = alignment.left.port(before) if before else None
+    after = alignment.right.port(after) if after else None
     left, right = _way(before), _way(after)
     ports = (before, after)
     if left == right == "computed":
         assert before is not None and after is not None
-        if _same_wire(alignment, before, after):
+        if _same_value(alignment, before["name"], after["name"]):
             return None
         return _difference("input", one, other, name, given(before), given(after), ports)
     if left == right == "fixed":
@@ -202,16 +257,18 @@ def _content(port: Port) -> tuple[Any, ...]:
     return port.get("dtype"), port.get("shape"), port.get("value"), port.get("sha256")
 
 
-def _same_wire(alignment: Alignment, before: Port, after: Port) -> bool:
-    """Whether two computed inputs come from matched nodes, or from the same input of the graph.
+def _same_value(alignment: Alignment, before: str, after: str) -> bool:
+    """Whether two values come from matched nodes, or from the same input of the graph.
 
-    A source in an unmatched region is the region's difference, not this input's.
+    A source in an unmatched region is the region's difference, not this one's.
     """
-    ours, theirs = alignment.left.source(before), alignment.right.source(after)
+    one, other = alignment.left.resolve(before), alignment.right.resolve(after)
+    ours, theirs = alignment.left.producer.get(one), alignment.right.producer.get(other)
     if ours is None and theirs is None:
-        one = _graph_input(alignment.left, before)
-        other = _graph_input(alignment.right, after)
-        return one == other
+        entries = _entry(alignment.left, one), _entry(alignment.right, other)
+        if alignment.outer is None or entries != (None, None):
+            return entries[0] == entries[1]
+        return _same_value(alignment.outer, one, other)
     if (ours and ours[0] not in alignment.forward) or (
         theirs and theirs[0] not in alignment.backward
     ):
@@ -221,11 +278,10 @@ def _same_wire(alignment: Alignment, before: Port, after: Port) -> bool:
     return alignment.forward[ours[0]] == theirs[0] and ours[1] == theirs[1]
 
 
-def _graph_input(side: View, port: Port) -> int | str:
-    """The position of a graph input; the name of a value of an enclosing graph is not compared."""
-    name = side.resolve(port["name"])
+def _entry(side: View, name: str) -> int | None:
+    """The position of an input of the graph."""
     names = [value["name"] for value in side.graph["inputs"]]
-    return names.index(name) if name in names else "outer"
+    return names.index(name) if name in names else None
 
 
 def given(port: Port | None) -> str:
@@ -242,8 +298,7 @@ def given(port: Port | None) -> str:
 def _attribute(
     one: Node, other: Node, name: str, before: Attribute | None, after: Attribute | None
 ) -> Iterator[Difference]:
-    ours = "absent" if before is None else str(before["value"])
-    theirs = "absent" if after is None else str(after["value"])
+    ours, theirs = _words(before), _words(after)
     written = [side is not None and side["written"] for side in (before, after)]
     if before is not None and after is not None and before["value"] == after["value"]:
         if written[0] != written[1] and before["value"] != "subgraph":
@@ -254,6 +309,10 @@ def _attribute(
         default = (before is None or before["default"]) and (after is None or after["default"])
         neutral = default and (before is None or after is None)
         yield _difference("attribute", one, other, name, ours, theirs, neutral=neutral)
+
+
+def _words(attribute: Attribute | None) -> str:
+    return "absent" if attribute is None else visible(str(attribute["value"]), WORDS)
 
 
 def _difference(
@@ -315,7 +374,7 @@ def spelled(nodes: tuple[Node, ...]) -> str:
     """`2 Mul, Add`: the operators of a region in the order of the file."""
     counts = Counter(f"{n['domain']}::{n['op']}" if n["domain"] else n["op"] for n in nodes)
     words = [f"{count} {op}" if count > 1 else op for op, count in counts.items()]
-    return ", ".join(words) or "nothing"
+    return visible(", ".join(words), 2 * WORDS) or "nothing"
 
 
 def _identities(alignment: Alignment) -> Iterator[Difference]:

@@ -29,9 +29,13 @@ def read(path: Path) -> tuple[GraphFile, dict[str, int]]:
     """The graph of a file, with inferred shapes where inference succeeds, and its opset imports.
 
     Raises:
-        Whatever onnx raises over a file that it cannot read.
+        Whatever onnx raises over a file that it cannot read. An empty file, which `onnx.load`
+        accepts, raises ValueError.
     """
-    model = ir.from_proto(_with_shapes(onnx.load(path)))
+    proto = onnx.load(path)
+    if not proto.HasField("graph"):
+        raise ValueError("no graph in it")
+    model = ir.from_proto(_with_shapes(proto))
     imports = dict(model.opset_imports)
     functions: list[Function] = [
         {"domain": function.domain, "name": function.name, "graph": _function(function)}

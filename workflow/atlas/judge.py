@@ -219,9 +219,9 @@ def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
         # off by more, rightly: another order of adding is within a few units of the whole output.
         tiny = bool(measure["slices"]) and _worst_slice(measure, tolerances)[2] <= 1
         verdict: Verdict = "no-noise-floor" if close or tiny else "mismatch"
-        pair = (None, measure["n_runtime"])
+        units: tuple[float | None, float | None] = (None, measure["n_runtime"])
         reason = f"no float64 run; {excess}"
-        return _Finding(verdict, reason, measure, measure["max_abs"] or 0.0, pair)
+        return _Finding(verdict, reason, measure, measure["max_abs"] or 0.0, units)
     if not measure["slices"]:  # torch's exact output is zero throughout: there is no unit
         verdict = "vacuous" if close else "mismatch"
         reason = f"zero in float64; {excess}"

@@ -78,10 +78,12 @@ def missing_steps(cells: Iterable[Row]) -> str:
 
     `9–10: no step for TopK 11 → 10: TopK-11 changes …`; "" where nothing like it was refused.
     """
+    cells = list(cells)
+    usable = [cell["requested"] for cell in cells if cell["outcome"] == "ok"]
     told: dict[str, list[int]] = {}
     for cell in cells:
         if cell["outcome"] == "refused":
-            text = refusal(cell["detail"] or "", cell["requested"])
+            text = refusal(cell["detail"] or "", cell["requested"], usable)
             if text:
                 told.setdefault(text, []).append(cell["requested"])
     return "; ".join(
@@ -90,14 +92,16 @@ def missing_steps(cells: Iterable[Row]) -> str:
     )
 
 
-def refusal(message: str, requested: int) -> str:
+def refusal(message: str, requested: int, usable: Sequence[int] = ()) -> str:
     """A refusal of `onnx.version_converter` in words; "" for a message of anything else.
 
     The texts are those of `onnx/version_converter/BaseConverter.h` (`adapter_lookup`), which goes
-    one opset at a time, and of `adapters/no_previous_version.h`.
+    one opset at a time, and of `adapters/no_previous_version.h`. `usable` are opsets of the same
+    sweep that were delivered; the one that all are converted from is among them.
     """
     if step := _STEP.search(message):
-        return _missing(step[1], int(step[2]), step[3], requested)
+        opset = int(step[2])
+        return _missing(step[1], opset, step[3], _direction(opset, requested, usable))
     if new := _NEW.search(message):
         known = schema.versions(new[1])
         return f"{new[1]} exists only since opset {known[0]}" if known else ""
@@ -108,23 +112,22 @@ def refusal(message: str, requested: int) -> str:
     return ""
 
 
-def _missing(which: str, opset: int, op: str, requested: int) -> str:
+def _missing(which: str, opset: int, op: str, step: int) -> str:
     """`From` names the opset before the step, `To` the one after it, in either direction."""
-    step = _direction(which, opset, op, requested)
     source, target = (opset, opset + step) if which == "From" else (opset - step, opset)
     old, new = schema.in_force(op, source), schema.in_force(op, target)
-    if not step or old is None or new is None or old == new:
+    if old is None or new is None or old == new:  # no direction is known, or no such operator
         return f"no step {which.lower()} version {opset} for {op}"
     return f"no step for {op} {old} → {new}: {what_lies_between(op, old, new)}"
 
 
-def _direction(which: str, opset: int, op: str, requested: int) -> int:
-    """1 up, -1 down, 0 where the message does not tell."""
+def _direction(opset: int, requested: int, usable: Sequence[int]) -> int:
+    """1 up, -1 down, 0 where nothing tells. What is asked for lies ahead, the base behind."""
     if requested != opset:
         return 1 if requested > opset else -1
-    known = schema.versions(op)  # `To` the opset asked for: which way has a new version?
-    ways = [(opset + 1 in known), (opset in known)]
-    return {(True, False): -1, (False, True): 1}.get((ways[0], ways[1]), 0)
+    if usable and (min(usable) > requested or max(usable) < requested):
+        return 1 if max(usable) < requested else -1
+    return 0
 
 
 def what_lies_between(op: str, old: int, new: int) -> str:

@@ -391,6 +391,26 @@ class CompareRecord(TypedDict):
     ranges: list[Range]
 
 
+class Contrast(TypedDict):
+    """Two exporters of a model over the opsets at which both have the same two graphs."""
+
+    left: str
+    right: str
+    opsets: list[int]
+    left_graph: str
+    right_graph: str
+    changes: list[Change]
+
+
+class ContrastRecord(TypedDict):
+    """results/contrast/{model}/record.json"""
+
+    version: int
+    stage: Literal["contrast"]
+    model: str
+    pairs: list[Contrast]
+
+
 def canonical_json(value: Any) -> str:
     """`value` as JSON whose bytes depend on the content alone."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)

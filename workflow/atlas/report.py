@@ -1,7 +1,8 @@
 """The last stage: what was found, as pages to read.
 
 reads   results/tables, results/judge and the records of define, export, dump and compare
-writes  report/index.html, which stands alone, and report/models/MODEL.html
+writes  report/index.html, which stands alone, report/models/MODEL.html and, for each operator that
+        occurs, report/operators/OPERATOR.html
 
 Nothing in a page depends on the clock or the machine, but for durations, which stand in elements of
 class `time`. Every text of a model, an exporter or a runtime is escaped, cut, and stripped of
@@ -15,7 +16,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from atlas import report_changes, report_index, report_model
+from atlas import report_changes, report_index, report_model, report_operator
 from atlas.picture import visible
 from atlas.records import write_text
 from atlas.report_data import Data, load
@@ -49,15 +50,38 @@ def main(arguments: list[str] | None = None) -> None:
 
 def build(data: Data, folder: Path) -> None:
     """Write every page below `folder`; the index last: it never links to what is not there."""
-    pages = environment()
-    names = {f"{model}.html" for model in data.models}
-    one, index = pages.get_template("model.html.j2"), pages.get_template("index.html.j2")
+    pages, catalog = environment(), report_operator.Catalog(data)
+    (folder / "operators").mkdir(parents=True, exist_ok=True)  # a run may have none
+    for entry in catalog.entries:
+        page = report_operator.page(data, entry)
+        _write(pages, "operator", page, catalog, folder / "operators" / entry.file)
     for model in data.models:
         page = report_model.page(data, model)
-        write_text(folder / "models" / f"{model}.html", one.render(page, **_inline(page, False)))
-    page = report_index.page(data)
-    write_text(folder / "index.html", index.render(page, **_inline(page, True)))
-    for path in (folder / "models").glob("*.html"):
+        _write(pages, "model", page, catalog, folder / "models" / f"{model}.html")
+    _write(pages, "index", report_index.page(data), catalog, folder / "index.html")
+    _remove_others(folder / "models", {f"{model}.html" for model in data.models})
+    _remove_others(folder / "operators", {entry.file for entry in catalog.entries})
+
+
+def _write(
+    pages: Environment,
+    template: str,
+    page: dict[str, Any],
+    catalog: report_operator.Catalog,
+    path: Path,
+) -> None:
+    """Render a page; `operators_at` is the way from it to the pages of operators."""
+    ways = {"index": "operators/", "model": "../operators/", "operator": ""}
+    page |= {"operators": catalog, "operators_at": ways[template]}
+    text = pages.get_template(f"{template}.html.j2").render(
+        page, **_inline(page, template == "index")
+    )
+    write_text(path, text)
+
+
+def _remove_others(folder: Path, names: Set[str]) -> None:
+    """Remove the pages of an earlier run that are none of this one's."""
+    for path in folder.glob("*.html"):
         if path.name not in names:
             path.unlink()
 
@@ -83,6 +107,7 @@ def environment() -> Environment:
         "spans": report_index.spell_spans,
         "ticks": _ticks,
         "web": _web,
+        "whole": _whole,
     }
     pages.filters.update(filters)
     return pages
@@ -175,6 +200,11 @@ def _href(path: str) -> str:
 def _web(url: str | None) -> str:
     """The address if a reader's browser may be sent there, else nothing."""
     return url if url and url.startswith("https://") else ""
+
+
+def _whole(text: str) -> Markup:
+    """A text of ONNX's own, uncut: its length is not a model's choice."""
+    return escape(visible(_BREAKS.sub(" ", text), 6 * len(text)))
 
 
 def _fold(text: str) -> Markup:

@@ -52,6 +52,7 @@ def page(data: Data, model: str) -> dict[str, Any]:
         "definition": data.definitions[model],
         "advice": data.rows("models", model)[0],
         "opsets": _opsets(data, model),
+        "choices": [row for row in data.rows("opsets", model) if row["lowest_exporting"]],
         "legend": [entry for entry in LEGEND if entry[0] in occurring],
         "plot": plot(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
         "tolerances": tolerances,

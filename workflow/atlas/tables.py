@@ -167,12 +167,13 @@ def _opsets(
     cells: Iterable[Row],
     verdicts: Iterable[CellVerdict],
 ) -> Iterator[Row]:
-    of_sweep = _by_sweep(cells), _by_sweep(verdicts)
+    cells_of, verdicts_of = _by_sweep(cells), _by_sweep(verdicts)
     for record in compared:
         sweep = record["model"], record["exporter"]
         folder = results / "dump" / sweep[0] / sweep[1]
         yield opsets.opset_row(
-            *(group.get(sweep, []) for group in of_sweep),
+            cells=cells_of.get(sweep, []),
+            verdicts=verdicts_of.get(sweep, []),
             compared=record,
             dumped=read_json(folder / "record.json", "dump"),
             read=partial(_graph, folder),

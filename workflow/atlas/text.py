@@ -10,7 +10,7 @@ from pathlib import Path
 LIMIT = 4000
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def clean(text: str, limit: int = LIMIT) -> str:
@@ -19,6 +19,7 @@ def clean(text: str, limit: int = LIMIT) -> str:
     Folders become `<project>`, `<site-packages>` …, memory addresses `0x…`; terminal escapes and
     control characters go.
     """
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
     for folder, name in _folders():
         text = text.replace(folder, name)
     text = _CONTROL.sub("", _ADDRESS.sub("0x…", _ESCAPE.sub("", text))).strip()
@@ -49,4 +50,4 @@ def _folders() -> list[tuple[str, str]]:
         (str(Path(__file__).parents[2]), "<opset-atlas>"),
         (str(Path.cwd()), "<project>"),
     ]
-    return sorted(named, key=lambda pair: -len(pair[0]))
+    return sorted((pair for pair in named if pair[0] != "/"), key=lambda pair: -len(pair[0]))

@@ -101,6 +101,28 @@ def base_cells(wildcards):
     return base_files(wildcards, "cells")
 
 
+def of_model(wildcards, stage, name):
+    """A file of every sweep of a model."""
+    exporters = settings.exporters_of(wildcards.model)
+    return [f"<results>/{stage}/{wildcards.model}/{each}/{name}" for each in exporters]
+
+
+def model_dumps(wildcards):
+    return of_model(wildcards, "dump", "record.json")
+
+
+def model_graphs(wildcards):
+    return of_model(wildcards, "dump", "graphs")
+
+
+def model_exports(wildcards):
+    return of_model(wildcards, "export", "record.json")
+
+
+def model_exporters(wildcards):
+    return settings.exporters_of(wildcards.model)
+
+
 def report_templates():
     """Templates, style and script of the report: tracked by content."""
     files = (ROOT / "workflow/report").glob("*.*")
@@ -129,6 +151,11 @@ def compare_spec(wildcards):
     return settings.compare_spec(wildcards.model, wildcards.exporter)
 
 
+def contrast_spec(wildcards):
+    exporters = settings.exporters_of(wildcards.model)
+    return settings.compare_spec(wildcards.model, " ".join(exporters))
+
+
 def parity_spec(wildcards):
     return settings.parity_spec(wildcards.model, wildcards.runtime)
 
@@ -142,6 +169,14 @@ def report_spec():
 
 def base_option(wildcards, input):
     return f"--base {os.path.dirname(input.base[0])}" if input.base else ""
+
+
+def dump_of_model(wildcards, input):
+    return os.path.dirname(os.path.dirname(input.record[0]))
+
+
+def export_of_model(wildcards, input):
+    return os.path.dirname(os.path.dirname(input.export[0]))
 
 
 def tables_folder(wildcards, output):

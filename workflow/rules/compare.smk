@@ -2,6 +2,8 @@
 
 in   the graphs of the sweep, as data
 out  record.json: per step the changes with their causes; the ranges in which nothing changes
+
+contrast: what differs between exporters at one opset, per model.
 """
 
 
@@ -30,3 +32,31 @@ rule compare:
     shell:
         "python -m atlas.compare --dump {params.dump} --export {params.export}"
         " --output {output} > {log} 2>&1"
+
+
+rule contrast:
+    input:
+        code=code("contrast", *(f"causes.{name}" for name in sources.plugins("causes"))),
+        record=model_dumps,
+        graphs=ancient(model_graphs),
+        export=model_exports,
+    output:
+        "<results>/contrast/{model}/record.json",
+    log:
+        "<logs>/contrast/{model}.log",
+    benchmark:
+        "<benchmarks>/contrast/{model}.jsonl"
+    conda:
+        "../../envs/onnx.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=contrast_spec,
+        exporters=model_exporters,
+        dump=dump_of_model,
+        export=export_of_model,
+    shell:
+        "python -m atlas.contrast --model {wildcards.model} --dump {params.dump}"
+        " --export {params.export} --exporters {params.exporters} --output {output} > {log} 2>&1"

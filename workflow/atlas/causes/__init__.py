@@ -18,11 +18,15 @@ from atlas.differences import Difference
 
 @dataclass(frozen=True)
 class Situation:
-    """Between which two opsets, and who made the two files ("" where that is not known)."""
+    """Between which two opsets, and who made the two files ("" where that is not known).
+
+    `other` names the second file's exporter where it is another one.
+    """
 
     from_opset: int
     to_opset: int
     exporter: str = ""
+    other: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ LIGHT = {Summary.NONE, Summary.TEXT_ONLY, Summary.FUNCTION_ONLY, Summary.TYPES_O
 
 def explain(difference: Difference, situation: Situation) -> Cause | None:
     """The exporter's own choice, or the converter's."""
+    if situation.other:
+        return _two_exporters(difference, situation)
     if not situation.exporter or difference.kind in {"semantics", "type", "signature"}:
         return None
     if difference.kind not in {"encoding", "identity"} and not _same_schemas(difference, situation):
@@ -28,6 +30,22 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
     return Cause(
         cause=CONVERTER if converted else "exporter",
         explanation=f"{_what(difference)} The schema allows both; {who} chose.",
+        neutral=difference.neutral,
+        numeric=not difference.neutral,
+    )
+
+
+def _two_exporters(difference: Difference, situation: Situation) -> Cause | None:
+    """At one opset the schemas are the same for both, so a difference is one of theirs."""
+    if situation.from_opset != situation.to_opset:
+        return None
+    name = f"`{difference.parameter}` of {difference.op}" if difference.parameter else "this place"
+    return Cause(
+        cause="exporter",
+        explanation=(
+            f"The schemas are the same; for {name} {situation.exporter} writes {difference.before}"
+            f" and {situation.other} writes {difference.after}."
+        ),
         neutral=difference.neutral,
         numeric=not difference.neutral,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from atlas import schema
 from atlas.causes import Cause, Situation
 from atlas.differences import Difference
@@ -18,9 +20,9 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
     one, other = difference.left[0], difference.right[0]
     if one["op"] != other["op"] or None in (one["since"], other["since"]):
         return None
-    if one["since"] == other["since"]:
-        return None
     case = _Case(difference, situation, one, other)
+    if one["since"] == other["since"]:
+        return case.unread() if difference.kind == "input" else None
     match difference.kind:
         case "input":
             return case.input()
@@ -54,7 +56,19 @@ class _Case:
                 return self._optionality(name, change)
             if change.kind in {Kind.INPUT_ADDED, Kind.INPUT_REMOVED}:
                 return self._one_sided(name, change)
-        return None
+        return self.unread()
+
+    def unread(self) -> Cause | None:
+        """An input that the schema says is not read here, however it is given."""
+        name = self.difference.parameter
+        unread, condition = self._condition(name)
+        if not unread:
+            return None
+        sentence = (
+            f"`{name}` of {self.op}-{self.new} is read only {condition}, so both mean the same: "
+            f"{self.difference.before}, and {self.difference.after}."
+        )
+        return self._cause(sentence, neutral=True, numeric=False)
 
     def _optionality(self, name: str, change: SchemaChange) -> Cause | None:
         requires, relaxed = (
@@ -68,7 +82,7 @@ class _Case:
         if loose != "omitted":
             return None  # being allowed to omit it does not explain another value
         unread, condition = self._condition(name)
-        empty = strict.startswith("an empty tensor")
+        empty = strict.startswith("an empty tensor") and not condition
         because = f"{self.op}-{requires} requires it; {self._who()} passes {strict}"
         sentence = (
             f"{self._opsets(requires)} {self.op} takes `{name}` because {because}. "
@@ -87,25 +101,30 @@ class _Case:
 
     def _condition(self, name: str) -> tuple[bool, str]:
         """Whether the schema says that an input is not read here, and when it is read."""
-        newest = max(self.old, self.new)
-        condition = schema.condition_value(self.op, newest, name, self.domain)
+        condition = None
+        for version in sorted({self.old, self.new}, reverse=True):
+            if name in {
+                parameter.name for parameter in schema.inputs(self.op, version, self.domain)
+            }:
+                condition = condition or schema.condition_value(self.op, version, name, self.domain)
         if condition is None:
             return False, ""
         attribute, value = condition
-        values = {
-            a["name"]: a["value"] for a in (*self.one["attributes"], *self.other["attributes"])
-        }
-        words = f"when `{attribute}` is `{value}`"
-        if attribute in values:
-            words += f" (here it is `{values[attribute]}`)"
-        return values.get(attribute) != value, words
+        here = [found["value"] for n in (self.one, self.other) if (found := _named(n, attribute))]
+        shown = " and ".join(f"`{v}`" for v in dict.fromkeys(here))
+        words = f"when `{attribute}` is `{value}`" + (f" (here it is {shown})" if here else "")
+        return value not in here, words
 
     def _one_sided(self, name: str, change: SchemaChange) -> Cause:
         added = change.kind is Kind.INPUT_ADDED
         verb = "has" if added else "no longer has"
         value = self.difference.after if added else self.difference.before
         sentence = f"{self.op}-{self.new} {verb} the input `{name}`; {self._who()} gives {value}."
-        return self._cause(sentence, neutral=value == "omitted", numeric=value != "omitted")
+        unread, condition = self._condition(name)
+        if unread and value != "omitted":
+            sentence += f" It is read only {condition}, so nothing that is computed changes."
+        neutral = unread or value == "omitted"
+        return self._cause(sentence, neutral=neutral, numeric=not neutral)
 
     def moved(self) -> Cause | None:
         """A value that is an attribute in one version and an input in the other."""
@@ -156,11 +175,22 @@ class _Case:
     def _reworded(self, name: str) -> Cause | None:
         """An attribute whose meaning or spelling changed in the text: known from reviewed notes."""
         notes = [note for note in self._notes() if note.parameter == name]
-        if not notes:
+        if not any(self._names_both(note) for note in notes):
             return None
         words = f"{self._who()} wrote {self.difference.before} and writes {self.difference.after}"
         sentence = f"{' '.join(note.note for note in notes)} Therefore {words}."
         return self._cause(sentence, neutral=False, numeric=any(note.numeric for note in notes))
+
+    def _names_both(self, note: schema.Note) -> bool:
+        """Whether a note is about these values: it names both, or the meaning of all numbers."""
+        before, after = (
+            _named(self.one, self.difference.parameter),
+            _named(self.other, self.difference.parameter),
+        )
+        values = [a["value"] for a in (before, after) if a]
+        if not all(isinstance(value, str) for value in values):
+            return note.numeric
+        return all(re.search(rf"\b{re.escape(value)}\b", note.note) for value in values)
 
     def semantics(self) -> Cause | None:
         """The same node, whose specification says something else: known from reviewed notes."""
@@ -198,6 +228,10 @@ class _Case:
         joined = "and" if last == version + 1 else "to"
         return f"At opset {version} {joined} {last}"
 
+    def _url(self) -> str:
+        page = schema.url(self.op, self.old, self.new, self.domain)
+        return page or schema.operator_url(self.op, self.domain) or ""
+
     def _cause(self, sentence: str, neutral: bool, numeric: bool) -> Cause:
         return Cause(
             cause="schema",
@@ -205,7 +239,7 @@ class _Case:
             schema_class=str(self.transition.summary),
             from_version=self.old,
             to_version=self.new,
-            url=schema.url(self.op, self.old, self.new, self.domain) or "",
+            url=self._url(),
             neutral=neutral,
             numeric=numeric,
         )

@@ -1,0 +1,82 @@
+"""The environments agree: conda's files, the lock files, and what is asked for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ENVS = Path(__file__).parents[1] / "envs"
+CONDA = sorted(ENVS.glob("*.yaml"))
+
+
+def normal(name: str) -> str:
+    """https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(lock: str) -> dict[str, str]:
+    lines = (ENVS / lock).read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert all(len(pair) == 2 for pair in pairs), "one exact version a line"
+    assert len({normal(name) for name, _ in pairs}) == len(pairs)
+    return {normal(name): version for name, version in pairs}
+
+
+def asked_for(file: str) -> dict[str, str]:
+    """Package to the version that is asked for exactly, else ""."""
+    found = {}
+    for line in (ENVS / file).read_text(encoding="utf-8").splitlines():
+        if line := line.partition("#")[0].strip():
+            name, _, version = line.partition("==")
+            found[normal(name.partition("[")[0].strip())] = version
+    return found
+
+
+@pytest.mark.parametrize("path", CONDA, ids=lambda path: path.stem)
+def test_conda_files_pin_what_the_lock_pins(path: Path) -> None:
+    dependencies = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    (pip,) = [entry["pip"] for entry in dependencies if isinstance(entry, dict)]
+    versions = {normal(name): version for name, version in (line.split("==") for line in pip)}
+    lock = pins("main.lock")
+    assert versions == {name: lock[name] for name in versions}
+
+
+def test_there_is_a_conda_file_for_every_rule_that_names_one() -> None:
+    rules = "".join(
+        path.read_text(encoding="utf-8") for path in (ENVS.parent / "workflow/rules").glob("*.smk")
+    )
+    assert set(re.findall(r'"../../envs/(\w+)\.yaml"', rules)) == {path.stem for path in CONDA}
+
+
+@pytest.mark.parametrize("name", ["main", "dev"])
+def test_what_is_asked_for_is_locked(name: str) -> None:
+    locked = pins("main.lock") | pins(f"{name}.lock")
+    for package, version in asked_for(f"{name}.in").items():
+        assert package in locked, f"{package} of {name}.in is not in {name}.lock"
+        assert version in ("", locked[package]), package
+
+
+def test_the_locks_do_not_contradict_each_other() -> None:
+    assert not pins("main.lock").keys() & pins("dev.lock").keys()
+
+
+def test_versions_with_known_flaws_are_excluded() -> None:
+    """Path traversal and loading: onnx below 1.21, torch below 2.10."""
+    lock = pins("main.lock")
+    assert [int(part) for part in lock["onnx"].split(".")[:2]] >= [1, 21]
+    assert [int(part) for part in lock["torch"].split(".")[:2]] >= [2, 10]
+
+
+def test_these_tests_run_on_the_locked_versions() -> None:
+    installed = {
+        normal(found.metadata["Name"]): found.version.partition("+")[0]
+        for found in importlib.metadata.distributions()
+    }
+    asked = {name: version for name, version in asked_for("main.in").items() if version}
+    here = {name: installed[name] for name in asked if name in installed}
+    assert here == {name: asked[name] for name in here}
+    assert {"torch", "onnx", "onnxruntime", "onnxscript", "snakemake"} <= here.keys()

@@ -1,0 +1,84 @@
+"""Messages of other people's programs: one line or one page, the same on every machine."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+from atlas.text import LIMIT, clean, describe, trace
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_folders_become_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    site = sysconfig.get_paths()["purelib"]
+    package = Path(__file__).parents[2]
+    text = f"{tmp_path}/models.py: {site}/torch/x.py, {package}/workflow/atlas/export.py"
+    assert clean(text) == (
+        "<project>/models.py: <site-packages>/torch/x.py, <opset-atlas>/workflow/atlas/export.py"
+    )
+
+
+def test_the_root_folder_is_no_name_for_every_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    assert clean("a/b at /usr/x") == "a/b at /usr/x"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("<Tensor at 0x7f5c12ab34>", "<Tensor at 0x…>"),
+        ("opset 0x12", "opset 0x12"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("a\x00b\x07c\x7fd\x9b31me", "abcd31me"),
+        ("  two\n\tlines \r\n", "two\n\tlines"),
+        ("Größe 層 🙂", "Größe 層 🙂"),
+        ("lone \udcff surrogate", "lone ? surrogate"),
+    ],
+)
+def test_what_depends_on_the_machine_goes(text: str, kept: str) -> None:
+    assert clean(text) == kept
+
+
+def test_long_texts_say_how_long_they_were() -> None:
+    assert clean("x" * LIMIT) == "x" * LIMIT
+    assert clean("x" * 5000) == "x" * LIMIT + " … (5000 characters)"
+    assert clean("abcdef", 3) == "abc … (6 characters)"
+
+
+@given(st.text())
+def test_any_text_can_be_written(text: str) -> None:
+    cleaned = clean(text)
+    cleaned.encode()
+    assert clean(cleaned) == cleaned
+    assert not set(cleaned) & {chr(code) for code in range(32) if chr(code) not in "\t\n"}
+
+
+def test_an_exception_in_one_line() -> None:
+    assert describe(ValueError("no\nmore")) == "ValueError: no"
+    assert describe(ValueError()) == "ValueError"
+    assert describe(ValueError("\n\n late")) == "ValueError: late"
+    assert describe(RuntimeError("bad op  [Caused by the value 'x.3 defined in …]")) == (
+        "RuntimeError: bad op"
+    )
+    assert describe(ValueError("y" * 400)) == f"ValueError: {'y' * 300} …"
+    assert describe(KeyError("a")) == "KeyError: 'a'"
+
+
+def test_the_end_of_a_traceback() -> None:
+    def deep(depth: int) -> None:
+        if depth:
+            deep(depth - 1)
+        raise ValueError("z" * 3000)
+
+    with pytest.raises(ValueError) as caught:
+        deep(0)
+    text = trace(caught.value)
+    assert text.startswith("Traceback") and text.endswith("z" * 3000)
+    assert 'File "<opset-atlas>/tests/unit/test_text.py"' in text
+    with pytest.raises(LookupError) as caught:
+        raise LookupError("z" * 5000)
+    text = trace(caught.value)
+    assert text.startswith("… ") and text.endswith("z") and len(text) == LIMIT + 2

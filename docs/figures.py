@@ -34,7 +34,7 @@ def main() -> None:
     print(f"cells: {len(cells)}, {cells.sha256.notna().sum()} files, {len(graphs)} distinct graphs")
     print("outcomes: " + ", ".join(f"{n} {o}" for o, n in cells.outcome.value_counts().items()))
     explained = (changes.cause != "unexplained").sum()
-    print(f"changes: {len(changes)}, {explained} explained ({100 * explained / len(changes):.0f} %)")
+    print(f"changes: {len(changes)}, {explained} explained ({explained / len(changes):.0%})")
     _jobs(benchmarks)
     for part, pattern in PARTS.items():
         folders = [Path(name) for name in part.replace("Snakefile", ".").split(" + ")]

@@ -38,6 +38,8 @@ def build(folder: Path, text: str = "plain", url: str = URL) -> Path:
         _verdict("dynamo", 12, "exact", text),
         _verdict("dynamo", 14, "exact", text),
     ]
+    _contrast(results, "alpha", text, url)
+    _contrast(results, "broken", text, url)
     judged = {"version": VERSION, "stage": "judge", "cells": cells}
     write_json(results / "judge" / "verdicts.json", judged)
     spec = json.dumps(
@@ -177,6 +179,18 @@ def _graph(folder: Path, key: str, file: GraphFile) -> dict[str, Any]:
             f"{file['graph']['name']}::Resize-13": 1,
         },
     }
+
+
+def _contrast(results: Path, model: str, text: str, url: str) -> None:
+    changes = [
+        change
+        for step in _compared(model, "dynamo", text, url)["steps"]
+        for change in step["changes"]
+    ]
+    pair = {"left": "torchscript", "right": "dynamo", "opsets": [11, 14], "changes": changes}
+    pairs = [{**pair, "left_graph": "aaaa", "right_graph": "bbbb"}] if changes else []
+    record = {"version": VERSION, "stage": "contrast", "model": model, "pairs": pairs}
+    write_json(results / "contrast" / model / "record.json", record)
 
 
 def _compared(model: str, exporter: str, text: str, url: str) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from atlas import report
+from atlas.advice import spell_spans
 from atlas.judge import Tolerances
 from atlas.report_changes import cited, telling
 from atlas.report_data import Data, load
-from atlas.report_index import figures, group_surprises, spell_spans
+from atlas.report_index import figures, group_surprises
 from atlas.report_matrix import line, state
 from atlas.report_model import merge
 from atlas.report_plot import FLOOR, plot

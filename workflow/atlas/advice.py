@@ -33,7 +33,11 @@ SEVERITY = {
 def recommend(
     record: DefineRecord, cells: Iterable[Row], verdicts: Iterable[CellVerdict]
 ) -> dict[str, Any]:
-    """The row of one model in the table of models: what to use, what to avoid, and why."""
+    """The row of one model in the table of models: what to use, what to avoid, and why.
+
+    Args:
+        cells, verdicts: those of this model alone.
+    """
     row: dict[str, Any] = {
         "model": record["model"],
         "kind": record["kind"],
@@ -48,7 +52,7 @@ def recommend(
     }
     if record["outcome"] == "failed":
         return {**row, "why": f"the model itself does not run: {record['detail']}"}
-    own = [cell for cell in cells if cell["model"] == record["model"]]
+    own = list(cells)
     by_cell = _by_cell(verdicts)
     usable = [cell for cell in own if cell["outcome"] == "ok"]
     right = [
@@ -113,7 +117,8 @@ def _surprise(cell: Row, kind: str, runtime: str, sentence: str) -> dict[str, An
 def _by_cell(verdicts: Iterable[CellVerdict]) -> dict[Key, list[CellVerdict]]:
     grouped: dict[Key, list[CellVerdict]] = defaultdict(list)
     for verdict in verdicts:
-        grouped[verdict["model"], verdict["exporter"], verdict["requested"]].append(verdict)
+        if verdict["verdict"] != "unavailable":  # a runtime that is not installed says nothing
+            grouped[verdict["model"], verdict["exporter"], verdict["requested"]].append(verdict)
     return grouped
 
 
@@ -181,6 +186,12 @@ def spans(numbers: Iterable[int]) -> list[tuple[int, int]]:
         else:
             found.append((number, number))
     return found
+
+
+def spell_spans(opsets: Iterable[int]) -> str:
+    """`9–13, 15`"""
+    parts = (str(a) if a == b else f"{a}–{b}" for a, b in spans(opsets))
+    return ", ".join(parts)
 
 
 def _tally(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> str:

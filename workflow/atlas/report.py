@@ -25,6 +25,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from atlas import report_changes, report_index, report_model, report_operator
+from atlas.advice import spell_spans
 from atlas.picture import visible
 from atlas.records import write_text
 from atlas.report_data import Data, load
@@ -104,7 +105,7 @@ def environment() -> Environment:
         "number": _number,
         "lines": _lines,
         "plural": _plural,
-        "spans": report_index.spell_spans,
+        "spans": spell_spans,
         "ticks": _ticks,
         "web": _web,
         "whole": _whole,

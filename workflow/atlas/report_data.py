@@ -15,6 +15,7 @@ from atlas.judge import Tolerances
 from atlas.records import (
     CellVerdict,
     CompareRecord,
+    Contrast,
     DefineRecord,
     DumpRecord,
     ExportRecord,
@@ -24,7 +25,7 @@ from atlas.records import (
 
 Row = dict[str, Any]
 Key = tuple[str, str, int]
-TABLES = ("cells", "parity", "changes", "ranges", "opsets", "models", "surprises")
+TABLES = ("cells", "parity", "changes", "ranges", "opsets", "contrasts", "models", "surprises")
 _DEFAULTS = {
     "title": "opset-atlas",
     "command": "snakemake --cores 4",
@@ -55,6 +56,7 @@ class Data:
     tables: dict[str, list[Row]]
     definitions: dict[str, DefineRecord]
     sweeps: dict[tuple[str, str], Sweep]
+    contrasts: dict[str, list[Contrast]]
     verdicts: list[CellVerdict]
 
     @property
@@ -134,6 +136,10 @@ def load(spec: dict[str, Any], results: Path) -> Data:
             for model in spec["sweeps"]
         },
         sweeps=sweeps,
+        contrasts={
+            model: read_json(results / "contrast" / model / "record.json", "contrast")["pairs"]
+            for model in spec["sweeps"]
+        },
         verdicts=read_json(results / "judge" / "verdicts.json", "judge")["cells"],
     )
 

@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from atlas.advice import spans
 from atlas.records import RunOutcome, Verdict
 from atlas.report_changes import Pictures, Told, tell, telling
 from atlas.report_data import Data, Row
@@ -133,12 +132,6 @@ def _finding(row: Row) -> str:
     """The sentence without exporter, opset and runtime, which stand beside it."""
     text: str = row["sentence"].removeprefix(f"{row['exporter']} at opset {row['requested']}")
     return text.lstrip(":; ").removeprefix(row["runtime"] or "").lstrip(":; ")
-
-
-def spell_spans(opsets: Iterable[int]) -> str:
-    """`9–13, 15`"""
-    parts = (str(a) if a == b else f"{a}–{b}" for a, b in spans(opsets))
-    return ", ".join(parts)
 
 
 def parity_summary(data: Data) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def page(data: Data, model: str) -> dict[str, Any]:
         "plot": plot(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
         "tolerances": tolerances,
         "sweeps": views,
+        "contrasts": data.contrasts[model],
     }
 
 

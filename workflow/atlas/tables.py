@@ -1,13 +1,14 @@
 """Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
 
-reads   the records of export, dump, compare and define, the graphs and the verdicts, below results/
-writes  cells, parity, changes, ranges, opsets, models and surprises as .csv and .json
+reads   the records of every stage, the graphs and the verdicts, below results/
+writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises as .csv and .json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,12 @@ from typing import Any
 import pandas as pd
 
 from atlas import opsets
-from atlas.advice import recommend, surprises
+from atlas.advice import recommend, spell_spans, surprises
 from atlas.records import (
     Cell,
     CellVerdict,
     CompareRecord,
+    ContrastRecord,
     ExportRecord,
     GraphFile,
     JudgeRecord,
@@ -40,6 +42,8 @@ COLUMNS = {
     " to_version explanation url neutral numeric nodes",
     "ranges": "model exporter first last nodes graph",
     "opsets": opsets.COLUMNS,
+    "contrasts": "model left right opsets kind op_type parameter before after neutral numeric cause"
+    " explanation url nodes",
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
     "surprises": "severity kind model exporter requested runtime sentence",
 }
@@ -76,6 +80,7 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
     definitions = [
         read_json(results / "define" / model / "record.json", "define") for model in sweeps
     ]
+    own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
     sizes = {(row["model"], row["exporter"], row["requested"]): row["nodes"] for row in cells}
     return {
         "cells": cells,
@@ -83,9 +88,20 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
         "changes": [row for record in compared for row in _changes(record)],
         "ranges": [row for record in compared for row in _ranges(record, sizes)],
         "opsets": list(_opsets(results, compared, cells, judged["cells"])),
-        "models": [recommend(record, cells, judged["cells"]) for record in definitions],
+        "contrasts": [row for model in sweeps for row in _contrasts(results / "contrast" / model)],
+        "models": [
+            recommend(record, own_cells[record["model"]], own_verdicts[record["model"]])
+            for record in definitions
+        ],
         "surprises": surprises(cells, judged["cells"]),
     }
+
+
+def _by_model(rows: Iterable[Any]) -> Mapping[str, list[Any]]:
+    grouped: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        grouped[row["model"]].append(row)
+    return grouped
 
 
 def _export(results: Path, model: str, exporter: str) -> tuple[ExportRecord, Mapping[str, float]]:
@@ -190,6 +206,20 @@ def _by_sweep(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
 def _graph(folder: Path, digest: str) -> GraphFile:
     graph: GraphFile = read_json(folder / "graphs" / f"{digest}.json")
     return graph
+
+
+def _contrasts(folder: Path) -> Iterator[Row]:
+    record: ContrastRecord = read_json(folder / "record.json", "contrast")
+    for pair in record["pairs"]:
+        for change in pair["changes"]:
+            yield {
+                "model": record["model"],
+                "left": pair["left"],
+                "right": pair["right"],
+                "opsets": spell_spans(pair["opsets"]),
+                **{name: change.get(name) for name in COLUMNS["contrasts"].split()[4:-1]},
+                "nodes": len(change["places"]),
+            }
 
 
 def _inert(value: Any) -> Any:

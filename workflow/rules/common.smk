@@ -183,4 +183,13 @@ def tables_folder(wildcards, output):
     return os.path.dirname(output.csv[0])
 
 
-TABLES = ["cells", "parity", "changes", "ranges", "opsets", "models", "surprises"]
+TABLES = [
+    "cells",
+    "parity",
+    "changes",
+    "ranges",
+    "opsets",
+    "contrasts",
+    "models",
+    "surprises",
+]

@@ -15,6 +15,9 @@ rule tables:
         dump=collect_sweeps("<results>/dump/{model}/{exporter}/record.json"),
         graphs=ancient(collect_sweeps("<results>/dump/{model}/{exporter}/graphs")),
         compare=collect_sweeps("<results>/compare/{model}/{exporter}/record.json"),
+        contrast=collect(
+            "<results>/contrast/{model}/record.json", model=settings.models
+        ),
         verdicts="<results>/judge/verdicts.json",
     output:
         csv=report(
@@ -51,6 +54,9 @@ rule report:
         dump=collect_sweeps("<results>/dump/{model}/{exporter}/record.json"),
         graphs=ancient(collect_sweeps("<results>/dump/{model}/{exporter}/graphs")),
         compare=collect_sweeps("<results>/compare/{model}/{exporter}/record.json"),
+        contrast=collect(
+            "<results>/contrast/{model}/record.json", model=settings.models
+        ),
         verdicts="<results>/judge/verdicts.json",
     output:
         # Updated, not removed first: the old report stays whole until the new one is.

@@ -1,0 +1,333 @@
+"""The tables say what the records say, and what to make of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from atlas import contrast
+from atlas.advice import SEVERITY, recommend, spans, surprises
+from atlas.compare import compare_sweep
+from atlas.dump import dump
+from atlas.records import CellVerdict, DefineRecord, write_json
+from atlas.tables import COLUMNS, main
+
+from .stage_files import X, run_define, run_export
+
+MODELS = """
+from torch import nn
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x):
+        return nn.functional.hardswish(self.linear(x))
+"""
+HOSTILE = '=HYPERLINK("http://x")\x00\x1b[31m'
+
+
+def verdict(exporter: str, requested: int, found: str, **more: Any) -> CellVerdict:
+    """A verdict on a cell's one output in onnxruntime."""
+    ran = found in {"exact", "within-noise", "no-noise-floor", "above-noise", "vacuous", "mismatch"}
+    output = {
+        "output": "y", "verdict": found, "set": "random-0", "detail": "", "max_abs": 1e-7,
+        "max_rel": None, "n_torch": 0.5, "n_runtime": 1.5,
+    }  # fmt: skip
+    made: Any = {
+        "model": "m",
+        "exporter": exporter,
+        "requested": requested,
+        "runtime": "onnxruntime",
+        "verdict": found,
+        "detail": "",
+        "outputs": [output] if ran else [],
+        **more,
+    }
+    return made  # type: ignore[no-any-return]
+
+
+def cell(exporter: str, requested: int, outcome: str = "ok", nodes: int = 3) -> dict[str, Any]:
+    delivered = 18 if outcome == "moved" else requested
+    return {
+        "model": "m",
+        "exporter": exporter,
+        "requested": requested,
+        "outcome": outcome,
+        "delivered": delivered,
+        "nodes": nodes,
+        "detail": f"{outcome} detail" if outcome != "ok" else "",
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sweeps of one model through the real stages, and verdicts given by hand."""
+    root = tmp_path_factory.mktemp("tables")
+    (root / "models.py").write_text(MODELS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        return run_stages(root)
+
+
+@pytest.fixture
+def results(finished: Path, tmp_path: Path) -> Path:
+    """A copy, to be changed at will."""
+    return Path(shutil.copytree(finished, tmp_path / "results"))
+
+
+def run_stages(root: Path) -> Path:
+    model = {"factory": "models.py:Small", "inputs": [X], "outputs": ["y"]}
+    run_define(root, model)
+    folder = root / "results"
+    opsets = [11, 13, 14]
+    for exporter in ("torchscript", "converter"):
+        run_export(root, model, exporter, opsets=opsets)
+        sweep = Path("m") / exporter
+        dump(folder / "export" / sweep, folder / "dump" / sweep)
+        record = compare_sweep(folder / "dump" / sweep, folder / "export" / sweep)
+        write_json(folder / "compare" / sweep / "record.json", record)
+    contrast.main(
+        [
+            *("--model", "m", "--exporters", "torchscript", "converter"),
+            *("--dump", str(folder / "dump/m"), "--export", str(folder / "export/m")),
+            *("--output", str(folder / "contrast/m/record.json")),
+        ]
+    )
+    cells = [
+        verdict("torchscript", 11, "within-noise"),
+        verdict("torchscript", 13, "mismatch", detail=HOSTILE),
+        verdict("torchscript", 14, "exact"),
+        *(verdict("converter", opset, "rejected", detail="no such kernel") for opset in opsets),
+    ]
+    write_json(folder / "judge" / "verdicts.json", {"version": 1, "stage": "judge", "cells": cells})
+    return folder
+
+
+def run_tables(results: Path) -> dict[str, pd.DataFrame]:
+    spec = {"sweeps": {"m": ["torchscript", "converter"]}, "order": ["m"]}
+    output = results / "tables"
+    main(["--spec", json.dumps(spec), "--results", str(results), "--output", str(output)])
+    return {name: pd.read_csv(output / f"{name}.csv") for name in COLUMNS}
+
+
+def test_every_table_as_csv_and_json(results: Path) -> None:
+    tables = run_tables(results)
+    for name, frame in tables.items():
+        assert list(frame.columns) == COLUMNS[name].split()
+        rows = json.loads((results / "tables" / f"{name}.json").read_text())
+        assert len(rows) == len(frame) > 0, name
+        assert list(rows[0]) == list(frame.columns)
+    before = {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
+    run_tables(results)
+    assert {path.name: path.read_bytes() for path in (results / "tables").iterdir()} == before
+
+
+def test_cells_and_their_outcomes(results: Path) -> None:
+    cells = run_tables(results)["cells"].set_index(["exporter", "requested"])
+    record = json.loads((results / "export/m/torchscript/record.json").read_text())
+    for found in record["cells"]:
+        row = cells.loc[("torchscript", found["requested"])]
+        assert (row["outcome"], row["sha256"], row["nodes"]) == (
+            found["outcome"],
+            found["sha256"],
+            found["nodes"],
+        )
+        assert row["export_seconds"] > 0
+    # The checker passed them, and no runtime loads them: in the runtime's words.
+    converted = cells.loc["converter"]
+    assert set(converted["outcome"]) == {"invalid"}
+    assert set(converted["detail"]) == {"onnxruntime: no such kernel"}
+
+
+def test_changes_and_ranges(results: Path) -> None:
+    tables = run_tables(results)
+    changes = tables["changes"]
+    replaced = changes[(changes["exporter"] == "torchscript") & (changes["cause"] == "replacement")]
+    assert list(replaced["op_type"]) == ["HardSwish"]
+    assert list(zip(replaced["from_opset"], replaced["to_opset"], strict=True)) == [(13, 14)]
+    ranges = tables["ranges"].set_index("exporter").loc["torchscript"]
+    assert list(zip(ranges["first"], ranges["last"], ranges["nodes"], strict=True))[-1] == (
+        14,
+        14,
+        2,
+    )
+
+
+def test_contrasts_between_exporters(results: Path) -> None:
+    rows = run_tables(results)["contrasts"]
+    assert {*zip(rows["left"], rows["right"], strict=True)} == {("torchscript", "converter")}
+    assert set(rows["before"]) == {"HardSwish"} and set(rows["after"]) == {"HardSigmoid, Mul"}
+    assert set(rows["opsets"].astype(str)) == {"14"}
+
+
+def test_parity_rows(results: Path) -> None:
+    parity = run_tables(results)["parity"]
+    assert len(parity) == 6
+    ran = parity[parity["exporter"] == "torchscript"]
+    assert set(ran["output"]) == {"y"} and set(ran["n_runtime"]) == {1.5}
+    assert set(parity[parity["exporter"] == "converter"]["verdict"]) == {"rejected"}
+
+
+def test_text_that_a_spreadsheet_would_run(results: Path) -> None:
+    write_json(
+        results / "judge" / "verdicts.json",
+        {
+            "version": 1,
+            "stage": "judge",
+            "cells": [
+                verdict("torchscript", opset, "failed", detail=f"{start}1+1\x07\x1b[0m")
+                for opset, start in ((11, "="), (13, "+"), (14, "@"))
+            ],
+        },
+    )
+    details = list(run_tables(results)["parity"]["detail"])
+    assert details == ["'=1+1", "'+1+1", "'@1+1"]
+    rows = json.loads((results / "tables/parity.json").read_text())
+    assert [row["detail"][:4] for row in rows] == ["=1+1", "+1+1", "@1+1"]  # data stay data
+
+
+def test_what_to_use_and_what_to_avoid(results: Path) -> None:
+    tables = run_tables(results)
+    (row,) = tables["models"].to_dict("records")
+    assert (row["use_exporter"], row["use_opset"]) == ("torchscript", 14)
+    assert row["why"] == (
+        "right in every runtime; 2 nodes where others have up to 3; the only cell like it"
+    )
+    assert (row["avoid"], row["avoid_why"]) == (
+        "torchscript 13",
+        "computes something else than the model",
+    )
+    kinds = list(tables["surprises"]["kind"])
+    assert kinds == ["silently-wrong", "invalid", "invalid", "invalid"]
+
+
+MODEL: Any = {"model": "m", "kind": "torch", "outcome": "ok", "detail": "", "parameters": 5}
+
+
+def advise(cells: list[dict[str, Any]], verdicts: list[CellVerdict]) -> dict[str, Any]:
+    record: DefineRecord = MODEL
+    return recommend(record, cells, verdicts)
+
+
+def test_fewest_nodes_then_lowest_opset_then_order() -> None:
+    cells = [
+        cell("torchscript", 11, nodes=5),
+        cell("torchscript", 14, nodes=3),
+        cell("dynamo", 14, nodes=3),
+        cell("dynamo", 13, "moved", nodes=1),
+        cell("converter", 13, nodes=3),
+    ]
+    right = [verdict(c["exporter"], c["requested"], "within-noise") for c in cells]
+    row = advise(cells, right)
+    assert (row["use_exporter"], row["use_opset"]) == ("converter", 13)
+    assert row["why"] == (
+        "right in every runtime; 3 nodes where others have up to 5; the lowest opset of these"
+    )
+    without = [c for c in cells if c["exporter"] != "converter"]
+    assert advise(without, right)["use_exporter"] == "torchscript"
+    assert advise(cells[:1], right)["why"] == (
+        "right in every runtime; all 1 such cells have 5 nodes; the only cell like it"
+    )
+
+
+def test_one_wrong_runtime_disqualifies_a_cell() -> None:
+    cells = [cell("torchscript", 11, nodes=1), cell("torchscript", 12, nodes=9)]
+    verdicts = [
+        verdict("torchscript", 11, "exact"),
+        verdict("torchscript", 11, "mismatch", runtime="reference"),
+        verdict("torchscript", 12, "exact"),
+    ]
+    row = advise(cells, verdicts)
+    assert row["use_opset"] == 12
+    assert row["avoid"] == "torchscript 11"
+
+
+@pytest.mark.parametrize("found", ["no-noise-floor", "above-noise", "vacuous", "ill-conditioned"])
+def test_what_is_not_proven_is_second_best(found: str) -> None:
+    cells = [cell("torchscript", 11), cell("torchscript", 12)]
+    row = advise(cells, [verdict("torchscript", 11, found), verdict("torchscript", 12, "exact")])
+    assert row["use_opset"] == 12 and row["why"].startswith("right in every runtime")
+    row = advise(cells[:1], [verdict("torchscript", 11, found)])
+    assert row["use_opset"] == 11
+    assert row["why"].startswith(f"nothing proven wrong ({found}); ")
+
+
+@pytest.mark.parametrize("found", ["mismatch", "rejected", "no-kernel", "crashed", "timeout"])
+def test_none_qualifying_is_an_answer(found: str) -> None:
+    cells = [cell("torchscript", 11), cell("torchscript", 12, "refused")]
+    row = advise(cells, [verdict("torchscript", 11, found)])
+    assert row["use_exporter"] is None and row["use_opset"] is None
+    tally = sorted([f"1 {found}", "1 refused"], key=lambda words: words[2:])
+    assert row["why"] == "no cell qualifies: " + ", ".join(tally)
+
+
+def test_a_cell_that_nothing_ran_does_not_qualify() -> None:
+    assert advise([cell("torchscript", 11)], [])["use_opset"] is None
+
+
+def test_a_model_that_does_not_run() -> None:
+    record: Any = {**MODEL, "outcome": "failed", "detail": "ValueError: no"}
+    row = recommend(record, [cell("torchscript", 11, "no-model")], [])
+    assert row["why"] == "the model itself does not run: ValueError: no"
+    assert row["use_exporter"] is None and row["avoid"] == ""
+
+
+def test_what_to_avoid_is_the_worst_on_offer() -> None:
+    cells = [
+        *(cell("dynamo", opset, "moved") for opset in (9, 10, 11, 13)),
+        cell("torchscript", 9, "invalid"),
+        cell("torchscript", 12),
+    ]
+    assert advise(cells, [])["avoid"] == "torchscript 9"
+    assert advise(cells[:4], [])["avoid"] == "dynamo 9–11, dynamo 13"
+    wrong = advise(cells, [verdict("torchscript", 12, "mismatch")])
+    assert (wrong["avoid"], wrong["avoid_why"]) == (
+        "torchscript 12",
+        "computes something else than the model",
+    )
+
+
+def test_surprises_worst_first() -> None:
+    cells = [
+        cell("dynamo", 9, "moved"),
+        cell("dynamo", 10, "invalid"),
+        cell("torchscript", 9, "refused"),
+        cell("torchscript", 11),
+        cell("torchscript", 12),
+        cell("torchscript", 13),
+        cell("torchscript", 14),
+    ]
+    verdicts = [
+        verdict("torchscript", 11, "mismatch", detail="off by 3"),
+        verdict("torchscript", 12, "above-noise"),
+        verdict("torchscript", 13, "no-kernel"),
+        verdict("torchscript", 14, "exact"),
+        verdict("torchscript", 14, "no-kernel", runtime="reference"),
+    ]
+    found = surprises(cells, verdicts)
+    assert [(row["kind"], row["exporter"], row["requested"]) for row in found] == [
+        ("silently-wrong", "torchscript", 11),
+        ("invalid", "dynamo", 10),
+        ("silently-moved", "dynamo", 9),
+        ("loads-nowhere", "torchscript", 13),
+        ("above-noise", "torchscript", 12),
+    ]
+    assert [row["severity"] for row in found] == sorted(SEVERITY.values())
+    assert found[0]["sentence"] == (
+        "torchscript at opset 11: onnxruntime computes something else: off by 3"
+    )
+    assert found[2]["sentence"] == "dynamo at opset 9 returned normally with opset 18"
+    assert surprises([cell("torchscript", 9, "refused"), cell("torchscript", 14)], []) == []
+
+
+def test_runs_of_integers() -> None:
+    assert spans([]) == []
+    assert spans([5]) == [(5, 5)]
+    assert spans([12, 9, 10, 10, 13]) == [(9, 10), (12, 13)]

@@ -11,17 +11,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 import safetensors.torch
 import torch
 from atlas.config import PACKAGE
+from atlas.define import define
 from atlas.records import file_sha256
 
-from .stage_files import X, parse, run_define, settings
+from .stage_files import X, run_define, settings
 
 MODELS = """
+import faulthandler
 import os
 import sys
 import time
@@ -230,10 +230,9 @@ def test_training_mode_is_left(root: Path) -> None:
 )
 def test_a_model_that_fails(root: Path, name: str, detail: str) -> None:
     given = model("Fine", weights=None)
-    spec = json.loads(settings(root, given, limits={"cell_seconds": 6}).define_spec("m"))
+    limits = {"cell_seconds": 3 if name == "Hangs" else 60}
+    spec = json.loads(settings(root, given, limits=limits).define_spec("m"))
     spec["factory"] = f"models.py:{name}"  # a missing name never gets past the configuration
-    from atlas.define import define
-
     record = define(spec, root / "out")
     assert record["outcome"] == "failed"
     assert detail in record["detail"]
@@ -387,59 +386,3 @@ def test_weights_that_do_not_fit(root: Path, fault: str) -> None:
     assert record["outcome"] == "failed"
     assert reason in record["detail"] + record["traceback"]
     assert not (root / "pwned").exists()
-
-
-ONNX = """
-g (float[N, 3] x, int64[2] k) => (float[N, 3] y, int64[2] z)
-<float[3] w = {1, 2, 3}> { y = Mul(x, w) z = Add(k, k) }
-"""
-
-
-def test_an_onnx_file_as_the_model(root: Path) -> None:
-    onnx.save(parse(ONNX, 13), root / "net.onnx")
-    given = {"onnx": "net.onnx", "inputs": [X, {"name": "k", "shape": [2], "range": [5, 7]}]}
-    record = run_define(root, given, input_sets=["random-0", "ones"])
-    assert (record["kind"], record["outcome"], record["parameters"]) == ("onnx", "ok", 3)
-    assert record["inputs"] == [
-        {"name": "x", "dtype": "float32", "shape": [2, 3]},
-        {"name": "k", "dtype": "int64", "shape": [2]},
-    ]
-    assert [output["name"] for output in record["outputs"]] == ["y", "z"]
-    assert not record["sets"][0]["float64"] and "ONNX file" in record["sets"][0]["why_not"]
-    given_tensors, reference = tensors(root, "inputs"), tensors(root, "reference")
-    k = given_tensors["random-0/1"].numpy()
-    assert ((k >= 5) & (k <= 7)).all()
-    assert np.array_equal(reference["random-0/eager/1"].numpy(), k * 2)
-    x = given_tensors["random-0/0"].numpy()
-    assert np.array_equal(reference["random-0/eager/0"].numpy(), x * np.float32([1, 2, 3]))
-    assert [source["path"] for source in record["sources"]] == ["net.onnx"]
-    assert tensors(root, "weights") == {}
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (ONNX, "input x has the dynamic shape"),
-        ("", "No graph was found in the protobuf"),
-        ("g (float[1] x) => (float[1] y) { y = NoSuch(x) }", "NoSuch"),
-    ],
-)
-def test_an_onnx_file_that_cannot_run(root: Path, content: str, reason: str) -> None:
-    path = root / "net.onnx"
-    path.write_bytes(parse(content, 13).SerializeToString() if content else b"")
-    record = run_define(root, {"onnx": "net.onnx"})
-    assert record["outcome"] == "failed"
-    assert reason in record["detail"] + record["traceback"]
-    assert str(root) not in json.dumps(record)
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float", "double", "int8", "bool"])
-def test_dtypes_of_an_onnx_file(root: Path, dtype: str) -> None:
-    text = f"g ({dtype}[4] x) => ({dtype}[4] y) {{ y = Identity(x) }}"
-    onnx.save(parse(text, 16), root / "net.onnx")
-    record = run_define(root, {"onnx": "net.onnx"})
-    assert record["outcome"] == "ok", record["detail"]
-    numpy_name = {"float": "float32", "double": "float64"}.get(dtype, dtype)
-    assert record["outputs"][0]["dtype"] == numpy_name
-    reference = tensors(root, "reference")
-    assert torch.equal(reference["random-0/eager/0"], tensors(root, "inputs")["random-0/0"])

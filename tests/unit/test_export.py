@@ -18,6 +18,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -227,12 +228,16 @@ def test_every_fault_costs_its_own_cell(faulty: Callable[..., list[Cell]], root:
         hang, segfault, leave, leave_politely, nothing, empty, garbage, truncated, no_graph,
         raises, raises_no_exception, unavailable, eats_memory,
     ]  # fmt: skip
-    interleaved = [deed for fault in faults for deed in (good, fault)]
-    cells = faulty(*interleaved, good, seconds=3)
-    assert [cell["requested"] for cell in cells] == list(range(9, 9 + 27))
-    for cell in cells[::2]:
-        assert facts(cell) == ("ok", ""), cell
-    found = [facts(cell) for cell in cells[1::2]]
+    deeds = [good]
+    for first, second in zip_longest(faults[::2], faults[1::2]):
+        deeds += [first, *filter(None, [second]), good]
+    cells = faulty(*deeds, seconds=3)
+    made = {deed: cell for deed, cell in zip(deeds, cells, strict=True) if deed is not good}
+    assert [cell["requested"] for cell in cells] == list(range(9, 9 + len(deeds)))
+    assert len(made) == len(faults) == len(cells) - 8
+    for deed, cell in zip(deeds, cells, strict=True):
+        assert deed is not good or facts(cell) == ("ok", ""), cell
+    found = [facts(cell) for cell in made.values()]
     process, normally = "the exporting process: ", "the exporter returned normally and left "
     assert found[:6] == [
         ("timeout", f"{process}still running at its time limit; killed"),
@@ -254,11 +259,12 @@ def test_every_fault_costs_its_own_cell(faulty: Callable[..., list[Cell]], root:
     # What a cell that failed wrote is not left lying about; what cannot be read is, as evidence.
     left = {path.name for path in (root / "out/cells").iterdir()}
     assert left == {cell["file"] for cell in cells if cell["file"]}
-    assert cells[1]["file"] is None and cells[13]["file"] == "opset_22.onnx"
+    assert made[hang]["file"] is None
+    assert made[garbage]["file"] == f"opset_{made[garbage]['requested']}.onnx"
     assert (root / "out/grandchild").exists()
     assert not grandchildren(root / "out/cells")
-    assert cells[19]["traceback"].endswith("LookupError: no symbolic in <project> at 0x…\nmore")
-    assert cells[23]["traceback"] == ""  # a limit that is stated needs none
+    assert made[raises]["traceback"].endswith("LookupError: no symbolic in <project> at 0x…\nmore")
+    assert made[unavailable]["traceback"] == ""  # a limit that is stated needs none
     assert str(root) not in (root / "out/record.json").read_text()
 
 

@@ -215,6 +215,7 @@ def test_local_functions(tmp_path: Path) -> None:
         ("node_relu", "['relu']", ""),
         ("node_relu", "[__import__('os')", ""),
         ("node_relu", "['a', " + "(" * 5000, ""),
+        ("node_relu", "[" + "-" * 100_000 + "1, 'b']", ""),
         ("node_relu", "[1, 2, 3]", "2"),
     ],
 )

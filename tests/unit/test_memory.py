@@ -80,6 +80,13 @@ def sweep(folder: Path, name: str, model: dict[str, Any], memoize: bool, opsets:
     return export.sweep(job, folder / name / ("memoized" if memoize else "plain"))["cells"]
 
 
+def different(plain: list[Cell], memoized: list[Cell]) -> list[Cell]:
+    """The memoized cells that differ from plain ones."""
+    return [
+        cell for cell, other in zip(memoized, plain, strict=True) if differences([other], [cell])
+    ]
+
+
 def differences(plain: list[Cell], memoized: list[Cell]) -> list[str]:
     """All that two records say otherwise of a cell, but for how it was made."""
     return [
@@ -91,7 +98,12 @@ def differences(plain: list[Cell], memoized: list[Cell]) -> list[str]:
 
 
 def main(arguments: list[str]) -> None:
-    """In a process whose hash seed is fixed: compare models, and print a line of JSON for each."""
+    """In a process whose hash seed is fixed: compare models, and print a line of JSON for each.
+
+    What decides is a cell that a process of its own makes. Within a plain sweep torch itself has a
+    memory: with dynamic shapes, the loop of an LSTM warns at the first export only. Where the two
+    ways differ, the cell is made alone too; `by_history` names those.
+    """
     import torch
 
     parser = argparse.ArgumentParser()
@@ -113,13 +125,18 @@ def main(arguments: list[str]) -> None:
                 sweep(options.folder, name, model, memoize, options.opsets)
                 for memoize in (False, True)
             ]
+            alone = [
+                sweep(options.folder / "alone", name, model, False, [cell["requested"]])[-1]
+                for cell in different(*cells)
+            ]
         timings = [options.folder / name / way / "timing.json" for way in ("plain", "memoized")]
         line = {
             "model": name,
             "outcomes": [cell["outcome"] for cell in cells[0]],
             "messages": sum(len(cell["messages"]) for cell in cells[0]),
             "ways": [sorted({cell["way"] for cell in made}) for made in cells],
-            "differences": differences(*cells),
+            "by_history": [cell["requested"] for cell in alone],
+            "differences": differences(alone, different(*cells)),
             "seconds": [sum(json.loads(path.read_text()).values()) for path in timings],
         }
         print(json.dumps(line), flush=True)

@@ -162,6 +162,7 @@ def test_the_share_of_explained_changes_is_never_rounded_up_to_all(data: Data) -
             {**data.tables, "changes": changes},
             data.definitions,
             data.sweeps,
+            data.contrasts,
             data.verdicts,
         )
     )

@@ -25,7 +25,7 @@ exporters: [torchscript, converter]
 input_sets: [random-0]
 """
 SWEEPS = {
-    "export": 2, "convert": 2, "dump": 4, "parity": 4, "compare": 4,
+    "export": 2, "convert": 2, "dump": 4, "parity": 4, "compare": 4, "contrast": 2,
 }  # fmt: skip
 END = {"judge": 1, "tables": 1, "report": 1}
 
@@ -67,7 +67,8 @@ def test_a_models_source(project: Project) -> None:
     replace(project, "workflow/zoo/relu6.py", '"""', '"""Touched. ')
     jobs = project.jobs()
     assert {rule: len(found) for rule, found in jobs.items()} == {
-        "define": 1, "export": 1, "convert": 1, "dump": 2, "parity": 2, "compare": 2, **END,
+        "define": 1, "export": 1, "convert": 1, "dump": 2, "parity": 2, "compare": 2,
+        "contrast": 1, **END,
     }  # fmt: skip
     assert "softmax" not in str(jobs)
 
@@ -76,7 +77,8 @@ def test_a_models_inputs(project: Project) -> None:
     replace(project, "config/config.yaml", "[2, 3, 4, 5]", "[2, 3, 4, 6]")
     jobs = project.jobs()
     assert {rule: len(found) for rule, found in jobs.items()} == {
-        "define": 1, "export": 1, "convert": 1, "dump": 2, "parity": 2, "compare": 2, **END,
+        "define": 1, "export": 1, "convert": 1, "dump": 2, "parity": 2, "compare": 2,
+        "contrast": 1, **END,
     }  # fmt: skip
     assert "relu6" not in str(jobs)
 
@@ -132,9 +134,12 @@ def test_a_damaged_file_is_made_again_when_its_sweep_runs(project: Project) -> N
     ("module", "expected"),
     [
         ("judge.py", END),
-        ("picture.py", {"dump": 4, "compare": 4, "tables": 1, "report": 1}),
-        ("causes/exporter.py", {"compare": 4, "tables": 1, "report": 1}),
-        ("exporters/converter.py", {"convert": 2, "dump": 2, "parity": 2, "compare": 2, **END}),
+        ("picture.py", {"dump": 4, "compare": 4, "contrast": 2, "tables": 1, "report": 1}),
+        ("causes/exporter.py", {"compare": 4, "contrast": 2, "tables": 1, "report": 1}),
+        (
+            "exporters/converter.py",
+            {"convert": 2, "dump": 2, "parity": 2, "compare": 2, "contrast": 2, **END},
+        ),
     ],
 )
 def test_a_helper_module_rebuilds_its_stage_and_what_follows(

@@ -34,6 +34,11 @@ def schema(name: str) -> dict[str, Any]:
     return found
 
 
+def records(project: Project, name: str) -> list[Path]:
+    found = sorted((project.folder / "results").glob(FILES[name]))
+    return [path for path in found if not path.name.endswith("timing.json")]
+
+
 def validator(name: str) -> Any:
     """Strict: a key that the type does not have is a mistake too."""
     strict = schema(name)
@@ -62,8 +67,7 @@ def test_the_schemas_are_schemas(name: str) -> None:
 @pytest.mark.workflow
 @pytest.mark.parametrize("name", FILES)
 def test_records_of_a_real_run_validate(default_run: Project, name: str) -> None:
-    paths = sorted((default_run.folder / "results").glob(FILES[name]))
-    paths = [path for path in paths if not path.name.endswith("timing.json")]
+    paths = records(default_run, name)
     assert paths
     check = validator(name)
     for path in paths:
@@ -75,8 +79,7 @@ def test_records_of_a_real_run_validate(default_run: Project, name: str) -> None
 @pytest.mark.parametrize("name", FILES)
 def test_a_spoilt_record_does_not(default_run: Project, name: str) -> None:
     """The control: the schemas notice what is missing, of another type, or unknown."""
-    path = next((default_run.folder / "results").glob(FILES[name]))
-    record = read_json(path)
+    record = read_json(records(default_run, name)[0])
     check = validator(name)
     assert check.is_valid(record)
     for key in record:

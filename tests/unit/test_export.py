@@ -440,6 +440,17 @@ def test_real_exporters(root: Path) -> None:
     assert converter["cells"][1]["base"] == "torchscript at opset 14"
 
 
+def test_a_real_exporter_that_writes_weights_beside_the_file(root: Path) -> None:
+    model = {**SMALL, "kwargs": {"size": 400}, "options": {"dynamo": {"external_data": True}}}
+    run_define(root, model)
+    (cell,) = run_export(root, model, "dynamo", opsets=[18])["cells"]
+    folder = root / "results/export/m/dynamo/cells"
+    assert cell["outcome"] == "ok", cell["detail"]
+    assert sorted(path.name for path in folder.iterdir()) == ["opset_18.onnx", "opset_18.onnx.data"]
+    weights = onnx.load(folder / "opset_18.onnx").graph.initializer
+    assert next(list(tensor.dims) for tensor in weights if len(tensor.raw_data) > 4000) == [400, 3]
+
+
 def test_an_operator_that_an_exporter_does_not_know(root: Path) -> None:
     model = {**SMALL, "factory": "models.py:Inverse"}
     run_define(root, model)

@@ -115,7 +115,7 @@ def _scope(node: ir.Node) -> str:
     if scopes.startswith("["):
         try:
             return str((ast.literal_eval(scopes)[-2:-1] or [""])[0])
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
             return ""
     parts = [part for part in (node.name or "").split("/")[1:-1] if part]
     return ".".join(parts)

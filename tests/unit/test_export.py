@@ -6,17 +6,8 @@ the real exporters on small modules.
 
 from __future__ import annotations
 
-import ctypes
-import faulthandler
 import json
-import logging
-import os
-import resource
-import subprocess
-import sys
-import time
 import types
-import warnings
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -27,11 +18,35 @@ import onnx
 import pytest
 import torch
 from atlas import exporters
-from atlas.export import main, sweep
-from atlas.exporters import Export, Job, Unavailable
-from atlas.records import Cell, ExportRecord, file_sha256, write_json
+from atlas.export import sweep
+from atlas.exporters import Export, Job
+from atlas.records import Cell, file_sha256, write_json
 from onnx.numpy_helper import from_array
 
+from .faulty import (
+    GRAPH,
+    both,
+    eats_memory,
+    empty,
+    future,
+    garbage,
+    good,
+    hang,
+    leave,
+    leave_politely,
+    moved,
+    never_stops_talking,
+    no_graph,
+    nothing,
+    outside,
+    raises,
+    raises_no_exception,
+    segfault,
+    talks,
+    truncated,
+    unavailable,
+    unchecked,
+)
 from .stage_files import X, parse, run_define, run_export
 
 MODELS = """
@@ -58,7 +73,6 @@ class Fails(nn.Module):
         raise ValueError("not today")
 """
 SMALL = {"factory": "models.py:Small", "inputs": [X], "outputs": ["y"]}
-GRAPH = "g (float[2, 3] x) => (float[2, 3] y) { y = Relu(x) }"
 
 
 @pytest.fixture
@@ -66,121 +80,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "models.py").write_text(MODELS)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def save(opset: int, path: Path) -> None:
-    onnx.save(parse(GRAPH, opset), path)
-
-
-def hang(opset: int, path: Path) -> None:
-    subprocess.Popen(["sleep", "60"], cwd=path.parent)  # a grandchild, which must go too
-    (path.parent.parent / "grandchild").write_text("started")
-    save(opset, path)  # and a file that looks finished
-    time.sleep(60)
-
-
-def segfault(opset: int, path: Path) -> None:
-    faulthandler.disable()  # pytest's, which would print a page
-    ctypes.string_at(0)
-
-
-def leave(opset: int, path: Path) -> None:
-    os._exit(7)
-
-
-def leave_politely(opset: int, path: Path) -> None:
-    sys.exit("giving up")
-
-
-def nothing(opset: int, path: Path) -> None:
-    pass
-
-
-def empty(opset: int, path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def garbage(opset: int, path: Path) -> None:
-    path.write_bytes(bytes(range(256)))
-
-
-def truncated(opset: int, path: Path) -> None:
-    save(opset, path)
-    path.write_bytes(path.read_bytes()[:-20])
-
-
-def moved(opset: int, path: Path) -> None:
-    save(18, path)
-
-
-def unchecked(opset: int, path: Path) -> None:
-    model = parse(GRAPH, opset)
-    model.graph.node[0].input[0] = "nowhere"
-    onnx.save(model, path)
-
-
-def both(opset: int, path: Path) -> None:
-    model = parse(GRAPH, 9)
-    model.graph.node[0].op_type = "NoSuchOperator"
-    onnx.save(model, path)
-
-
-def future(opset: int, path: Path) -> None:
-    onnx.save(parse(GRAPH, 99), path)
-
-
-def outside(opset: int, path: Path) -> None:
-    """Weights in a file of another folder."""
-    tensor = onnx.TensorProto(name="w", data_type=1, dims=[3], data_location=1)
-    tensor.external_data.add(key="location", value="../../models.py")
-    model = parse(GRAPH, opset)
-    model.graph.initializer.append(tensor)
-    path.write_bytes(model.SerializeToString())
-
-
-def no_graph(opset: int, path: Path) -> None:
-    path.write_bytes(onnx.ModelProto(ir_version=8, producer_name="x").SerializeToString())
-
-
-def raises(opset: int, path: Path) -> None:
-    save(opset, path)
-    raise LookupError(f"\x1b[31mno symbolic\x00\x1b[0m in {Path.cwd()} at {hex(id(path))}\nmore")
-
-
-def raises_no_exception(opset: int, path: Path) -> None:
-    raise GeneratorExit("like a panic in Rust")
-
-
-def unavailable(opset: int, path: Path) -> None:
-    raise Unavailable("this version knows no such opset")
-
-
-def eats_memory(opset: int, path: Path) -> None:
-    bytearray(64 << 30)
-
-
-def talks(opset: int, path: Path) -> None:
-    save(opset, path)
-    print("a line", end="\x1b[0m\n")
-    print("to the other stream", file=sys.stderr)
-    for _ in range(2):
-        warnings.warn("careful", UserWarning, stacklevel=1)
-        logging.getLogger("torch.onnx._internal").warning("converting to %s", opset)
-    logging.getLogger("onnxscript").error("no adapter")
-    logging.getLogger("torch.onnx").info("not worth keeping")
-
-
-def never_stops_talking(opset: int, path: Path) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(300):
-        print("x" * (1 << 20))
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    (path.parent.parent / "grown").write_text(str((after - before) >> 10))
-    save(opset, path)
-
-
-def good(opset: int, path: Path) -> None:
-    save(opset, path)
 
 
 @pytest.fixture
@@ -472,87 +371,3 @@ def test_the_exporter_gets_the_frozen_weights(root: Path) -> None:
 
     frozen = safetensors.torch.load_file(root / "results/define/m/weights.safetensors")
     assert torch.equal(torch.from_numpy(exported.copy()), frozen["linear.weight"])
-
-
-def base(root: Path, outcomes: dict[int, str]) -> None:
-    """A sweep of `torchscript` whose cells came out as given."""
-    folder = root / "results/export/m/torchscript"
-    (folder / "cells").mkdir(parents=True, exist_ok=True)
-    cells = []
-    for opset, outcome in outcomes.items():
-        file = f"opset_{opset:02d}.onnx" if outcome in {"ok", "moved", "invalid"} else None
-        if file:
-            save(opset if outcome == "ok" else 18, folder / "cells" / file)
-        cells.append({"requested": opset, "outcome": outcome, "file": file})
-    record: ExportRecord = {
-        "version": 1,
-        "stage": "export",
-        "model": "m",
-        "exporter": "torchscript",
-        "versions": {},
-        "cells": cells,  # type: ignore[typeddict-item]
-    }
-    write_json(folder / "record.json", record)
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "chosen"),
-    [
-        ({9: "ok", 11: "ok", 12: "ok"}, 11),
-        ({9: "ok", 11: "refused", 14: "ok", 12: "ok"}, 12),
-        ({10: "ok", 11: "moved", 12: "invalid", 17: "ok"}, 17),
-        ({8: "ok", 10: "ok", 11: "timeout"}, 10),
-    ],
-)
-def test_where_a_conversion_starts(root: Path, outcomes: dict[int, str], chosen: int) -> None:
-    run_define(root, SMALL)
-    base(root, outcomes)
-    (cell,) = run_export(root, SMALL, "converter", opsets=[15])["cells"]
-    assert (cell["outcome"], cell["delivered"]) == ("ok", 15)
-    assert cell["base"] == f"torchscript at opset {chosen}"
-
-
-def test_nothing_to_convert_from(root: Path) -> None:
-    run_define(root, SMALL)
-    base(root, {11: "refused", 12: "moved", 13: "invalid"})
-    cells = run_export(root, SMALL, "converter", opsets=[12, 13])["cells"]
-    reason = "Unavailable: no usable export of torchscript to convert from"
-    assert [facts(cell) for cell in cells] == [("refused", reason)] * 2
-
-
-def test_a_conversion_is_made_again_when_its_base_changes(root: Path) -> None:
-    run_define(root, SMALL)
-    base(root, {11: "ok"})
-    first = run_export(root, SMALL, "converter")["cells"][0]
-    assert run_export(root, SMALL, "converter")["cells"][0] == first
-    base(root, {11: "ok", 12: "ok"})
-    assert run_export(root, SMALL, "converter")["cells"][0]["fingerprint"] != first["fingerprint"]
-
-
-def test_an_onnx_file_is_its_own_base(root: Path) -> None:
-    save(11, root / "net.onnx")
-    run_define(root, {"onnx": "net.onnx"})
-    (cell,) = run_export(root, {"onnx": "net.onnx"}, "converter", opsets=[13])["cells"]
-    assert (cell["outcome"], cell["base"]) == ("ok", "the file itself")
-
-
-def test_the_command_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_define(root, SMALL)
-    base(root, {11: "ok"})
-    from .stage_files import settings
-
-    made = settings(root, SMALL, exporters=["converter", "torchscript"], opsets=[11, 12])
-    arguments = [
-        *("--spec", made.export_spec("m", "converter")),
-        *("--define", "results/define/m", "--base", "results/export/m/torchscript"),
-        *("--code", "models.py", "--output", "out"),
-    ]
-    main(arguments)
-    record = json.loads((root / "out/record.json").read_text())
-    assert [cell["outcome"] for cell in record["cells"]] == ["ok", "ok"]
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(" in ")[0] for line in lines] == [
-        "m × converter × 11: ok",
-        "m × converter × 12: ok",
-    ]
-    assert json.loads((root / "out/timing.json").read_text()).keys() == {"11", "12"}

@@ -26,6 +26,10 @@ from atlas.records import Cell, write_json
 
 ROOT = Path(__file__).parents[2]
 ZOO = "config/zoo.yaml"
+# Stack traces in the metadata of a loop or branch number the functions that fx has compiled in this
+# process so far (`<eval_with_key>.24`), so a file's bytes tell its place in the sweep. The canonical
+# hash leaves metadata out.
+NOT_COMPARED = {"fingerprint", "way", "sha256", "size_bytes"}
 OWN = """
 import logging, traceback, warnings, torch
 
@@ -88,11 +92,11 @@ def different(plain: list[Cell], memoized: list[Cell]) -> list[Cell]:
 
 
 def differences(plain: list[Cell], memoized: list[Cell]) -> list[str]:
-    """All that two records say otherwise of a cell, but for how it was made."""
+    """All that two records say otherwise of a cell, but for what need not agree."""
     return [
         f"{key} at {left['requested']}: {left[key]!r} or {right[key]!r}"  # type: ignore[literal-required]
         for left, right in zip(plain, memoized, strict=True)
-        for key in left.keys() - {"fingerprint", "way"}
+        for key in left.keys() - NOT_COMPARED
         if left[key] != right[key]  # type: ignore[literal-required]
     ]
 

@@ -107,7 +107,10 @@ def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
 
 
 def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
-    """Cells of an earlier run that still are what would be made now."""
+    """Cells of an earlier run that still are what would be made now.
+
+    A crash or a time limit may have been the machine's fault, so these are tried again.
+    """
     try:
         record: ExportRecord = read_json(folder / "record.json", "export")
     except (OSError, ValueError):
@@ -115,7 +118,8 @@ def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
     for cell in record["cells"]:
         path = folder / "cells" / (cell["file"] or "")
         whole = not cell["file"] or (path.is_file() and file_sha256(path) == cell["sha256"])
-        if prints.get(cell["requested"]) == cell["fingerprint"] and whole:
+        lasting = whole and cell["outcome"] not in {"crashed", "timeout"}
+        if lasting and prints.get(cell["requested"]) == cell["fingerprint"]:
             yield cell
 
 

@@ -1,0 +1,238 @@
+"""Pairs of files whose wires, weights, subgraphs or operators differ, or only seem to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .pairs import AFFINE, CAST, LAYER_NORM, Pair, Side, W, unary
+
+STRUCTURE_PAIRS = {
+    "an identity more": Pair(
+        unary("y = Relu(x)", 13),
+        unary("a = Identity(x) b = Identity(a) c = Relu(b) y = Identity(c)", 13),
+        (("identity", "Identity", "", "unexplained", True),),
+    ),
+    "an identity of a weight": Pair(
+        unary("y = Mul(x, w)", 13, weights={"w": W}),
+        unary("v = Identity(w) y = Mul(x, v)", 13, weights={"w": W}),
+        (("identity", "Identity", "", "unexplained", True),),
+    ),
+    "another weight behind an identity": Pair(
+        unary("v = Identity(w) y = Mul(x, v)", 13, weights={"w": W}),
+        unary("v = Identity(w) y = Mul(x, v)", 13, weights={"w": W + 1}),
+        (("input", "Mul", "B", "unexplained", False),),
+    ),
+    "other weights": Pair(
+        unary("y = Add(x, w)", 13, weights={"w": W}),
+        unary("y = Add(x, w)", 13, weights={"w": np.nextafter(W, 99, dtype=np.float32)}),
+        (("input", "Add", "B", "unexplained", False),),
+        ("sha256:",),
+    ),
+    "a weight of another type": Pair(
+        Side(CAST, 13, {"w": W[0, 0, :2]}),
+        Side(CAST, 13, {"w": W[0, 0, :2].astype(np.float64)}),
+        (("input", "Cast", "input", "unexplained", False),),
+    ),
+    "LayerNormalization takes the place of a subgraph": Pair(
+        unary(LAYER_NORM, 16, weights=AFFINE),
+        unary("y = LayerNormalization<axis = -1, epsilon = 0.00001>(x, w, b)", 17, weights=AFFINE),
+        (("operators", "LayerNormalization", "", "replacement", False),),
+        ("LayerNormalization exists since opset 17", "9 nodes"),
+    ),
+    "HardSwish takes the place of a subgraph": Pair(
+        unary("h = HardSigmoid<alpha = 0.16666667, beta = 0.5>(x) y = Mul(x, h)", 13),
+        unary("y = HardSwish(x)", 14),
+        (("operators", "HardSwish", "", "replacement", False),),
+        ("HardSwish exists since opset 14; it takes the place of 2 nodes (HardSigmoid, Mul).",),
+    ),
+    "a subgraph in the place of another, nothing new": Pair(
+        unary("y = HardSwish(x)", 14),
+        unary("h = HardSigmoid<alpha = 0.16666667, beta = 0.5>(x) y = Mul(x, h)", 15),
+        (("operators", "HardSigmoid", "", "unexplained", False),),
+    ),
+    "another operator in one sweep": Pair(
+        unary("y = Tanh(x)", 13),
+        unary("y = Sigmoid(x)", 14),
+        (("operators", "Sigmoid", "", "exporter", False),),
+        exporter="dynamo",
+    ),
+    "GridSample: a mode under another name": Pair(
+        Side(
+            "g (float[1, 1, 3, 3] x, float[1, 2, 2, 2] q) => (float[1, 1, 2, 2] y)"
+            ' { y = GridSample<mode = "bilinear">(x, q) }',
+            16,
+        ),
+        Side(
+            "g (float[1, 1, 3, 3] x, float[1, 2, 2, 2] q) => (float[1, 1, 2, 2] y)"
+            ' { y = GridSample<mode = "linear">(x, q) }',
+            20,
+        ),
+        (("attribute", "GridSample", "mode", "schema", False),),
+        ("The modes bilinear and bicubic are called linear and cubic",),
+    ),
+    "rewired to another result": Pair(
+        unary("a = Relu(x) b = Sigmoid(x) y = Neg(a)", 13),
+        unary("a = Relu(x) b = Sigmoid(x) y = Neg(b)", 13),
+        (("input", "Neg", "X", "unexplained", False),),
+    ),
+    "rewired to another input of the graph": Pair(
+        Side("g (float[2] a, float[2] b) => (float[2] y) { y = Neg(a) }", 13),
+        Side("g (float[2] a, float[2] b) => (float[2] y) { y = Neg(b) }", 13),
+        (("input", "Neg", "X", "unexplained", False),),
+    ),
+    "inputs swapped": Pair(
+        Side("g (float[2] a, float[2] b) => (float[2] y) { y = Sub(a, b) }", 13),
+        Side("g (float[2] a, float[2] b) => (float[2] y) { y = Sub(b, a) }", 13),
+        (
+            ("input", "Sub", "A", "unexplained", False),
+            ("input", "Sub", "B", "unexplained", False),
+        ),
+    ),
+    "outputs swapped": Pair(
+        Side("g (float[2] x) => (float[2] y, float[2] z) { y = Relu(x) z = Sigmoid(x) }", 13),
+        Side("g (float[2] x) => (float[2] y, float[2] z) { z = Relu(x) y = Sigmoid(x) }", 13),
+        (("signature", "", "outputs", "unexplained", False),),
+    ),
+    "outputs of one node swapped": Pair(
+        Side("g (float[4] x) => (float[2] y, float[2] z) { y, z = Split(x) }", 13),
+        Side("g (float[4] x) => (float[2] y, float[2] z) { z, y = Split(x) }", 13),
+        (("signature", "", "outputs", "unexplained", False),),
+    ),
+    "an output that is another constant": Pair(
+        Side("g (float x) => (float[2] y) { y = Constant<value = float[2] {1.0, 2.0}>() }", 13),
+        Side("g (float x) => (float[2] y) { y = Constant<value = float[2] {1.0, 3.0}>() }", 13),
+        (("signature", "", "outputs", "unexplained", False),),
+    ),
+    "an output of another name": Pair(
+        Side("g (float[2] x) => (float[2] y) { y = Relu(x) }", 13),
+        Side("g (float[2] x) => (float[2] z) { z = Relu(x) }", 13),
+        (("signature", "", "outputs", "unexplained", False),),
+    ),
+    "an input of another type": Pair(
+        Side("g (float[2] x) => (float[2] y) { y = Relu(x) }", 13),
+        Side("g (double[2] x) => (double[2] y) { y = Relu(x) }", 13),
+        (
+            ("signature", "", "inputs", "unexplained", False),
+            ("signature", "", "outputs", "unexplained", False),
+            ("type", "Relu", "Y", "unexplained", False),
+        ),
+    ),
+    "an operator more": Pair(
+        unary("a = Relu(x) y = Neg(a)", 13),
+        unary("a = Relu(x) b = Abs(a) y = Neg(b)", 13),
+        (("operators", "Abs", "", "unexplained", False),),
+    ),
+    "a condition's branch": Pair(
+        Side(
+            "g (bool c, float[2] x) => (float[2] y) { y = If (c) <"
+            " then_branch = t () => (float[2] a) { a = LeakyRelu<alpha = 0.1>(x) },"
+            " else_branch = e () => (float[2] b) { b = Neg(x) }> }",
+            16,
+        ),
+        Side(
+            "g (bool c, float[2] x) => (float[2] y) { y = If (c) <"
+            " then_branch = t () => (float[2] a) { a = LeakyRelu<alpha = 0.2>(x) },"
+            " else_branch = e () => (float[2] b) { b = Neg(x) }> }",
+            16,
+        ),
+        (("attribute", "LeakyRelu", "alpha", "unexplained", False),),
+    ),
+    "a branch reads another value of the graph around it": Pair(
+        Side(
+            "g (bool c, float[2] x) => (float[2] y) { p = Relu(x) q = Exp(x) y = If (c) <"
+            " then_branch = t () => (float[2] a) { i = Identity(p) a = Neg(i) },"
+            " else_branch = e () => (float[2] b) { b = Abs(q) }> }",
+            16,
+        ),
+        Side(
+            "g (bool c, float[2] x) => (float[2] y) { p = Relu(x) q = Exp(x) y = If (c) <"
+            " then_branch = t () => (float[2] a) { i = Identity(q) a = Neg(i) },"
+            " else_branch = e () => (float[2] b) { b = Abs(q) }> }",
+            16,
+        ),
+        (("input", "Neg", "X", "unexplained", False),),
+    ),
+    "a branch gives another constant": Pair(
+        Side(
+            "g (bool c) => (float y) { y = If (c) <"
+            " then_branch = t () => (float a) { a = Constant<value = float {1.0}>() },"
+            " else_branch = e () => (float b) { b = Constant<value = float {2.0}>() }> }",
+            16,
+        ),
+        Side(
+            "g (bool c) => (float y) { y = If (c) <"
+            " then_branch = t () => (float a) { a = Constant<value = float {1.5}>() },"
+            " else_branch = e () => (float b) { b = Constant<value = float {2.0}>() }> }",
+            16,
+        ),
+        (("signature", "If", "outputs", "unexplained", False),),
+    ),
+    "a function's body": Pair(
+        Side(
+            "g (float[2] x) => (float[2] y) { y = my.F(x) }"
+            ' <opset_import: ["" : 13], domain: "my"> F (a) => (b) { b = Relu(a) }',
+            13, extra=', "my": 1',
+        ),
+        Side(
+            "g (float[2] x) => (float[2] y) { y = my.F(x) }"
+            ' <opset_import: ["" : 13], domain: "my"> F (a) => (b) { b = Sigmoid(a) }',
+            13, extra=', "my": 1',
+        ),
+        (("operators", "Sigmoid", "", "unexplained", False),),
+    ),
+    "names inside a branch": Pair(
+        Side(
+            "g (bool c, float[2] x) => (float[2] y) { y = If (c) <"
+            " then_branch = t () => (float[2] a) { a = Neg(x) },"
+            " else_branch = e () => (float[2] b) { b = Abs(x) }> }",
+            16,
+        ),
+        Side(
+            "g (bool c, float[2] x) => (float[2] y) { y = If (c) <"
+            " then_branch = t () => (float[2] other) { other = Neg(x) },"
+            " else_branch = e () => (float[2] another) { another = Abs(x) }> }",
+            16,
+        ),
+        (),
+    ),
+    "a weight of the graph around, behind an identity": Pair(
+        Side(
+            "g (bool c, float[2] x) => (float[2] y) { v = Identity(w) y = If (c) <"
+            " then_branch = t () => (float[2] a) { a = Mul(x, v) },"
+            " else_branch = e () => (float[2] b) { b = Abs(x) }> }",
+            16, {"w": np.float32([1, 2])},
+        ),
+        Side(
+            "g (bool c, float[2] x) => (float[2] y) { v = Identity(w) y = If (c) <"
+            " then_branch = t () => (float[2] a) { a = Mul(x, v) },"
+            " else_branch = e () => (float[2] b) { b = Abs(x) }> }",
+            16, {"w": np.float32([1, 3])},
+        ),
+        (("input", "Mul", "B", "unexplained", False),),
+    ),
+    "a mode that no note tells about": Pair(
+        Side(
+            "g (float[1, 1, 3, 3] x, float[1, 2, 2, 2] q) => (float[1, 1, 2, 2] y)"
+            ' { y = GridSample<mode = "bilinear">(x, q) }',
+            16,
+        ),
+        Side(
+            "g (float[1, 1, 3, 3] x, float[1, 2, 2, 2] q) => (float[1, 1, 2, 2] y)"
+            ' { y = GridSample<mode = "nearest">(x, q) }',
+            20,
+        ),
+        (
+            ("attribute", "GridSample", "mode", "unexplained", False),
+            ("semantics", "GridSample", "", "schema", False),
+        ),
+    ),
+    "types alone": Pair(unary("y = Relu(x)", 12), unary("y = Relu(x)", 14), ()),
+    "names alone": Pair(
+        unary("a = Relu(x) y = Neg(a)", 13), unary("another = Relu(x) y = Neg(another)", 13), ()
+    ),
+    "the order of independent nodes": Pair(
+        unary("a = Relu(x) b = Exp(x) y = Add(a, b)", 13),
+        unary("b = Exp(x) a = Relu(x) y = Add(a, b)", 13),
+        (),
+    ),
+}  # fmt: skip

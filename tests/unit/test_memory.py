@@ -26,9 +26,9 @@ from atlas.records import Cell, write_json
 
 ROOT = Path(__file__).parents[2]
 ZOO = "config/zoo.yaml"
-# Stack traces in the metadata of a loop or branch number the functions that fx has compiled in this
-# process so far (`<eval_with_key>.24`), so a file's bytes tell its place in the sweep. The canonical
-# hash leaves metadata out.
+# Stack traces in the metadata of a loop or branch number the functions that fx has compiled in
+# this process so far (`<eval_with_key>.24`), so a file's bytes tell its place in the sweep. The
+# canonical hash leaves metadata out.
 NOT_COMPARED = {"fingerprint", "way", "sha256", "size_bytes"}
 OWN = """
 import logging, traceback, warnings, torch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 from atlas.causes import Situation
-from atlas.compare import compare
+from atlas.changes import compare
 from atlas.records import Change
 from onnx.numpy_helper import from_array
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from atlas import report
 from atlas.advice import spell_spans
-from atlas.judge import Tolerances
 from atlas.report_changes import cited, telling
 from atlas.report_data import Data, load
 from atlas.report_index import figures, group_surprises
@@ -21,6 +20,7 @@ from atlas.report_matrix import line, state
 from atlas.report_model import merge
 from atlas.report_plot import FLOOR, plot
 from atlas.report_svg import inline
+from atlas.tolerances import Tolerances
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
 

@@ -15,28 +15,21 @@ import sys
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from atlas.causes import Cause, Situation, explain
-from atlas.differences import Difference, body_differences, differences
+from atlas.causes import Situation
+from atlas.changes import compare, read_graph, usable_graphs
 from atlas.picture import visible
 from atlas.records import (
     VERSION,
     Change,
     CompareRecord,
     DumpRecord,
-    ExportRecord,
-    GraphFile,
-    Node,
-    Place,
     Range,
     Step,
     read_json,
     write_json,
 )
 from atlas.text import describe
-
-MOST_PLACES = 50
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,107 +73,6 @@ def compare_sweep(dump: Path, export: Path) -> CompareRecord:
         "exporter": dumped["exporter"],
         "steps": steps,
         "ranges": _ranges(cells[0] if cells else None, steps),
-    }
-
-
-def usable_graphs(dump: Path, export: Path) -> dict[int, str]:
-    """Opset → digest of the graph, for the cells of a sweep that were delivered as asked."""
-    dumped: DumpRecord = read_json(dump / "record.json", "dump")
-    exported: ExportRecord = read_json(export / "record.json", "export")
-    usable = {cell["requested"] for cell in exported["cells"] if cell["outcome"] == "ok"}
-    return {
-        cell["requested"]: cell["graph"]
-        for cell in dumped["cells"]
-        if cell["requested"] in usable and cell["graph"]
-    }
-
-
-def read_graph(dump: Path, key: str) -> GraphFile:
-    """A graph that the dump stage wrote."""
-    graph: GraphFile = read_json(dump / "graphs" / f"{key}.json")
-    return graph
-
-
-def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Change]:
-    """The changes between two graphs; equal statements about several nodes are one change."""
-    found = differences(left["graph"], right["graph"])
-    functions = {(f["domain"], f["name"]): f["graph"] for f in right["functions"]}
-    for function in left["functions"]:
-        other = functions.get((function["domain"], function["name"]))
-        if other is not None:
-            found += body_differences(function["graph"], other)
-    changes: dict[str, Change] = {}
-    for difference in found:
-        cause = explain(difference, situation)
-        if difference.kind == "semantics" and cause.cause == "unexplained":
-            continue  # another schema version of which nothing is known that could matter
-        if difference.kind == "semantics" and _told(cause, changes.values()):
-            continue
-        change = _change(difference, cause)
-        key = json.dumps({**change, "places": None}, sort_keys=True)
-        if key in changes:
-            changes[key]["places"] += change["places"]
-        else:
-            changes[key] = change
-    return sorted(changes.values(), key=_importance)
-
-
-def _told(cause: Cause, changes: Iterable[Change]) -> bool:
-    """Whether a change of the same node's attribute has given the same reason already."""
-    words = cause.explanation.partition(": ")[2]
-    return any(words in change["explanation"] for change in changes)
-
-
-def _importance(change: Change) -> tuple[Any, ...]:
-    """What can matter to the numbers first, what only looks different last."""
-    return (
-        change["neutral"],
-        not change["numeric"],
-        change["kind"],
-        change["op_type"],
-        change["parameter"],
-    )
-
-
-def _change(difference: Difference, cause: Cause) -> Change:
-    return {
-        "kind": difference.kind,
-        "op_type": difference.op,
-        "domain": difference.domain,
-        "parameter": difference.parameter,
-        "before": difference.before,
-        "after": difference.after,
-        "neutral": difference.neutral or cause.neutral,
-        "cause": cause.cause,
-        "schema_class": cause.schema_class,
-        "from_version": cause.from_version,
-        "to_version": cause.to_version,
-        "explanation": cause.explanation,
-        "numeric": cause.numeric,
-        "url": cause.url,
-        "places": _places(difference)[:MOST_PLACES],
-    }
-
-
-def _places(difference: Difference) -> list[Place]:
-    left, right = list(difference.left), list(difference.right)
-    longest = max(len(left), len(right))
-    padded = zip(
-        [*left, *[None] * (longest - len(left))],
-        [*right, *[None] * (longest - len(right))],
-        strict=True,
-    )
-    return [_place(one, other) for one, other in padded]
-
-
-def _place(one: Node | None, other: Node | None) -> Place:
-    shown = one or other
-    assert shown is not None
-    return {
-        "from_node": one["index"] if one else None,
-        "to_node": other["index"] if other else None,
-        "name": shown["name"],
-        "scope": shown["scope"],
     }
 
 

@@ -16,7 +16,7 @@ from itertools import combinations
 from pathlib import Path
 
 from atlas.causes import Situation
-from atlas.compare import compare, read_graph, usable_graphs
+from atlas.changes import compare, read_graph, usable_graphs
 from atlas.records import VERSION, Contrast, ContrastRecord, write_json
 
 

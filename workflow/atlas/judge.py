@@ -28,7 +28,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -44,45 +44,9 @@ from atlas.records import (
     read_json,
     write_json,
 )
+from atlas.tolerances import Tolerances
 
 ORDER: tuple[str, ...] = get_args(Verdict)
-
-# torch.testing.assert_close: dtype -> (rtol, atol); torch has no entry for what is not listed, and
-# compares that exactly.
-ASSERT_CLOSE: dict[str, tuple[float, float]] = {
-    "float16": (1e-3, 1e-5),
-    "bfloat16": (1.6e-2, 1e-5),
-    "float32": (1.3e-6, 1e-5),
-    "float64": (1e-7, 1e-7),
-    "complex64": (1.3e-6, 1e-5),
-    "complex128": (1e-7, 1e-7),
-}
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """What separates the verdicts; `close` maps a dtype to (rtol, atol)."""
-
-    noise_factor: float = 10.0
-    noise_floor: float = 8.0
-    ill_conditioned: float = 4096.0
-    close: Mapping[str, tuple[float, float]] = field(default_factory=lambda: ASSERT_CLOSE)
-
-    def updated(self, changes: Mapping[str, Any]) -> Tolerances:
-        """These with a configuration's values over them; `close` holds {dtype: {rtol, atol}}.
-
-        Raises:
-            ValueError: a key that is no tolerance; left alone, it would loosen nothing silently.
-        """
-        if unknown := sorted(set(changes) - {each.name for each in fields(self)}):
-            raise ValueError(f"tolerances: unknown {', '.join(unknown)}")
-        close = dict(self.close)
-        for dtype, pair in changes.get("close", {}).items():
-            rtol, atol = close.get(dtype, (0.0, 0.0))
-            close[dtype] = (float(pair.get("rtol", rtol)), float(pair.get("atol", atol)))
-        names = ("noise_factor", "noise_floor", "ill_conditioned")
-        values = {name: float(changes[name]) for name in names if name in changes}
-        return replace(self, close=close, **values)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from atlas.judge import Tolerances
 from atlas.records import (
     CellVerdict,
     CompareRecord,
@@ -22,6 +21,7 @@ from atlas.records import (
     GraphFile,
     read_json,
 )
+from atlas.tolerances import Tolerances
 
 Row = dict[str, Any]
 Key = tuple[str, str, int]

@@ -251,8 +251,21 @@ SCHEMA_PAIRS = {
             " { k = Constant<value = int64[1] {4}>() y, i = TopK(x, k) }",
             11,
         ),
+        (("attribute-to-input", "TopK", "K", "schema", True),),
+    ),
+    "TopK: unsorted, in whatever order": Pair(
+        Side(
+            "g (float[9] x) => (float[4] y, int64[4] i)"
+            " { k = Constant<value = int64[1] {4}>() y, i = TopK(x, k) }",
+            10,
+        ),
+        Side(
+            "g (float[9] x) => (float[4] y, int64[4] i)"
+            " { k = Constant<value = int64[1] {4}>() y, i = TopK<sorted = 0>(x, k) }",
+            11,
+        ),
         (
-            ("attribute-to-input", "TopK", "K", "schema", True),
+            ("attribute", "TopK", "sorted", "schema", False),
             ("semantics", "TopK", "", "schema", False),
         ),
     ),

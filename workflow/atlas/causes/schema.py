@@ -135,11 +135,12 @@ class _Case:
             return None
         old, new = ("an attribute", "an input") if to_input else ("an input", "an attribute")
         same = self.difference.neutral
-        end = (
-            "The value is the same, so nothing that is computed changes."
-            if same
-            else f"It was {self.difference.before} and is {self.difference.after}."
-        )
+        pair = (self.difference.before, self.difference.after)
+        end = f"It was {pair[0]} and is {pair[1]}."
+        if same:
+            end = "The value is the same, so nothing that is computed changes."
+        elif any(side.startswith("computed") for side in pair):
+            end += " The files alone do not show whether both are equal."
         sentence = (
             f"`{name}` is {new} since {self.op}-{self._since(name)}; "
             f"{self.op}-{self.old} has it as {old}. {end}"
@@ -194,7 +195,7 @@ class _Case:
 
     def semantics(self) -> Cause | None:
         """The same node, whose specification says something else: known from reviewed notes."""
-        notes = [note for note in self._notes() if note.numeric]
+        notes = [note for note in self._notes() if note.numeric and self._concerns(note)]
         if not notes:
             return None
         words = " ".join(note.note for note in notes)
@@ -202,6 +203,17 @@ class _Case:
 
     def _who(self) -> str:
         return "the exporter" if self.situation.exporter else "the file"
+
+    def _concerns(self, note: schema.Note) -> bool:
+        """False where a note names the case that it is about, and this node is another one.
+
+        `sorted=0` speaks of one value of an attribute, "in nearest mode" of one mode.
+        """
+        found = [_named(node, note.parameter) for node in (self.one, self.other)]
+        values = {str(attribute["value"]) for attribute in found if attribute}
+        cases = re.findall(rf"\b{re.escape(note.parameter)}=(\w+)", note.note)
+        cases += re.findall(r"\b[Ii]n (\w+) mode\b", note.note)
+        return not note.parameter or not values or not cases or bool(values & set(cases))
 
     def _notes(self) -> list[schema.Note]:
         return list(schema.notes(self.op, self.old, self.new, self.domain))

@@ -10,8 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import onnx
+import onnx.parser
 import pytest
-from atlas import report
+from atlas import compare, report
 from atlas.advice import spell_spans
 from atlas.report_changes import cited, telling
 from atlas.report_data import Data, load
@@ -300,3 +302,21 @@ def test_what_is_no_picture_is_refused(text: str) -> None:
 )
 def test_numbers_are_short(value: float | None, shown: str) -> None:
     assert report._number(value) == shown
+
+
+def test_spaces_of_a_picture_stay_spaces() -> None:
+    text = "<g class='edge'><text>X &#160;float[1]</text></g>"
+    assert "X  float[1]" in inline(SVG.format(text), "p", "a picture")
+
+
+def test_two_files_as_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = '<ir_version: 8, opset_import: ["": {}]> g (float[4] x) => (float[4] y) {{ {} }}'
+    clip = "low = Constant<value = float {0.0}>() y = Clip(x, low)"
+    for name, opset, body in (("a&b.onnx", 6, "y = Clip<min = 0.0>(x)"), ("c.onnx", 11, clip)):
+        onnx.save(onnx.parser.parse_model(text.format(opset, body)), name)
+    assert compare.main(["a&b.onnx", "c.onnx", "--html", "page.html"]) in {0, 1}
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "a&amp;b.onnx" in page and "a&b.onnx" not in page
+    assert "text_diff_Clip_6_11.html" in page
+    assert "default-src 'none'" in page and "<script" not in page

@@ -10,6 +10,7 @@ files. Exit status 0: equal in meaning, 1: different, 2: an error.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ from atlas.records import (
     Step,
     read_json,
     write_json,
+    write_text,
 )
 from atlas.text import describe
 
@@ -37,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m atlas.compare", description=__doc__)
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE.onnx", help="two files")
     parser.add_argument("--json", action="store_true", help="print the changes as data")
+    parser.add_argument("--html", type=Path, metavar="PAGE", help="write them as a page, too")
     parser.add_argument("--dump", type=Path, help="folder of the dump stage")
     parser.add_argument("--export", type=Path, help="folder of the export stage")
     parser.add_argument("--output", type=Path, help="record to write")
@@ -46,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if len(options.files) != 2:
         parser.error("expected two ONNX files")
-    return _compare_files(options.files[0], options.files[1], options.json)
+    left, right = options.files
+    return _compare_files(left, right, options.json, options.html)
 
 
 def compare_sweep(dump: Path, export: Path) -> CompareRecord:
@@ -90,7 +94,7 @@ def _ranges(first: tuple[int, str] | None, steps: Iterable[Step]) -> list[Range]
     return ranges
 
 
-def _compare_files(left: Path, right: Path, as_json: bool) -> int:
+def _compare_files(left: Path, right: Path, as_json: bool, html: Path | None) -> int:
     from atlas.graph import read
 
     try:
@@ -105,6 +109,11 @@ def _compare_files(left: Path, right: Path, as_json: bool) -> int:
     else:
         print(f"{left}: opset {_opset(old)}\n{right}: opset {_opset(new)}")
         print("\n".join(_spelled(change) for change in changes) or "no difference")
+    if html:
+        # By name, so that the stage is not rebuilt for a change to how pages look.
+        pair = importlib.import_module("atlas.report_pair")
+        files = pair.File(left.name, _opset(old), one), pair.File(right.name, _opset(new), other)
+        write_text(html, pair.page(*files, changes))
     return int(any(not change["neutral"] for change in changes))
 
 

@@ -74,10 +74,13 @@ def _write(
     """Render a page; `operators_at` is the way from it to the pages of operators."""
     ways = {"index": "operators/", "model": "../operators/", "operator": ""}
     page |= {"operators": catalog, "operators_at": ways[template]}
-    text = pages.get_template(f"{template}.html.j2").render(
-        page, **_inline(page, template == "index")
-    )
-    write_text(path, text)
+    write_text(path, render(pages, template, page))
+
+
+def render(pages: Environment, template: str, page: dict[str, Any]) -> str:
+    """A page with its style, and on the index its script, inside."""
+    inlined = _inline(page, template == "index")
+    return pages.get_template(f"{template}.html.j2").render(page, **inlined)
 
 
 def _remove_others(folder: Path, names: Set[str]) -> None:

@@ -82,7 +82,7 @@ class Pictures:
         if entry["picture"]:
             path = self.data.graph_folder(sweep.model, sweep.exporter) / entry["picture"]
             label = f"{sweep.model}, {sweep.exporter}, opset {opset}: {entry['nodes']} nodes"
-            picture, notice = self._draw(path.read_text("utf-8"), label, _marks(changes, side))
+            picture, notice = self._draw(path.read_text("utf-8"), label, marks(changes, side))
         return Side(opset, graph, picture, notice, entry["nodes"])
 
     def _draw(self, text: str, label: str, marks: dict[int, set[str]]) -> tuple[Markup, str]:
@@ -152,11 +152,12 @@ def _nodes(graph: GraphFile) -> Iterator[Node]:
     yield from graph["graph"]["nodes"]
 
 
-def _marks(changes: Iterable[Change], side: str) -> dict[int, set[str]]:
-    marks: dict[int, set[str]] = {}
+def marks(changes: Iterable[Change], side: str) -> dict[int, set[str]]:
+    """Node index → parameters that changed in it; `side` is `from_node` or `to_node`."""
+    found: dict[int, set[str]] = {}
     for change in changes:
         for place in change["places"]:
             index = place["from_node"] if side == "from_node" else place["to_node"]
             if index is not None:
-                marks.setdefault(index, set()).add(change["parameter"])
-    return marks
+                found.setdefault(index, set()).add(change["parameter"])
+    return found

@@ -70,7 +70,7 @@ def _copy(
     elif name in _ELEMENTS:
         target = ElementTree.SubElement(parent, name, _attributes(source, name, prefix))
         if name == "text":
-            target.text = visible("".join(source.itertext()), 200)
+            target.text = visible("".join(source.itertext()).replace("\u00a0", " "), 200)
             return
     else:
         return

@@ -1,0 +1,75 @@
+"""Two runs compared: the same run is equal to itself, and what is changed in a copy is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from atlas import baseline
+from project import Project
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture
+def results(default_run: Project) -> Path:
+    return default_run.folder / "results"
+
+
+@pytest.fixture
+def later(results: Path, tmp_path: Path) -> Path:
+    """A copy to change."""
+    folder = tmp_path / "later"
+    for stage in ("export", "dump", "judge"):
+        shutil.copytree(results / stage, folder / stage)
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_run_equals_itself(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert baseline.main([str(results), str(results)]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+
+
+def test_another_graph_is_explained(
+    results: Path, later: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = later / "dump/simple_model/torchscript/record.json"
+    record = json.loads(path.read_text())
+    cells = {cell["requested"]: cell for cell in record["cells"]}
+    cells[13]["graph"] = cells[12]["graph"]
+    path.write_text(json.dumps(record))
+    assert baseline.main([str(results), str(later)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "= simple_model × torchscript × 13: graph Resize roi: omitted → an empty"
+    )
+
+
+def test_another_outcome_and_verdict_matter(
+    results: Path, later: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(
+        later / "export/hard_swish/torchscript/record.json",
+        '"outcome": "ok"',
+        '"outcome": "invalid"',
+    )
+    edit(later / "judge/verdicts.json", '"verdict": "within-noise"', '"verdict": "mismatch"')
+    assert baseline.main([str(results), str(later), "--json"]) == 1
+    rows = json.loads(capsys.readouterr().out)
+    assert {(row["kind"], row["matters"]) for row in rows} == {("outcome", True), ("verdict", True)}
+    assert any("ok → invalid" in row["text"] and row["model"] == "hard_swish" for row in rows)
+
+
+def test_a_folder_without_a_run_is_an_error(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert baseline.main([str(results), str(tmp_path)]) == 2
+    assert "no records of the export stage" in capsys.readouterr().err

@@ -64,6 +64,6 @@ def test_declared_without_values_equal_inputs_decide_nothing() -> None:
 def test_what_cannot_be_indices_is_a_mistake_even_at_a_tie() -> None:
     tied = np.full((1, 4), 2.0)
     assert verdict([[7, 5, 4, 0]], tied)[0] == "within-noise"
-    for garbage in ([[-7, 5, 4, 0]], [[5, 5, 4, 0]]):
-        assert verdict(garbage, tied)[0] == "mismatch"
-        assert verdict(garbage, tied, named=False)[0] == "mismatch"
+    assert verdict([[-7, 5, 4, 0]], tied)[0] == "mismatch"
+    assert verdict([[5, 5, 4, 0]], tied)[0] == "mismatch"
+    assert verdict([[-7, 5, 4, 0]], tied, named=False)[0] == "mismatch"

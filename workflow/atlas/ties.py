@@ -44,10 +44,10 @@ def rank(
         return found
     own = expected[found["output"]]
     index = np.asarray(got[own.position])
+    if declared["values"] is None:
+        return {**found, "undecided": flat and bool((index >= 0).all())}
     if not _could_be_indices(index, declared["axis"]):
         return found
-    if declared["values"] is None:
-        return {**found, "undecided": flat}
     ranked = expected[declared["values"]]
     values = np.asarray(got[ranked.position]) if ranked.position < len(got) else ranked.eager
     if not values.shape == ranked.eager.shape == index.shape:

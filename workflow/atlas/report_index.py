@@ -72,6 +72,7 @@ def page(data: Data) -> dict[str, Any]:
         "advice": [row for row in data.tables["models"] if row["outcome"] != "failed"],
         "broken": [row for row in data.tables["models"] if row["outcome"] == "failed"],
         "surprises": group_surprises(data.tables["surprises"]),
+        "tables": list(data.tables),
         "opsets": opsets,
         "lines": lines,
         "legend": [entry for entry in LEGEND if entry[0] in occurring],

@@ -59,7 +59,6 @@ class Difference:
     left: tuple[Node, ...]
     right: tuple[Node, ...]
     neutral: bool = False
-    ports: tuple[Port | None, Port | None] = (None, None)
     around: tuple[Wire, ...] = ()
 
 
@@ -162,7 +161,6 @@ def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
                 ours["parameter"],
                 type_of(ours),
                 type_of(theirs),
-                (ours, theirs),
             )
     if one["since"] != other["since"]:
         yield _difference("semantics", one, other, "", operator(one), operator(other))
@@ -225,24 +223,23 @@ def _input(
     before = alignment.left.port(before) if before else None
     after = alignment.right.port(after) if after else None
     left, right = _way(before), _way(after)
-    ports = (before, after)
     if left == right == "computed":
         assert before is not None and after is not None
         if _same_value(alignment, before["name"], after["name"]):
             return None
-        return _difference("input", one, other, name, given(before), given(after), ports)
+        return _difference("input", one, other, name, given(before), given(after))
     if left == right == "fixed":
         assert before is not None and after is not None
         if _content(before) == _content(after):
             if before["given"] == after["given"]:
                 return None
             return _difference(
-                "encoding", one, other, name, given(before), given(after), ports, neutral=True
+                "encoding", one, other, name, given(before), given(after), neutral=True
             )
-        return _difference("input", one, other, name, given(before), given(after), ports)
+        return _difference("input", one, other, name, given(before), given(after))
     if left == right:
         return None
-    return _difference("input", one, other, name, given(before), given(after), ports)
+    return _difference("input", one, other, name, given(before), given(after))
 
 
 def _way(port: Port | None) -> str:
@@ -322,11 +319,10 @@ def _difference(
     parameter: str,
     before: str,
     after: str,
-    ports: tuple[Port | None, Port | None] = (None, None),
     neutral: bool = False,
 ) -> Difference:
     return Difference(
-        kind, one["op"], one["domain"], parameter, before, after, (one,), (other,), neutral, ports
+        kind, one["op"], one["domain"], parameter, before, after, (one,), (other,), neutral
     )
 
 

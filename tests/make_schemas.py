@@ -22,6 +22,7 @@ TYPES = {
     "judge": records.JudgeRecord,
     "compare": records.CompareRecord,
     "contrast": records.ContrastRecord,
+    "audit": records.AuditRecord,
 }
 
 

@@ -26,9 +26,10 @@ from atlas.tolerances import Tolerances
 Row = dict[str, Any]
 Key = tuple[str, str, int]
 TABLES = ("cells", "parity", "changes", "ranges", "opsets", "contrasts", "models", "surprises")
-_DEFAULTS = {
+_DEFAULTS: dict[str, Any] = {
     "title": "opset-atlas",
     "command": "snakemake --cores 4",
+    "audit": False,
     "descriptions": {},
     "versions": {},
     "tolerances": {},

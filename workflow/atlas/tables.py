@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from atlas import opsets
 from atlas.advice import recommend, spell_spans, surprises
 from atlas.records import (
@@ -27,9 +25,8 @@ from atlas.records import (
     GraphFile,
     JudgeRecord,
     read_json,
-    write_text,
 )
-from atlas.text import clean
+from atlas.table import write_table
 
 Row = dict[str, Any]
 
@@ -58,11 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
     for name, rows in tables(sweeps, options.results).items():
-        frame = pd.DataFrame(rows, columns=COLUMNS[name].split()).convert_dtypes()
-        write_text(options.output / f"{name}.csv", frame.map(_inert).to_csv(index=False))
-        write_text(
-            options.output / f"{name}.json", frame.to_json(orient="records", indent=1) + "\n"
-        )
+        write_table(options.output / name, rows, COLUMNS[name].split())
 
 
 def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list[Row]]:
@@ -220,14 +213,6 @@ def _contrasts(folder: Path) -> Iterator[Row]:
                 **{name: change.get(name) for name in COLUMNS["contrasts"].split()[4:-1]},
                 "nodes": len(change["places"]),
             }
-
-
-def _inert(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula, made text; control characters removed."""
-    if not isinstance(value, str):
-        return value
-    value = clean(value, limit=1 << 20)
-    return f"'{value}" if value[:1] in {"=", "+", "@", "\t"} else value
 
 
 if __name__ == "__main__":

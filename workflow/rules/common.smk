@@ -119,6 +119,18 @@ def model_exports(wildcards):
     return of_model(wildcards, "export", "record.json")
 
 
+def model_files(wildcards):
+    return of_model(wildcards, "export", "cells")
+
+
+def model_parity(wildcards):
+    return [
+        path
+        for runtime in settings.runtimes
+        for path in of_model(wildcards, "parity", f"{runtime}.json")
+    ]
+
+
 def model_exporters(wildcards):
     return settings.exporters_of(wildcards.model)
 
@@ -154,6 +166,10 @@ def compare_spec(wildcards):
 def contrast_spec(wildcards):
     exporters = settings.exporters_of(wildcards.model)
     return settings.compare_spec(wildcards.model, " ".join(exporters))
+
+
+def audit_spec(wildcards):
+    return settings.audit_spec(wildcards.model)
 
 
 def parity_spec(wildcards):

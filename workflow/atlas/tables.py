@@ -1,7 +1,7 @@
 """Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
-writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises as .csv and .json
+writes  cells, parity, changes, ranges, opsets, contrasts, models, coverage, surprises: .csv, .json
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from atlas import opsets
+from atlas import coverage, opsets
 from atlas.advice import recommend, spell_spans, surprises
 from atlas.records import (
     Cell,
@@ -42,6 +42,7 @@ COLUMNS = {
     "contrasts": "model left right opsets kind op_type parameter before after neutral numeric cause"
     " explanation url nodes",
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
+    "coverage": coverage.COLUMNS,
     "surprises": "severity kind model exporter requested runtime sentence",
 }
 
@@ -86,6 +87,11 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
             recommend(record, own_cells[record["model"]], own_verdicts[record["model"]])
             for record in definitions
         ],
+        "coverage": coverage.rows(
+            read_json(results / "dump" / model / exporter / "record.json", "dump")
+            for model in sweeps
+            for exporter in sweeps[model]
+        ),
         "surprises": surprises(cells, judged["cells"]),
     }
 

@@ -207,5 +207,6 @@ TABLES = [
     "opsets",
     "contrasts",
     "models",
+    "coverage",
     "surprises",
 ]

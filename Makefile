@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test env dev lint format types schemas pictures figures lock clean
+.PHONY: help report test env dev lint format types schemas pictures figures validate lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ pictures: dev  ## the pictures of the README, from a finished run
 
 figures: env  ## the figures of the README, from a finished run
 	$(BIN)/python docs/figures.py
+
+validate: env  ## faults and clean exports against the parity rule, into docs/parity.md
+	$(BIN)/python docs/parity/validate.py $(ARGS)
 
 lock:  ## resolve envs/*.in again
 	envs/lock.sh $(PYTHON)

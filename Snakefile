@@ -15,7 +15,6 @@ min_version("9.20")
 
 pathvars:
     logs="results/logs",
-    benchmarks="results/benchmarks",
 
 
 report: "workflow/report/workflow.rst"
@@ -56,6 +55,10 @@ rule exports:
     """Only the ONNX files and what they are."""
     input:
         collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
+
+
+onstart:
+    start_worker()
 
 
 onsuccess:

@@ -81,6 +81,7 @@ class Settings:
     converter: dict[str, Any]
     options: dict[str, dict[str, Any]]
     memoize: bool
+    worker: bool
     input_sets: list[str]
     tolerances: dict[str, Any]
     limits: dict[str, Any]

@@ -17,7 +17,7 @@ DEFAULT_CONFIG = "config/config.yaml"
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from atlas import config as atlas_config
-from atlas import sources
+from atlas import sources, worker
 
 os.environ |= sources.environment()
 
@@ -37,8 +37,20 @@ def load_settings():
 
 
 def code(*modules):
-    """Files that a stage is made of, relative to the working directory: tracked by content."""
-    return [os.path.relpath(path) for path in sources.closure(*modules)]
+    """A hash of the files that a stage is made of: a parameter, so that their content counts.
+
+    As input files they would be a dozen more to look at for every job.
+    """
+    return sources.digest(*modules)
+
+
+def start_worker():
+    """Jobs on this machine share one warm process; those of a cluster are on others."""
+    if settings.worker and workflow.local_exec:
+        if reason := worker.start(Path("results/logs/worker.log")):
+            print(
+                f"note: every job starts Python for itself: {reason}", file=sys.stderr
+            )
 
 
 def collect_sweeps(pattern, **fixed):

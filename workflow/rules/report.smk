@@ -8,7 +8,6 @@ out  tables/*.csv and .json; report/index.html, which stands alone, a page per m
 
 rule tables:
     input:
-        code=code("tables"),
         define=collect("<results>/define/{model}/record.json", model=settings.models),
         export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
         timing=collect_sweeps("<results>/export/{model}/{exporter}/timing.json"),
@@ -36,17 +35,17 @@ rule tables:
         mem_mb=500,
         runtime=10,
     params:
+        code=code("tables"),
         spec=report_spec(),
         results=subpath(input.verdicts, ancestor=2),
         folder=tables_folder,
     shell:
-        "python -m atlas.tables --spec {params.spec:q} --results {params.results}"
+        "python -m atlas tables --spec {params.spec:q} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"
 
 
 rule report:
     input:
-        code=code("report"),
         templates=report_templates(),
         tables=collect("<results>/tables/{table}.csv", table=TABLES),
         define=collect("<results>/define/{model}/record.json", model=settings.models),
@@ -77,9 +76,10 @@ rule report:
         mem_mb=500,
         runtime=10,
     params:
+        code=code("report"),
         spec=report_spec(),
         results=subpath(input.verdicts, ancestor=2),
         folder=subpath(output.index, parent=True),
     shell:
-        "python -m atlas.report --spec {params.spec:q} --results {params.results}"
+        "python -m atlas report --spec {params.spec:q} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"

@@ -45,7 +45,7 @@ def stages() -> list[str]:
 def run(arguments: list[str]) -> int:
     """Run a stage in this process, and say in the last line of the log what it took."""
     started, before = time.perf_counter(), _cpu_seconds()
-    importlib.import_module(f"atlas.{arguments[0]}").main(arguments[1:])
+    status = importlib.import_module(f"atlas.{arguments[0]}").main(arguments[1:])
     usage = {
         "seconds": round(time.perf_counter() - started, 3),
         "cpu_seconds": round(_cpu_seconds() - before, 3),
@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
         "worker": SOCKET in os.environ,
     }
     print(f"usage {json.dumps(usage)}", flush=True)
-    return 0
+    return status if isinstance(status, int) else 0  # tools beside the stages return theirs
 
 
 def _cpu_seconds() -> float:

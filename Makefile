@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test env dev lint format types schemas pictures figures lock clean
+.PHONY: help report test env dev lint format types schemas pictures figures bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ pictures: dev  ## the pictures of the README, from a finished run
 
 figures: env  ## the figures of the README, from a finished run
 	$(BIN)/python docs/figures.py
+
+bench: env  ## the workflow beside the loops that a user would write
+	$(BIN)/python bench/run.py $(ARGS)
 
 lock:  ## resolve envs/*.in again
 	envs/lock.sh $(PYTHON)

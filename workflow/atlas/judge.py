@@ -3,7 +3,7 @@
 reads   parity records (JSON), the tolerances of the configuration
 writes  results/judge/verdicts.json
 
-What the verdicts mean stands in `atlas.verdicts`.
+What a verdict means stands in `atlas.verdicts`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from atlas import verdicts
 from atlas.records import VERSION, JudgeRecord, ParityRecord, read_json, write_json
 from atlas.tolerances import Tolerances
-from atlas.verdicts import judge_cell
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(
         prog="python -m atlas.judge",
-        description=__doc__,
+        description=f"{__doc__}\n{verdicts.__doc__}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -47,7 +47,7 @@ def judge(records: Iterable[ParityRecord], spec: Mapping[str, Any]) -> JudgeReco
     cells = []
     for record in records:
         tolerances = common.updated(special.get(record["model"]) or {})
-        cells += [judge_cell(record, cell, tolerances) for cell in record["cells"]]
+        cells += [verdicts.judge_cell(record, cell, tolerances) for cell in record["cells"]]
     return {"version": VERSION, "stage": "judge", "cells": cells}
 
 

@@ -95,6 +95,22 @@ def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputV
     }
 
 
+def is_noise(measure: Measure, tolerances: Tolerances) -> bool:
+    """Whether a value differs from another by rounding alone, every slice of it.
+
+    assert_close has no say here: next to a value of 1e-7 its absolute tolerance allows anything.
+    """
+    if measure["structure"] or measure["masks"]:
+        return False
+    if measure["exact"] or not measure["elements"]:
+        return True
+    if not measure["dtype"].startswith(("float", "bfloat", "complex")):
+        return False
+    if not measure["slices"]:  # zero throughout
+        return measure["max_abs"] == 0
+    return worst_slice(measure, tolerances)[2] <= 1
+
+
 def _judge_measure(measure: Measure, tolerances: Tolerances) -> _Finding:
     """One output on one input set. A difference counts even where a pass would be vacuous."""
     infinite = float("inf")
@@ -132,7 +148,7 @@ def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
             return _Finding("exact", "bit-equal to torch", measure)
         # assert_close looks at each element by itself, and a sum of large terms that cancel is
         # off by more, rightly: another order of adding is within a few units of the whole output.
-        tiny = bool(measure["slices"]) and _worst_slice(measure, tolerances)[2] <= 1
+        tiny = bool(measure["slices"]) and worst_slice(measure, tolerances)[2] <= 1
         verdict: Verdict = "no-noise-floor" if close or tiny else "mismatch"
         units: tuple[float | None, float | None] = (None, measure["n_runtime"])
         reason = f"no float64 run; {excess}"
@@ -141,7 +157,7 @@ def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
         verdict = "vacuous" if close else "mismatch"
         reason = f"zero in float64; {excess}"
         return _Finding(verdict, reason, measure, measure["max_abs"] or 0.0)
-    n_torch, n_runtime, badness = _worst_slice(measure, tolerances)
+    n_torch, n_runtime, badness = worst_slice(measure, tolerances)
     noise = _describe_noise(n_torch, n_runtime)
     flat = bool(measure.get("flat_input"))
     if measure["exact"]:
@@ -160,7 +176,7 @@ def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
     return _Finding(verdict, noise, measure, badness, (n_torch, n_runtime))
 
 
-def _worst_slice(measure: Measure, tolerances: Tolerances) -> tuple[float, float, float]:
+def worst_slice(measure: Measure, tolerances: Tolerances) -> tuple[float, float, float]:
     """The slice that is most above what is allowed it, and by which factor (at most 1: passes)."""
 
     def excess(pair: Sequence[float]) -> float:

@@ -1,0 +1,336 @@
+"""Wrong files one by one: what to compare them with, and what was found in words.
+
+Loaded only where a verdict is a mismatch or above the noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from atlas import frozen, intermediate, reproduce, runtimes, verdicts
+from atlas.align import Alignment, align
+from atlas.diagnose import Finding, Setting, diagnose
+from atlas.graph import read as read_graph
+from atlas.intermediate import Trace
+from atlas.judged import WRONG, Job, Ran
+from atlas.locate_words import sentence
+from atlas.records import Graph, GraphFile, Located, Measure, Node, digest, read_json
+from atlas.suspect import Source, Wrong
+from atlas.text import describe
+from atlas.tolerances import Tolerances
+
+MOST_SETS = 2
+_FIXED = ("constant", "initializer", "empty")
+MOST_FILES = 4  # right files that one is compared with
+
+
+@dataclass(frozen=True)
+class Case:
+    """A wrong graph in a runtime: the cells that have it, and right cells, the most alike first."""
+
+    cells: tuple[Ran, ...]
+    graph: GraphFile
+    right: tuple[Ran, ...]
+    elsewhere: tuple[Ran, ...]
+
+    @property
+    def first(self) -> Ran:
+        """The cell whose file is looked into."""
+        return self.cells[0]
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+        return f"{self.first.label} in {self.first.runtime}"
+
+
+def cases(export: Path, ran: Sequence[Ran], wrong: Sequence[Ran]) -> list[Case]:
+    """The wrong cells, those of one exporter with one graph and wrong in the same variants as one.
+
+    `elsewhere` are the same file in runtimes in which it is right.
+    """
+    grouped: dict[str, list[Ran]] = {}
+    graphs: dict[str, GraphFile] = {}
+    for each in wrong:
+        graph, _ = read_graph(_path(export, each))
+        key = digest([each.exporter, each.runtime, each.wrong(), graph])
+        grouped.setdefault(key, []).append(each)
+        graphs[key] = graph
+    found = []
+    for key, cells in grouped.items():
+        first = cells[0]
+        alike = [r for r in ran if r.runtime == first.runtime and r.cell["file"] and r.right()]
+        same = [
+            r for r in ran
+            if (r.exporter, r.cell["requested"]) == (first.exporter, first.cell["requested"])
+            and r.runtime != first.runtime and r.right()
+        ]  # fmt: skip
+        alike.sort(key=lambda r: _distance(first, r))
+        found.append(Case(tuple(cells), graphs[key], tuple(alike), tuple(same)))
+    return found
+
+
+def _distance(wrong: Ran, right: Ran) -> tuple[Any, ...]:
+    """The base of a conversion is nearest, then the own sweep, then the nearest opset."""
+    apart = right.cell["requested"] - wrong.cell["requested"]
+    based = wrong.cell["base"] == right.label
+    return not based, right.exporter != wrong.exporter, abs(apart), apart
+
+
+def _path(export: Path, ran: Ran) -> Path:
+    return export / ran.exporter / "cells" / str(ran.cell["file"])
+
+
+def examine(job: Job, case: Case, folder: Path) -> list[Located]:
+    """One finding per wrong output, in the order of the model; outputs with one cause as one."""
+    bench = _Bench(job, case)
+    found: list[Located] = []
+    seen: set[tuple[int, ...]] = set()
+    for output, measures in bench.wrong_outputs():
+        try:
+            row, finding = bench.examine(output, measures)
+        except Exception as error:
+            found.append({**bench.blank(output), "detail": describe(error)})
+            found[-1]["sentence"] = sentence(found[-1])
+            continue
+        nodes = tuple(node["index"] for node in row["nodes"])
+        if nodes and nodes in seen:
+            continue
+        seen.add(nodes)
+        if finding and finding.cut:
+            name = f"{case.first.exporter}/opset_{case.first.cell['requested']:02d}"
+            name += f"_{case.first.runtime}" if case.first.runtime != "onnxruntime" else ""
+            name += f"_{len(found) + 1}" if found else ""
+            why_not = reproduce.write(finding.cut, folder / name)
+            row["reproducer"] = "" if why_not else f"reproducers/{name}"
+            row["detail"] = f"no reproducer: {why_not}" if why_not else ""
+        row["sentence"] = sentence(row)
+        found.append(row)
+    return found
+
+
+def stopped(case: Case, detail: str) -> Located:
+    """The finding where looking for it crashed or took too long."""
+    row = _blank(case, "")
+    row["detail"] = detail
+    row["sentence"] = sentence(row)
+    return row
+
+
+def _blank(case: Case, output: str) -> Located:
+    first = case.first
+    verdict = next(v["verdict"] for v in first.verdicts.values() if v["verdict"] in WRONG)
+    return {
+        "exporter": first.exporter,
+        "requested": [each.cell["requested"] for each in case.cells],
+        "runtimes": first.wrong(),
+        "verdict": verdict,
+        "output": output,
+        "set": "",
+        "fault": "undecided",
+        "nodes": [],
+        "inputs": [],
+        "value": "",
+        "difference": "",
+        "error": None,
+        "allowed": None,
+        "against": "",
+        "repairs": False,
+        "right_at": None,
+        "sentence": "",
+        "reproducer": "",
+        "shows": False,
+        "detail": "",
+    }
+
+
+class _Bench:
+    """One case with what it takes to run it."""
+
+    def __init__(self, job: Job, case: Case) -> None:
+        self._job, self._case = job, case
+        self._model = read_json(job.define / "record.json", "define")
+        self._reference = frozen.Reference.read(job.define, self._model)
+        self._tolerances = Tolerances().updated(job.spec["tolerances"])
+        self._runtime = runtimes.load(case.first.runtime)
+        *_, self._plain = self._runtime.VARIANTS
+        wrong = case.first.wrong()
+        optimized = "" if self._plain in wrong else wrong[0]
+        self._setting = Setting(case.first.runtime, self._runtime, self._plain, optimized)
+        self._variant = optimized or self._plain
+
+    def blank(self, output: str) -> Located:
+        return _blank(self._case, output)
+
+    def wrong_outputs(self) -> Iterator[tuple[str, list[Measure]]]:
+        """Outputs that are judged wrong, with the measures of the input sets that say so."""
+        outputs: dict[str, list[Measure]] = {}
+        for measure in self._case.first.measures[self._variant]:
+            outputs.setdefault(measure["output"], []).append(measure)
+        for output, measures in outputs.items():
+            wrong = [
+                m for m in measures
+                if verdicts.judge_output([m], self._tolerances)["verdict"] in WRONG
+            ]  # fmt: skip
+            if wrong:
+                yield output, sorted(wrong, key=_tells, reverse=True)
+
+    def examine(self, output: str, measures: list[Measure]) -> tuple[Located, Finding | None]:
+        """The finding on one output."""
+        row = self.blank(output)
+        first = measures[0]
+        row["set"] = first["set"]
+        names = [port["name"] for port in self._model["outputs"]]
+        model = intermediate.read(_path(self._job.export, self._case.first))
+        graph = [port.name for port in model.graph.output]
+        position = names.index(output) if output in names else len(graph)
+        misplaced = position < len(graph) and graph[position] != output and output in graph
+        if position >= len(graph) or misplaced:
+            return {**row, "fault": "outputs", "difference": first["structure"]}, None
+        wrong = self._wrong(model, graph[position], position, first)
+        finding = diagnose(wrong, self._sources(wrong), self._case.graph["graph"], self._setting)
+        measure, expected = finding.measure, finding.blame.expected
+        against = expected.trace.label
+        if expected.trace.label == wrong.truth.label and expected.trace is not wrong.truth:
+            against = f"{expected.name.split(' ')[-1]} of {against}"
+        return {
+            **row,
+            "fault": finding.fault,
+            "nodes": finding.nodes,
+            "inputs": finding.inputs,
+            "value": finding.blame.region.target,
+            "difference": measure["structure"] or measure["masks"] or _flips(measure),
+            "error": finding.error,
+            "allowed": finding.allowed,
+            "against": against,
+            "repairs": expected.repairs,
+            "right_at": finding.right_at,
+            "shows": finding.shows,
+        }, finding
+
+    def _wrong(self, model: onnx.ModelProto, name: str, position: int, first: Measure) -> Wrong:
+        sets = self._sets(first["set"])
+        inputs = [port["name"] for port in self._model["inputs"]]
+        feeds = [dict(zip(inputs, self._reference.feed(s), strict=True)) for s in sets]
+        trace = intermediate.trace(model, self._runtime, self._plain, feeds, "the file itself")
+        stored = self._reference.outputs
+        values = {name: [stored[f"{s}/eager/{position}"] for s in sets]}
+        exact = [stored.get(f"{s}/float64/{position}") for s in sets]
+        truth = Trace("the eager module", values)
+        if all(array is not None for array in exact):
+            wide = {name: [array for array in exact if array is not None]}
+            truth = Trace("the eager module in float64", values, wide)
+        own = self._tolerances
+        noise = own.noise_factor * min(first["n_torch"] or 0.0, own.ill_conditioned)
+        loose = replace(own, noise_floor=max(own.noise_floor, noise))
+        return Wrong(
+            model=model,
+            runtime=self._runtime,
+            variant=self._plain,
+            sets=sets,
+            feeds=feeds,
+            trace=trace,
+            output=name,
+            truth=truth,
+            tolerances=own,
+            loose=loose,
+        )
+
+    def _sets(self, deciding: str) -> list[str]:
+        """The set that decided, and a random one beside it: what agrees on both is no chance."""
+        known = [s["name"] for s in self._model["sets"] if s["deterministic"]]
+        others = [name for name in known if name.startswith("random") and name != deciding]
+        return [deciding, *others][:MOST_SETS]
+
+    def _sources(self, wrong: Wrong) -> Iterator[Source]:
+        """Right computations, the most alike first; one that cannot be had is left out."""
+        if self._setting.optimized:
+            return
+        for ran in self._case.elsewhere:
+            yield from self._file(wrong, ran, "the same file in " + ran.runtime)
+        if self._job.spec.get("onnx"):
+            yield from self._right(
+                wrong, Path(self._job.spec["onnx"]), self._runtime, self._plain, "the file itself"
+            )
+        graphs = {digest(self._case.graph)}
+        for ran in self._case.right:
+            if len(graphs) > MOST_FILES:
+                break
+            key = digest(read_graph(_path(self._job.export, ran))[0])
+            if key not in graphs:
+                graphs.add(key)
+                yield from self._file(wrong, ran, ran.label)
+        if "factory" in self._job.spec:
+            yield from self._module(wrong)
+
+    def _file(self, wrong: Wrong, ran: Ran, label: str) -> Iterator[Source]:
+        runtime = runtimes.load(ran.runtime)
+        path = _path(self._job.export, ran)
+        yield from self._right(wrong, path, runtime, list(runtime.VARIANTS)[-1], label)
+
+    def _right(
+        self, wrong: Wrong, path: Path, runtime: runtimes.Runtime, variant: str, label: str
+    ) -> Iterator[Source]:
+        try:
+            model = intermediate.read(path)
+            trace = intermediate.trace(model, runtime, variant, wrong.feeds, label)
+        except Exception as error:
+            print(f"{label} is no help: {describe(error)}")
+            return
+        yield _aligned(trace, self._case.graph["graph"], read_graph(path)[0]["graph"])
+
+    def _module(self, wrong: Wrong) -> Iterator[Source]:
+        from atlas import eager
+
+        wide = bool(wrong.truth.exact)
+        try:
+            trace = eager.trace(self._job.spec, self._job.define, wrong.sets, wide)
+        except Exception as error:
+            print(f"{wrong.truth.label} is no help: {describe(error)}")
+            return
+        yield Source(replace(trace, label=wrong.truth.label), {}, {})
+
+
+def _aligned(trace: Trace, ours: Graph, theirs: Graph) -> Source:
+    """A right file's values with those of the wrong file that they correspond to."""
+    matched = align(ours, theirs)
+    partners: dict[str, str] = {}
+    operands: dict[str, list[tuple[str, str]] | None] = {}
+    for i, j in matched.forward.items():
+        one, other = matched.left.nodes[i], matched.right.nodes[j]
+        pairs = _operands(matched, one, other)
+        for a, b in zip(one["outputs"], other["outputs"], strict=False):
+            if a["name"] and b["name"]:
+                partners[a["name"]], operands[a["name"]] = b["name"], pairs
+    return Source(trace, partners, operands)
+
+
+def _operands(matched: Alignment, one: Node, other: Node) -> list[tuple[str, str]] | None:
+    """Inputs under the same parameter, where both nodes compute with the same parameters."""
+    ours, theirs = (
+        {port["parameter"]: side.port(port) for port in node["inputs"] if port["name"]}
+        for node, side in ((one, matched.left), (other, matched.right))
+    )
+    pairs = []
+    for parameter in sorted(ours.keys() | theirs.keys()):
+        ports = [side[parameter] for side in (ours, theirs) if parameter in side]
+        fixed = [port["given"] in _FIXED for port in ports]
+        if not all(fixed) and (any(fixed) or len(ports) == 1):
+            return None
+        if len(ports) == 2:
+            pairs.append((ports[0]["name"], ports[1]["name"]))
+    return pairs
+
+
+def _tells(measure: Measure) -> tuple[bool, float]:
+    """Random inputs tell more than equal ones, and a large error more than a small one."""
+    return measure["set"].startswith("random"), measure["n_runtime"] or 0.0
+
+
+def _flips(measure: Measure) -> str:
+    return f"{measure['flips']} of {measure['elements']} values differ" if measure["flips"] else ""

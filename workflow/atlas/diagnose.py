@@ -11,6 +11,7 @@ import onnx
 
 from atlas import optimization, reproduce, runtimes, schema, suspect
 from atlas.intermediate import Region, Trace, Wires, cut, run
+from atlas.locate_words import spelled
 from atlas.measure import Array, allowed_error, is_float
 from atlas.records import BlamedInput, BlamedNode, Graph, Measure, Node
 from atlas.suspect import Blame, Expected, Wrong
@@ -227,12 +228,12 @@ def _run_cut(
 ) -> Array | None:
     """The result of a part on the first input set; None where the runtime does not take it."""
     names = _names(region)
-    feed = {names[name]: wrong.trace.values[name][0] for name in region.entries}
+    ends = {name: wrong.trace.values[name][0] for name in region.entries}
+    part = cut(model, region, ends, names)
+    feed = {names[name]: array for name, array in ends.items()}
     try:
-        ends = {name: wrong.trace.values[name][0] for name in region.entries}
-        part = cut(model, region, ends, names)
         return run(part, runtime, variant, [feed])[0].get("output")
-    except Exception:  # an answer to a question of ours, not a finding about the file
+    except Exception:  # the runtime's; an answer to a question of ours, no finding about the file
         return None
 
 
@@ -260,8 +261,15 @@ def _units(measure: Measure, wrong: Wrong) -> tuple[float | None, float | None]:
 
 
 def _node(node: Node) -> BlamedNode:
-    names = ("index", "op", "domain", "since", "name", "scope")
-    return {name: node[name] for name in names}  # type: ignore[return-value,literal-required]
+    return {
+        "index": node["index"],
+        "text": spelled(node),
+        "op": node["op"],
+        "domain": node["domain"],
+        "since": node["since"],
+        "name": node["name"],
+        "scope": node["scope"],
+    }
 
 
 def _described(

@@ -18,9 +18,9 @@ from atlas.diagnose import Finding, Setting, diagnose
 from atlas.graph import read as read_graph
 from atlas.intermediate import Trace
 from atlas.judged import WRONG, Job, Ran
-from atlas.locate_words import sentence
+from atlas.locate_words import listed, sentence, spelled
 from atlas.records import Graph, GraphFile, Located, Measure, Node, digest, read_json
-from atlas.suspect import Source, Wrong
+from atlas.suspect import Blame, Source, Wrong
 from atlas.text import describe
 from atlas.tolerances import Tolerances
 
@@ -37,6 +37,7 @@ class Case:
     graph: GraphFile
     right: tuple[Ran, ...]
     elsewhere: tuple[Ran, ...]
+    inherited: str
 
     @property
     def first(self) -> Ran:
@@ -52,7 +53,8 @@ class Case:
 def cases(export: Path, ran: Sequence[Ran], wrong: Sequence[Ran]) -> list[Case]:
     """The wrong cells, those of one exporter with one graph and wrong in the same variants as one.
 
-    `elsewhere` are the same file in runtimes in which it is right.
+    `elsewhere` are the same file in runtimes in which it is right; `inherited` is the file that it
+    was converted from, where that one is wrong too.
     """
     grouped: dict[str, list[Ran]] = {}
     graphs: dict[str, GraphFile] = {}
@@ -71,7 +73,9 @@ def cases(export: Path, ran: Sequence[Ran], wrong: Sequence[Ran]) -> list[Case]:
             and r.runtime != first.runtime and r.right()
         ]  # fmt: skip
         alike.sort(key=lambda r: _distance(first, r))
-        found.append(Case(tuple(cells), graphs[key], tuple(alike), tuple(same)))
+        bases = {each.label for each in wrong if each.runtime == first.runtime}
+        inherited = first.cell["base"] if first.cell["base"] in bases else ""
+        found.append(Case(tuple(cells), graphs[key], tuple(alike), tuple(same), inherited))
     return found
 
 
@@ -92,12 +96,7 @@ def examine(job: Job, case: Case, folder: Path) -> list[Located]:
     found: list[Located] = []
     seen: set[tuple[int, ...]] = set()
     for output, measures in bench.wrong_outputs():
-        try:
-            row, finding = bench.examine(output, measures)
-        except Exception as error:
-            found.append({**bench.blank(output), "detail": describe(error)})
-            found[-1]["sentence"] = sentence(found[-1])
-            continue
+        row, finding = bench.examine(output, measures)
         nodes = tuple(node["index"] for node in row["nodes"])
         if nodes and nodes in seen:
             continue
@@ -141,7 +140,9 @@ def _blank(case: Case, output: str) -> Located:
         "allowed": None,
         "against": "",
         "repairs": False,
+        "instead": "",
         "right_at": None,
+        "inherited": case.inherited,
         "sentence": "",
         "reproducer": "",
         "shows": False,
@@ -192,7 +193,10 @@ class _Bench:
         misplaced = position < len(graph) and graph[position] != output and output in graph
         if position >= len(graph) or misplaced:
             return {**row, "fault": "outputs", "difference": first["structure"]}, None
-        wrong = self._wrong(model, graph[position], position, first)
+        try:
+            wrong = self._wrong(model, graph[position], position, first)
+        except Exception as error:  # what a runtime makes of a file with all its values shown
+            return {**row, "detail": f"its values cannot be read: {describe(error)}"}, None
         finding = diagnose(wrong, self._sources(wrong), self._case.graph["graph"], self._setting)
         measure, expected = finding.measure, finding.blame.expected
         against = expected.trace.label
@@ -209,6 +213,7 @@ class _Bench:
             "allowed": finding.allowed,
             "against": against,
             "repairs": expected.repairs,
+            "instead": _instead(finding.blame),
             "right_at": finding.right_at,
             "shows": finding.shows,
         }, finding
@@ -264,7 +269,7 @@ class _Bench:
             key = digest(read_graph(_path(self._job.export, ran))[0])
             if key not in graphs:
                 graphs.add(key)
-                yield from self._file(wrong, ran, ran.label)
+                yield from self._file(wrong, ran, ran.name)
         if "factory" in self._job.spec:
             yield from self._module(wrong)
 
@@ -282,7 +287,8 @@ class _Bench:
         except Exception as error:
             print(f"{label} is no help: {describe(error)}")
             return
-        yield _aligned(trace, self._case.graph["graph"], read_graph(path)[0]["graph"])
+        theirs = read_graph(path)[0]["graph"]
+        yield replace(_aligned(trace, self._case.graph["graph"], theirs), file=model, graph=theirs)
 
     def _module(self, wrong: Wrong) -> Iterator[Source]:
         from atlas import eager
@@ -325,6 +331,17 @@ def _operands(matched: Alignment, one: Node, other: Node) -> list[tuple[str, str
         if len(ports) == 2:
             pairs.append((ports[0]["name"], ports[1]["name"]))
     return pairs
+
+
+def _instead(blame: Blame) -> str:
+    """What a right computation has where the fault lies, as a sentence."""
+    if blame.instead is None:
+        return ""
+    source, what = blame.instead
+    if isinstance(what, str):
+        return f"In the module it is {what}."
+    assert source.graph is not None
+    return f"{source.trace.label} has {listed([spelled(source.graph['nodes'][i]) for i in what])}."
 
 
 def _tells(measure: Measure) -> tuple[bool, float]:

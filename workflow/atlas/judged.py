@@ -40,6 +40,13 @@ class Ran:
         """As the export stage names the base of a conversion."""
         return f"{self.exporter} at opset {self.cell['requested']}"
 
+    @property
+    def name(self) -> str:
+        """The label, with the opset of the file where that is another one."""
+        delivered = self.cell["delivered"]
+        moved = f" (which is {delivered})" if delivered != self.cell["requested"] else ""
+        return self.label + moved
+
     def wrong(self) -> list[str]:
         """The variants in which the file is wrong."""
         return [name for name, v in self.verdicts.items() if v["verdict"] in WRONG]

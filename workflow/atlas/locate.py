@@ -20,7 +20,7 @@ from typing import cast
 
 from atlas.isolate import run_isolated
 from atlas.judged import Job, Ran, judged
-from atlas.records import VERSION, Located, LocateRecord, write_json
+from atlas.records import VERSION, Located, LocateRecord, digest, write_json
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -74,7 +74,20 @@ def _located(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -
         else:
             found.append(examine.stopped(case, f"{result.status}: {result.detail}"))
         print(f"{case.name}: {found[-1]['sentence']}")
-    return found
+    return _merged(found, folder)
+
+
+def _merged(found: Sequence[Located], folder: Path) -> list[Located]:
+    """Files of an exporter with one fault as one finding, with the reproducer of the first."""
+    first: dict[str, Located] = {}
+    for each in found:
+        told = ("exporter", "runtimes", "output", "fault", "nodes", "value", "difference", "error")
+        same = first.setdefault(digest([each[key] for key in told]), each)  # type: ignore[literal-required]
+        if same is not each:
+            same["requested"] = sorted({*same["requested"], *each["requested"]})
+            if each["reproducer"]:
+                shutil.rmtree(folder / each["reproducer"])
+    return list(first.values())
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Where a wrong result begins, as one or two sentences that an engineer reads once."""
+"""Where a wrong result begins, in a few sentences that an engineer reads once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from atlas import schema
-from atlas.picture import visible
-from atlas.records import BlamedNode, Located
+from atlas.picture import operator, visible
+from atlas.records import Located, Node
 
 MOST_OPERATORS = 6
 _MOST_NAME = 60
@@ -19,23 +21,40 @@ def sentence(found: Located) -> str:
         return f"Where {what} goes wrong was not found: {found['detail']}."
     if found["fault"] == "constant":
         return f"`{_name(found['value'])}` is fixed in the file: no input of the model reaches it."
-    return " ".join(filter(None, [_where(found), _consequence(found), _fault(found)]))
+    parts = [_where(found), _consequence(found), found["instead"], _fault(found), _base(found)]
+    return " ".join(filter(None, parts))
+
+
+def spelled(node: Node) -> str:
+    """`Softmax-11(axis=1)`: operator, version, and the attributes that are not at their default."""
+    given = [
+        f"{a['name']}={visible(str(a['value']), _MOST_NAME // 2)}"
+        for a in node["attributes"]
+        if not a["default"] and not isinstance(a["value"], dict) and a["value"] != "subgraph"
+    ]
+    return visible(operator(node), _MOST_NAME) + (f"({', '.join(given)})" if given else "")
+
+
+def listed(texts: Sequence[str]) -> str:
+    """The first few of many."""
+    return ", ".join([*texts[:MOST_OPERATORS], *(["…"] if len(texts) > MOST_OPERATORS else [])])
 
 
 def _where(found: Located) -> str:
     nodes = found["nodes"]
+    texts = listed([node["text"] for node in nodes])
     if found["fault"] == "optimization":
         return (
-            f"{_operators(nodes)}: right as written; with the runtime's graph optimizations the "
-            f"result is {_off(found)}."
+            f"{texts}: right as written; with the runtime's graph optimizations the result is "
+            f"{_off(found)}."
         )
     if len(nodes) == 1:
         return (
-            f"{_operator(nodes[0])} `{_name(nodes[0]['name'])}` is the first node whose result is "
-            f"wrong while its inputs are right: {_off(found)}."
+            f"{texts} `{_name(nodes[0]['name'])}` is the first node whose result is wrong while "
+            f"its inputs are right: {_off(found)}."
         )
     return (
-        f"What goes into {len(nodes)} nodes ({_operators(nodes)}) is right, and what comes out, "
+        f"What goes into {len(nodes)} nodes ({texts}) is right, and what comes out, "
         f"`{_name(found['value'])}`, is wrong: {_off(found)}."
     )
 
@@ -54,18 +73,19 @@ def _consequence(found: Located) -> str:
         return ""
     if found["repairs"]:
         return "With the right value in its place the output is right."
-    return "With the right value in its place the output is still wrong: there is more than one."
+    return "With the right value in its place the output is still wrong: there is another fault."
 
 
 def _fault(found: Located) -> str:
     if found["fault"] == "kernel":
-        return "onnx.reference computes the same nodes rightly: the runtime's kernel is at fault."
+        return "Another runtime computes the same nodes rightly: the runtime's kernel is at fault."
     if found["fault"] == "undecided":
         return "Whether the file or the runtime is at fault is undecided."
-    if found["right_at"]:
-        return (
-            f"Under opset {found['right_at']} the same nodes are right. {_meaning(found)}".strip()
-        )
+    if found["fault"] == "file" and found["right_at"]:
+        said = f"Under opset {found['right_at']} the same nodes are right."
+        return f"{said} {_meaning(found)}".rstrip()
+    if found["fault"] == "file":
+        return "Another runtime computes the same: it is what the file says."
     return ""
 
 
@@ -81,13 +101,9 @@ def _meaning(found: Located) -> str:
     return ""
 
 
-def _operators(nodes: list[BlamedNode]) -> str:
-    spelled = [_operator(node) for node in nodes[:MOST_OPERATORS]]
-    return ", ".join([*spelled, *(["…"] if len(nodes) > MOST_OPERATORS else [])])
-
-
-def _operator(node: BlamedNode) -> str:
-    return f"{_name(node['op'])}-{node['since']}" if node["since"] else _name(node["op"])
+def _base(found: Located) -> str:
+    base = found["inherited"]
+    return f"The file that it was converted from, {base}, is wrong too." if base else ""
 
 
 def _name(text: str) -> str:

@@ -329,9 +329,13 @@ class JudgeRecord(TypedDict):
 
 
 class BlamedNode(TypedDict):
-    """A node that is to blame: `index` in the order of the file, `since` its schema version."""
+    """A node that is to blame: `index` in the order of the file, `since` its schema version.
+
+    `text`: operator, version and the attributes that are not at their default.
+    """
 
     index: int
+    text: str
     op: str
     domain: str
     since: int | None
@@ -364,9 +368,10 @@ class Located(TypedDict):
     the result is `constant` in the file; `undecided` between file and kernel. `output` is the wrong
     output, `value` the first wrong value in the file, `against` where the right one is from.
     `error` and `allowed` are in units of rounding. `repairs`: with the right value in its place the
-    output is right. `right_at`: an opset under which the very same nodes are right. `reproducer` is
-    a folder beside the record, "" with the reason in `detail`; `shows`: the cut in it was run, and
-    is wrong.
+    output is right. `instead`: what the right computation has there. `right_at`: an opset under
+    which the very same nodes are right. `inherited`: the file was converted from this one, which is
+    wrong too. `reproducer` is a folder beside the record, "" with the reason in `detail`; `shows`:
+    the cut in it was run, and is wrong.
     """
 
     exporter: str
@@ -384,7 +389,9 @@ class Located(TypedDict):
     allowed: float | None
     against: str
     repairs: bool
+    instead: str
     right_at: int | None
+    inherited: str
     sentence: str
     reproducer: str
     shows: bool

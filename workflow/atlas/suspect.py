@@ -18,7 +18,7 @@ import onnx
 from atlas import runtimes
 from atlas.intermediate import Feeds, Region, Trace, Wires, replaced, run
 from atlas.measure import Array, dtype_name, is_float, measure
-from atlas.records import Measure
+from atlas.records import Graph, Measure
 from atlas.tolerances import Tolerances
 from atlas.verdicts import is_noise
 
@@ -58,6 +58,8 @@ class Source:
     trace: Trace
     partners: Mapping[str, str]
     operands: Mapping[str, list[tuple[str, str]] | None]
+    file: onnx.ModelProto | None = None
+    graph: Graph | None = None
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,14 @@ class Expected:
 
 @dataclass(frozen=True)
 class Blame:
-    """The part to blame, what its value should be, and for a region why it is not smaller."""
+    """The part to blame and what its value should be.
+
+    `instead`: the nodes of a right file, or the operator of the module, that make the value there.
+    """
 
     region: Region
     expected: Expected
+    instead: tuple[Source, tuple[int, ...] | str] | None = None
 
 
 def locate(wrong: Wrong, sources: Iterable[Source]) -> Blame:
@@ -90,7 +96,7 @@ def locate(wrong: Wrong, sources: Iterable[Source]) -> Blame:
         best = search.best()
         if len(best.region.nodes) <= 1:
             break
-    return best
+    return replace(best, instead=search.instead(best))
 
 
 def is_right(wrong: Wrong, got: Sequence[Array], trace: Trace, name: str) -> bool:
@@ -119,6 +125,7 @@ class _Search:
         self._wrong, self._wires = wrong, Wires(wrong.model.graph)
         self._known: dict[str, None] = {}
         self._sources: list[Source] = []
+        self._met_in: list[dict[str, str]] = []  # per source, which of its values ours are
         self._trials = MOST_TRIALS
 
     def whole(self) -> Blame:
@@ -131,12 +138,14 @@ class _Search:
         """Find the values of the file that the source has too."""
         self._sources.append(source)
         self._trials = MOST_TRIALS
-        alike = _by_signature(source.trace)
+        alike, met = _by_signature(source.trace), dict[str, str]()
+        self._met_in.append(met)
         for name in self._wires.varying:
             got = self._wrong.trace.values.get(name)
-            if got is None or name in self._known or name == self._wrong.output:
+            if got is None or name == self._wrong.output:
                 continue
-            if self._counterpart(got, source, name) or self._met(got, source, alike):
+            if found := self._met(name, got, source, alike):
+                met[name] = found
                 self._known[name] = None
 
     def best(self) -> Blame:
@@ -162,14 +171,38 @@ class _Search:
                     return Blame(region, replace(expected, repairs=True))
         return self._first_different(regions) or whole
 
-    def _counterpart(self, got: Sequence[Array], source: Source, name: str) -> bool:
-        partner = source.partners.get(name)
-        return partner in source.trace.values and self._same(got, source, partner)
+    def instead(self, blame: Blame) -> tuple[Source, tuple[int, ...] | str] | None:
+        """What the most alike right computation does where the fault lies."""
+        for source, met in zip(self._sources, self._met_in, strict=True):
+            if source.file is None:
+                return self._operator(source)
+            target = source.partners.get(blame.region.target)
+            if blame.region.target == self._wrong.output:
+                place = [port.name for port in self._wrong.model.graph.output]
+                outputs = [port.name for port in source.file.graph.output]
+                target = dict(zip(place, outputs, strict=False)).get(blame.region.target)
+            if target:
+                nodes = Wires(source.file.graph).region(target, met.values()).nodes
+                return (source, nodes) if nodes else None
+        return None
 
-    def _met(self, got: Sequence[Array], source: Source, alike: _Alike) -> bool:
-        """Whether the source has the value anywhere, and not by chance."""
+    def _operator(self, source: Source) -> tuple[Source, str] | None:
+        """The operator of the module that gives the right output, bit by bit."""
+        truth = self._wrong.truth.values[self._wrong.output]
+        same = [
+            name
+            for name, arrays in source.trace.values.items()
+            if all(np.array_equal(a, b) for a, b in zip(arrays, truth, strict=False))
+        ]
+        return (source, same[0].split(" ", 1)[1]) if same else None
+
+    def _met(self, name: str, got: Sequence[Array], source: Source, alike: _Alike) -> str | None:
+        """The source's value that ours is: its counterpart, or one that is not met by chance."""
+        partner = source.partners.get(name)
+        if partner in source.trace.values and self._same(got, source, partner):
+            return partner
         others = alike.get(_signature(got), ()) if _telling(got) else ()
-        return any(self._same(got, source, other) for other in others)
+        return next((other for other in others if self._same(got, source, other)), None)
 
     def _first_different(self, regions: Sequence[Region]) -> Blame | None:
         """A node whose inputs are those of its counterpart, and whose result is not."""

@@ -13,20 +13,18 @@ from typing import Any
 import onnx
 
 from atlas import frozen, intermediate, reproduce, runtimes, verdicts
-from atlas.align import Alignment, align
 from atlas.diagnose import Finding, Setting, diagnose
 from atlas.graph import read as read_graph
 from atlas.intermediate import Trace
 from atlas.judged import WRONG, Job, Ran
 from atlas.locate_words import listed, sentence, spelled
-from atlas.records import Graph, GraphFile, Located, Measure, Node, digest, read_json
-from atlas.suspect import Blame, Source, Wrong
+from atlas.records import GraphFile, Located, Measure, digest, read_json
+from atlas.rights import Rights
+from atlas.suspect import Blame, Wrong
 from atlas.text import describe
 from atlas.tolerances import Tolerances
 
 MOST_SETS = 2
-_FIXED = ("constant", "initializer", "empty")
-MOST_FILES = 4  # right files that one is compared with
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,9 @@ def _path(export: Path, ran: Ran) -> Path:
     return export / ran.exporter / "cells" / str(ran.cell["file"])
 
 
-def examine(job: Job, case: Case, folder: Path) -> list[Located]:
+def examine(job: Job, case: Case, rights: Rights, folder: Path) -> list[Located]:
     """One finding per wrong output, in the order of the model; outputs with one cause as one."""
-    bench = _Bench(job, case)
+    bench = _Bench(job, case, rights)
     found: list[Located] = []
     seen: set[tuple[int, ...]] = set()
     for output, measures in bench.wrong_outputs():
@@ -153,8 +151,8 @@ def _blank(case: Case, output: str) -> Located:
 class _Bench:
     """One case with what it takes to run it."""
 
-    def __init__(self, job: Job, case: Case) -> None:
-        self._job, self._case = job, case
+    def __init__(self, job: Job, case: Case, rights: Rights) -> None:
+        self._job, self._case, self._rights = job, case, rights
         self._model = read_json(job.define / "record.json", "define")
         self._reference = frozen.Reference.read(job.define, self._model)
         self._tolerances = Tolerances().updated(job.spec["tolerances"])
@@ -197,7 +195,9 @@ class _Bench:
             wrong = self._wrong(model, graph[position], position, first)
         except Exception as error:  # what a runtime makes of a file with all its values shown
             return {**row, "detail": f"its values cannot be read: {describe(error)}"}, None
-        finding = diagnose(wrong, self._sources(wrong), self._case.graph["graph"], self._setting)
+        case, graph_of = self._case, self._case.graph["graph"]
+        sources = self._rights.sources(wrong, graph_of, (*case.elsewhere, *case.right))
+        finding = diagnose(wrong, sources, graph_of, self._setting)
         measure, expected = finding.measure, finding.blame.expected
         against = expected.trace.label
         if expected.trace.label == wrong.truth.label and expected.trace is not wrong.truth:
@@ -251,86 +251,6 @@ class _Bench:
         known = [s["name"] for s in self._model["sets"] if s["deterministic"]]
         others = [name for name in known if name.startswith("random") and name != deciding]
         return [deciding, *others][:MOST_SETS]
-
-    def _sources(self, wrong: Wrong) -> Iterator[Source]:
-        """Right computations, the most alike first; one that cannot be had is left out."""
-        if self._setting.optimized:
-            return
-        for ran in self._case.elsewhere:
-            yield from self._file(wrong, ran, "the same file in " + ran.runtime)
-        if self._job.spec.get("onnx"):
-            yield from self._right(
-                wrong, Path(self._job.spec["onnx"]), self._runtime, self._plain, "the file itself"
-            )
-        graphs = {digest(self._case.graph)}
-        for ran in self._case.right:
-            if len(graphs) > MOST_FILES:
-                break
-            key = digest(read_graph(_path(self._job.export, ran))[0])
-            if key not in graphs:
-                graphs.add(key)
-                yield from self._file(wrong, ran, ran.name)
-        if "factory" in self._job.spec:
-            yield from self._module(wrong)
-
-    def _file(self, wrong: Wrong, ran: Ran, label: str) -> Iterator[Source]:
-        runtime = runtimes.load(ran.runtime)
-        path = _path(self._job.export, ran)
-        yield from self._right(wrong, path, runtime, list(runtime.VARIANTS)[-1], label)
-
-    def _right(
-        self, wrong: Wrong, path: Path, runtime: runtimes.Runtime, variant: str, label: str
-    ) -> Iterator[Source]:
-        try:
-            model = intermediate.read(path)
-            trace = intermediate.trace(model, runtime, variant, wrong.feeds, label)
-        except Exception as error:
-            print(f"{label} is no help: {describe(error)}")
-            return
-        theirs = read_graph(path)[0]["graph"]
-        yield replace(_aligned(trace, self._case.graph["graph"], theirs), file=model, graph=theirs)
-
-    def _module(self, wrong: Wrong) -> Iterator[Source]:
-        from atlas import eager
-
-        wide = bool(wrong.truth.exact)
-        try:
-            trace = eager.trace(self._job.spec, self._job.define, wrong.sets, wide)
-        except Exception as error:
-            print(f"{wrong.truth.label} is no help: {describe(error)}")
-            return
-        yield Source(replace(trace, label=wrong.truth.label), {}, {})
-
-
-def _aligned(trace: Trace, ours: Graph, theirs: Graph) -> Source:
-    """A right file's values with those of the wrong file that they correspond to."""
-    matched = align(ours, theirs)
-    partners: dict[str, str] = {}
-    operands: dict[str, list[tuple[str, str]] | None] = {}
-    for i, j in matched.forward.items():
-        one, other = matched.left.nodes[i], matched.right.nodes[j]
-        pairs = _operands(matched, one, other)
-        for a, b in zip(one["outputs"], other["outputs"], strict=False):
-            if a["name"] and b["name"]:
-                partners[a["name"]], operands[a["name"]] = b["name"], pairs
-    return Source(trace, partners, operands)
-
-
-def _operands(matched: Alignment, one: Node, other: Node) -> list[tuple[str, str]] | None:
-    """Inputs under the same parameter, where both nodes compute with the same parameters."""
-    ours, theirs = (
-        {port["parameter"]: side.port(port) for port in node["inputs"] if port["name"]}
-        for node, side in ((one, matched.left), (other, matched.right))
-    )
-    pairs = []
-    for parameter in sorted(ours.keys() | theirs.keys()):
-        ports = [side[parameter] for side in (ours, theirs) if parameter in side]
-        fixed = [port["given"] in _FIXED for port in ports]
-        if not all(fixed) and (any(fixed) or len(ports) == 1):
-            return None
-        if len(ports) == 2:
-            pairs.append((ports[0]["name"], ports[1]["name"]))
-    return pairs
 
 
 def _instead(blame: Blame) -> str:

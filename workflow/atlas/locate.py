@@ -57,12 +57,14 @@ def locate(job: Job, folder: Path) -> LocateRecord:
 
 def _located(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -> list[Located]:
     """What was found, files of one graph told once."""
-    from atlas import examine
+    from atlas import examine, rights
+
+    known = rights.Rights(job)  # a child keeps what it has run
 
     cases = examine.cases(job.export, ran, wrong)
 
     def work(case: examine.Case) -> list[Located]:
-        return examine.examine(job, case, folder / "reproducers")
+        return examine.examine(job, case, known, folder / "reproducers")
 
     limits = job.spec["limits"]
     found: list[Located] = []

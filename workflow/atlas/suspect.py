@@ -168,7 +168,8 @@ class _Search:
                 break
             for expected in self._candidates(region.target):
                 if self._repairs(region.target, expected):
-                    return Blame(region, replace(expected, repairs=True))
+                    proven = Blame(region, replace(expected, repairs=True))
+                    return self._first_of_two(proven, regions) or proven
         return self._first_different(regions) or whole
 
     def instead(self, blame: Blame) -> tuple[Source, tuple[int, ...] | str] | None:
@@ -177,7 +178,9 @@ class _Search:
             if source.file is None:
                 return self._operator(source)
             target = source.partners.get(blame.region.target)
-            if blame.region.target == self._wrong.output:
+            if blame.expected.trace is source.trace:
+                target = blame.expected.name
+            elif blame.region.target == self._wrong.output:
                 place = [port.name for port in self._wrong.model.graph.output]
                 outputs = [port.name for port in source.file.graph.output]
                 target = dict(zip(place, outputs, strict=False)).get(blame.region.target)
@@ -203,6 +206,15 @@ class _Search:
             return partner
         others = alike.get(_signature(got), ()) if _telling(got) else ()
         return next((other for other in others if self._same(got, source, other)), None)
+
+    def _first_of_two(self, proven: Blame, regions: Sequence[Region]) -> Blame | None:
+        """The first of two nodes that are each wrong, where that is all there is to a region."""
+        inside = [r for r in regions if set(r.nodes) < set(proven.region.nodes)]
+        first = self._first_different(inside)
+        if first is None:
+            return None
+        rest = self._wires.region(proven.region.target, [*self._known, first.region.target])
+        return first if len(rest.nodes) == 1 else None
 
     def _first_different(self, regions: Sequence[Region]) -> Blame | None:
         """A node whose inputs are those of its counterpart, and whose result is not."""

@@ -18,6 +18,7 @@ import onnx_ir as ir
 from atlas import frozen, runtimes
 from atlas.measure import Array
 
+_OF_SHAPES = ("Shape", "Size")
 Feeds = Sequence[Mapping[str, Array]]  # per input set, what a graph is fed
 
 
@@ -33,7 +34,8 @@ class Trace:
 class Wires:
     """What each node of a graph reads and makes, subgraphs counted to the node that holds them.
 
-    `varying` are the values that depend on the inputs of the graph, in the order of the file.
+    `varying` are the values that depend on the values of the graph's inputs, in the order of the
+    file; what depends on their shapes alone is as good as constant.
     """
 
     def __init__(self, graph: onnx.GraphProto) -> None:
@@ -43,12 +45,16 @@ class Wires:
         self.reads = [[*dict.fromkeys(filter(None, _reads(node)))] for node in self.nodes]
         self.producer = {name: i for i, n in enumerate(self.nodes) for name in n.output if name}
         self.varying: dict[str, None] = dict.fromkeys(self.inputs)
+        self._depending = set(self.inputs)
         for node, reads in zip(self.nodes, self.reads, strict=True):
-            if any(name in self.varying for name in reads):
-                self.varying |= dict.fromkeys(name for name in node.output if name)
+            outputs = dict.fromkeys(name for name in node.output if name)
+            if not self._depending.isdisjoint(reads):
+                self._depending |= outputs.keys()
+            if node.op_type not in _OF_SHAPES and not self.varying.keys().isdisjoint(reads):
+                self.varying |= outputs
 
     def region(self, target: str, known: Iterable[str]) -> Region:
-        """The nodes between values that are known and `target`, which are not constant."""
+        """The nodes between values that are known and `target`, but for those that never vary."""
         known = {*known, *self.inputs} - {target}
         nodes: set[int] = set()
         entries: set[str] = set()
@@ -61,10 +67,10 @@ class Wires:
             for name in self.reads[index]:
                 if name in known:
                     entries.add(name)
-                elif name in self.varying:
+                elif name in self._depending:
                     waiting.append(name)
-        order = [name for name in self.varying if name in entries]
-        return Region(target, tuple(sorted(nodes)), tuple(order))
+        vary = (i for i in sorted(nodes) if any(n in self.varying for n in self.nodes[i].output))
+        return Region(target, tuple(vary), tuple(name for name in self.varying if name in entries))
 
 
 @dataclass(frozen=True)

@@ -80,16 +80,23 @@ def _located(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -
 
 
 def _merged(found: Sequence[Located], folder: Path) -> list[Located]:
-    """Files of an exporter with one fault as one finding, with the reproducer of the first."""
+    """Findings that differ in nothing but versions as one, with what is said of the first file."""
     first: dict[str, Located] = {}
     for each in found:
-        told = ("exporter", "runtimes", "output", "fault", "nodes", "value", "difference", "error")
-        same = first.setdefault(digest([each[key] for key in told]), each)  # type: ignore[literal-required]
+        same = first.setdefault(_mechanism(each), each)
         if same is not each:
             same["requested"] = sorted({*same["requested"], *each["requested"]})
             if each["reproducer"]:
                 shutil.rmtree(folder / each["reproducer"])
     return list(first.values())
+
+
+def _mechanism(found: Located) -> str:
+    operators = [(n["domain"], n["op"], n["text"].partition("(")[2]) for n in found["nodes"]]
+    error = None if found["error"] is None else f"{found['error']:.2g}"
+    told = ("exporter", "runtimes", "output", "fault", "difference", "detail", "repairs")
+    rest = [found[key] for key in told]  # type: ignore[literal-required]
+    return digest([operators, error, found["right_at"] is None, rest])
 
 
 if __name__ == "__main__":

@@ -362,7 +362,8 @@ class BlamedInput(TypedDict):
 class Located(TypedDict):
     """Where a wrong result begins: the first nodes whose inputs agree and whose result does not.
 
-    `requested`: the opsets whose files have one graph and this fault. `fault`: the `file` says
+    `requested`: the opsets whose files have this fault; what else is said is of the first, in
+    others the schema versions may differ. `fault`: the `file` says
     something else than the model; the `kernel` of the runtime computes something else than the
     file says; the runtime's `optimization` does; the `outputs` of the graph are not the model's;
     the result is `constant` in the file; `undecided` between file and kernel. `output` is the wrong

@@ -1,7 +1,8 @@
 """Which part of a wrong file is to blame, found by comparing what it computes on the way.
 
 A value is *known* to be right when a computation that ends right has it too: its counterpart in an
-aligned graph, or any value of the same dtype, shape and content that could not be met by chance.
+aligned graph, or, where it has none, any value of the same dtype, shape and content that could not
+be met by chance.
 The nodes between known values and a wrong output are suspects. They become fewer by trial: a right
 value is put in the place of one that is not known; where the rest of the file then gives the right
 output, what follows is right, and the fault lies before. The smallest such part is blamed.
@@ -125,6 +126,7 @@ class _Search:
         self._wrong, self._wires = wrong, Wires(wrong.model.graph)
         self._known: dict[str, None] = {}
         self._sources: list[Source] = []
+        self._differs: set[str] = set()
         self._met_in: list[dict[str, str]] = []  # per source, which of its values ours are
         self._trials = MOST_TRIALS
 
@@ -200,10 +202,18 @@ class _Search:
         return (source, same[0].split(" ", 1)[1]) if same else None
 
     def _met(self, name: str, got: Sequence[Array], source: Source, alike: _Alike) -> str | None:
-        """The source's value that ours is: its counterpart, or one that is not met by chance."""
+        """The source's value that ours is: its counterpart, or one that is not met by chance.
+
+        A value that differs from a counterpart is not looked for elsewhere: what a node gives that
+        does nothing where it should is right somewhere, yet not here.
+        """
         partner = source.partners.get(name)
-        if partner in source.trace.values and self._same(got, source, partner):
-            return partner
+        if partner in source.trace.values:
+            if self._same(got, source, partner):
+                return partner
+            self._differs.add(name)
+        if name in self._differs:
+            return None
         others = alike.get(_signature(got), ()) if _telling(got) else ()
         return next((other for other in others if self._same(got, source, other)), None)
 
@@ -232,8 +242,9 @@ class _Search:
         return None
 
     def _operand(self, source: Source, ours: str, theirs: str) -> bool:
+        """Whether two inputs are equal, or constants both: those belong to the nodes."""
         if ours not in self._wires.varying:
-            return True  # a constant belongs to the node as its attributes do
+            return source.file is not None and theirs not in Wires(source.file.graph).varying
         got = self._wrong.trace.values.get(ours)
         return got is not None and theirs in source.trace.values and self._same(got, source, theirs)
 

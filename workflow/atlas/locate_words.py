@@ -107,7 +107,7 @@ def _base(found: Located) -> str:
 
 
 def _name(text: str) -> str:
-    return visible(text, _MOST_NAME)
+    return visible(text.replace("`", "'"), _MOST_NAME)
 
 
 def _number(value: float) -> str:

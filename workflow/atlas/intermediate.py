@@ -183,6 +183,11 @@ def cut(
     part.name = "cut"
     for value in (*part.inputs, *part.outputs):
         value.name = names.get(value.name or "", value.name)
+    nodes = list(ir.traversal.RecursiveGraphIterator(part))
+    made = [value for node in nodes for value in node.outputs]
+    for told in (part, *nodes, *part.inputs, *made, *part.initializers.values()):
+        told.metadata_props.clear()  # an exporter's notes: source paths of the machine
+        told.doc_string = None
     return ir.to_proto(
         ir.Model(
             part,

@@ -28,7 +28,7 @@ rule locate:
     benchmark:
         "<benchmarks>/locate/{model}.jsonl"
     conda:
-        "../../envs/export.yaml"
+        "../../envs/locate.yaml"
     threads: 1
     resources:
         mem_mb=1500,

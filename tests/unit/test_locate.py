@@ -19,8 +19,9 @@ from atlas.records import Located, read_json
 from atlas.runtimes import onnxruntime
 
 from .locate_files import SPEC, find, freeze_arrays, freeze_file, job, run_script
-from .parity_files import node
+from .stage_files import run_define, settings
 
+OWN = {"exporters": ["hand"], "runtimes": ["onnxruntime"]}
 HEAD = '<ir_version: 8, opset_import: ["": 17]>'
 CHAIN = f"""{HEAD} g (float[2,6] x) => (float[2,6] y) {{
   a = Sigmoid(x) b = LeakyRelu<alpha=0.3>(a) slope = Constant<value_float=-1.5>()
@@ -168,6 +169,51 @@ def test_a_node_that_another_opset_would_make_right(tmp_path: Path) -> None:
     found = only(find(tmp_path, parse(text), parse(text.replace("13]", "12]")), with_right=False))
     assert (found["fault"], found["right_at"]) == ("file", 13)
     assert "from 13 on it runs along axis alone" in found["sentence"]
+
+
+def test_above_the_noise(tmp_path: Path) -> None:
+    """Within assert_close, which allows 1e-5 anywhere, and yet 25 units of rounding off."""
+    text = f"""{HEAD} g (float[2,6] x) => (float[2,6] y) {{
+      more = Constant<value_float=1.000003>() a = Tanh(x) b = Sigmoid(a) y = Neg(b) }}"""
+    right = parse(text)
+    wrong = parse(text.replace("b = Sigmoid(a)", "m = Sigmoid(a) b = Mul(m, more)"))
+    x = np.random.default_rng(3).normal(size=(2, 6)).astype(np.float32)
+    define = freeze_arrays(tmp_path / "define", right, {"random-0": [x]}, with_float64=True)
+    made = job(tmp_path, define, {17: wrong, 18: right})
+    found = only(locate.locate(made, tmp_path / "locate")["located"])
+    assert found["verdict"] == "above-noise"
+    assert [n["op"] for n in found["nodes"]] == ["Mul"]
+    assert found["error"] is not None and 8 < found["error"] < 40
+    assert "the first node whose result is beyond noise" in found["sentence"]
+    shown(tmp_path, found)
+
+
+MODULE = """
+from torch import nn
+
+
+class Running(nn.Module):
+    def forward(self, x):
+        return x.tanh().cumsum(1).exp()
+"""
+
+
+def test_the_module_itself_tells_where_no_file_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models.py").write_text(MODULE)
+    model = {"factory": "models.py:Running", "inputs": [{"name": "x", "shape": [3, 4]}]}
+    run_define(tmp_path, model)
+    text = f"""{HEAD} g (float[3,4] x) => (float[3,4] output) {{
+      axis = Constant<value_int=0>() a = Tanh(x) b = CumSum(a, axis) output = Exp(b) }}"""
+    spec = json.loads(settings(tmp_path, model).locate_spec("m"))
+    made = job(tmp_path, tmp_path / "results/define/m", {17: parse(text)}, **{**spec, **OWN})
+    found = only(locate.locate(made, tmp_path / "locate")["located"])
+    assert [n["op"] for n in found["nodes"]] == ["CumSum"]
+    assert found["against"] == "aten.cumsum of the eager module in float64"
+    assert (found["fault"], found["repairs"], found["value"]) == ("file", True, "b")
+    shown(tmp_path, found)
 
 
 def test_a_fault_of_optimization_alone(tmp_path: Path) -> None:
@@ -343,10 +389,7 @@ def test_new_tolerances_judge_it_fine(tmp_path: Path) -> None:
 
 
 def test_the_specification_is_what_the_settings_give(tmp_path: Path) -> None:
-    from .stage_files import settings
-
     (tmp_path / "m.py").write_text("class M: ...\n")
     made = settings(tmp_path, {"factory": "m.py:M", "inputs": [{"name": "x", "shape": [2]}]})
     spec = json.loads(made.locate_spec("m"))
     assert spec.keys() >= SPEC.keys() | {"factory", "kwargs", "seed", "versions"}
-    assert node(parse(CHAIN), "d").op_type == "Elu"

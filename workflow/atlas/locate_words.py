@@ -48,14 +48,15 @@ def _where(found: Located) -> str:
             f"{texts}: right as written; with the runtime's graph optimizations the result is "
             f"{_off(found)}."
         )
+    beyond = "beyond noise" if found["verdict"] == "above-noise" else "wrong"
     if len(nodes) == 1:
         return (
-            f"{texts} `{_name(nodes[0]['name'])}` is the first node whose result is wrong while "
+            f"{texts} `{_name(nodes[0]['name'])}` is the first node whose result is {beyond} while "
             f"its inputs are right: {_off(found)}."
         )
     return (
         f"What goes into {len(nodes)} nodes ({texts}) is right, and what comes out, "
-        f"`{_name(found['value'])}`, is wrong: {_off(found)}."
+        f"`{_name(found['value'])}`, is {beyond}: {_off(found)}."
     )
 
 

@@ -56,6 +56,7 @@ def finding(exporter: str, opset: int, text: str = "") -> Located:
         "allowed": 8.0,
         "against": "the eager module in float64",
         "repairs": True,
+        "idle": False,
         "instead": "",
         "right_at": 13,
         "inherited": "",

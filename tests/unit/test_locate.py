@@ -146,6 +146,17 @@ def test_another_structure_is_no_node_that_differs(tmp_path: Path) -> None:
     shown(tmp_path, found)
 
 
+def test_what_is_missing_is_said_of_the_node_in_its_place(tmp_path: Path) -> None:
+    text = f"""{HEAD} g (float[2,6] x) => (float[2,6] y) {{
+      a = Tanh(x) f = Floor(a) c = Ceil(f) y = Add(c, x) }}"""
+    wrong = parse(text.replace("f = Floor(a) c = Ceil(f)", "f = Identity(a) c = Identity(f)"))
+    found = only(find(tmp_path, parse(text), wrong))
+    assert (found["value"], found["idle"], found["repairs"]) == ("c", True, True)
+    assert found["instead"] == "hand at opset 18 has Floor-13, Ceil-13."
+    assert "passes on what it is given, where more is to be done" in found["sentence"]
+    shown(tmp_path, found)
+
+
 def test_two_faults_in_a_row_the_first_is_told(tmp_path: Path) -> None:
     wrong = parse(CHAIN.replace("-1.5", "-2.5").replace("alpha=0.7", "alpha=0.2"))
     found = only(find(tmp_path, parse(CHAIN), wrong))

@@ -22,9 +22,9 @@ Fault = Literal["file", "kernel", "optimization", "constant", "undecided"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What is to blame. `opinion` is what the other runtime makes of the cut.
+    """What is to blame. `right_at`: the nearest opset under which the same nodes are right.
 
-    `right_at`: the nearest opset under which the same nodes are right.
+    `idle`: the one node that is to blame gives what it is given.
     """
 
     blame: Blame
@@ -35,7 +35,7 @@ class Finding:
     nodes: list[BlamedNode]
     inputs: list[BlamedInput]
     right_at: int | None
-    opinion: str
+    idle: bool
     cut: reproduce.Cut | None
     shows: bool
 
@@ -107,15 +107,12 @@ class _Case:
             fault = "file"
         elif opinion == "right" and self._evaluated_as_written():
             fault = "kernel"
-        return self.finding(fault, got, right_at, opinion)
+        return self.finding(fault, got, right_at)
 
     def finding(
-        self,
-        fault: Fault,
-        got: Array | None = None,
-        right_at: int | None = None,
-        opinion: str = "",
+        self, fault: Fault, got: Array | None = None, right_at: int | None = None
     ) -> Finding:
+        """All that is known, with the cut."""
         wrong, blame = self.wrong, self.blame
         trace = wrong.trace
         if self.setting.optimized and got is not None:
@@ -132,7 +129,7 @@ class _Case:
             nodes=[_node(self.graph["nodes"][i]) for i in blame.region.nodes],
             inputs=[each for i in blame.region.nodes for each in self._inputs(i)],
             right_at=right_at,
-            opinion=opinion,
+            idle=got is not None and self._idle(got),
             cut=made,
             shows=got is not None and not self._is_right(got),
         )
@@ -143,6 +140,13 @@ class _Case:
     def _is_right(self, got: Array) -> bool:
         expected = self.blame.expected
         return suspect.is_right(self.wrong, [got], expected.trace, expected.name)
+
+    def _idle(self, got: Array) -> bool:
+        region = self.blame.region
+        if len(region.nodes) != 1 or len(region.entries) != 1:
+            return False
+        given = self.wrong.trace.values[region.entries[0]][0]
+        return given.dtype == got.dtype and np.array_equal(given, got)
 
     def _opinion(self, theirs: Array | None) -> str:
         """What another runtime's result of the cut is: `right`, the `same` wrong one, or neither"""

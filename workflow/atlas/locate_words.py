@@ -49,6 +49,11 @@ def _where(found: Located) -> str:
             f"{_off(found)}."
         )
     beyond = "beyond noise" if found["verdict"] == "above-noise" else "wrong"
+    if found["idle"]:
+        return (
+            f"{texts} `{_name(nodes[0]['name'])}` passes on what it is given, where more is to be "
+            f"done: its input is right, its result is {beyond}, {_off(found)}."
+        )
     if len(nodes) == 1:
         return (
             f"{texts} `{_name(nodes[0]['name'])}` is the first node whose result is {beyond} while "

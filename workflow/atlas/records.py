@@ -369,7 +369,8 @@ class Located(TypedDict):
     the result is `constant` in the file; `undecided` between file and kernel. `output` is the wrong
     output, `value` the first wrong value in the file, `against` where the right one is from.
     `error` and `allowed` are in units of rounding. `repairs`: with the right value in its place the
-    output is right. `instead`: what the right computation has there. `right_at`: an opset under
+    output is right. `idle`: the blamed node changes nothing, so that something is missing at its
+    place. `instead`: what the right computation has there. `right_at`: an opset under
     which the very same nodes are right. `inherited`: the file was converted from this one, which is
     wrong too. `reproducer` is a folder beside the record, "" with the reason in `detail`; `shows`:
     the cut in it was run, and is wrong.
@@ -390,6 +391,7 @@ class Located(TypedDict):
     allowed: float | None
     against: str
     repairs: bool
+    idle: bool
     instead: str
     right_at: int | None
     inherited: str

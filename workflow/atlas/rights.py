@@ -96,7 +96,11 @@ class Rights:
 
 
 def aligned(trace: Trace, ours: Graph, theirs: Graph) -> Source:
-    """A right file's values with those of the wrong file that they correspond to."""
+    """A right file's values with those of the wrong file that they correspond to.
+
+    Results of two counterparts correspond; and so, where no counterpart makes them, do inputs that
+    two counterparts take under one parameter.
+    """
     matched = align(ours, theirs)
     partners: dict[str, str] = {}
     operands: dict[str, list[tuple[str, str]] | None] = {}
@@ -106,6 +110,9 @@ def aligned(trace: Trace, ours: Graph, theirs: Graph) -> Source:
         for a, b in zip(one["outputs"], other["outputs"], strict=False):
             if a["name"] and b["name"]:
                 partners[a["name"]], operands[a["name"]] = b["name"], pairs
+    for given in filter(None, list(operands.values())):
+        for one_name, other_name in given:
+            partners.setdefault(one_name, other_name)
     return Source(trace, partners, operands)
 
 

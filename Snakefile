@@ -2,7 +2,7 @@
 
     define ──► export ──► dump ──► compare ──► tables ──► report
        │          │                               ▲
-       └──────────┴──► parity ──► judge ──────────┘
+       └──────────┴──► parity ──► judge, locate ──┘
 
 Each stage is a rule file in workflow/rules, a module in workflow/atlas and a folder in results.
 `snakemake --cores 4` runs config/config.yaml; `--configfile mine.yaml` runs that file instead.
@@ -36,6 +36,7 @@ include: "workflow/rules/define.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/dump.smk"
 include: "workflow/rules/parity.smk"
+include: "workflow/rules/locate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 

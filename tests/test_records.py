@@ -24,6 +24,7 @@ FILES = {
     "graph": "dump/*/*/graphs/*.json",
     "parity": "parity/*/*/*.json",
     "judge": "judge/verdicts.json",
+    "locate": "locate/*/record.json",
     "compare": "compare/*/*/record.json",
     "contrast": "contrast/*/record.json",
 }

@@ -17,6 +17,7 @@ STAGES: dict[str, list[str]] = {
     "dump": [],
     "parity": ["runtimes.onnxruntime", "runtimes.reference"],
     "judge": [],
+    "locate": ["runtimes.onnxruntime", "runtimes.reference"],
     "compare": CAUSES,
     "contrast": CAUSES,
     "tables": [],

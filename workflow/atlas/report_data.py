@@ -25,7 +25,10 @@ from atlas.tolerances import Tolerances
 
 Row = dict[str, Any]
 Key = tuple[str, str, int]
-TABLES = ("cells", "parity", "changes", "ranges", "opsets", "contrasts", "models", "surprises")
+TABLES = (
+    *("cells", "parity", "changes", "ranges", "opsets", "contrasts", "models", "surprises"),
+    "located",
+)
 _DEFAULTS = {
     "title": "opset-atlas",
     "command": "snakemake --cores 4",

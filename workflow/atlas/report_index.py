@@ -12,6 +12,7 @@ import pandas as pd
 from atlas.records import RunOutcome, Verdict
 from atlas.report_changes import Pictures, Told, tell, telling
 from atlas.report_data import Data, Row
+from atlas.report_located import origins
 from atlas.report_matrix import LEGEND, columns, line
 
 KINDS = {
@@ -72,6 +73,7 @@ def page(data: Data) -> dict[str, Any]:
         "advice": [row for row in data.tables["models"] if row["outcome"] != "failed"],
         "broken": [row for row in data.tables["models"] if row["outcome"] == "failed"],
         "surprises": group_surprises(data.tables["surprises"]),
+        "located": origins(data),
         "tables": list(data.tables),
         "opsets": opsets,
         "lines": lines,

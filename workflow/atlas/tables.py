@@ -1,7 +1,8 @@
 """Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
-writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises as .csv and .json
+writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises and located, each as
+        .csv and .json
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pandas as pd
 from atlas import opsets
 from atlas.advice import recommend, spell_spans, surprises
 from atlas.records import (
+    BlamedInput,
     Cell,
     CellVerdict,
     CompareRecord,
@@ -26,6 +28,7 @@ from atlas.records import (
     ExportRecord,
     GraphFile,
     JudgeRecord,
+    LocateRecord,
     read_json,
     write_text,
 )
@@ -46,6 +49,8 @@ COLUMNS = {
     " explanation url nodes",
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
     "surprises": "severity kind model exporter requested runtime sentence",
+    "located": "model exporter requested runtime output verdict fault operators nodes value error"
+    " allowed against repairs right_at inputs sentence reproducer shows",
 }
 
 
@@ -94,6 +99,7 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
             for record in definitions
         ],
         "surprises": surprises(cells, judged["cells"]),
+        "located": [row for model in sweeps for row in _located(results / "locate" / model)],
     }
 
 
@@ -220,6 +226,36 @@ def _contrasts(folder: Path) -> Iterator[Row]:
                 **{name: change.get(name) for name in COLUMNS["contrasts"].split()[4:-1]},
                 "nodes": len(change["places"]),
             }
+
+
+def _located(folder: Path) -> Iterator[Row]:
+    """A row per cell, runtime and finding; `reproducer` is a path below results."""
+    record: LocateRecord = read_json(folder / "record.json", "locate")
+    for found in record["located"]:
+        operators = ", ".join(node["text"] for node in found["nodes"])
+        nodes = ", ".join(node["name"] or f"#{node['index']}" for node in found["nodes"])
+        place = f"locate/{record['model']}/{found['reproducer']}" if found["reproducer"] else ""
+        for requested in found["requested"]:
+            for runtime in found["runtimes"]:
+                yield {
+                    **{name: found.get(name) for name in COLUMNS["located"].split()},
+                    "model": record["model"],
+                    "requested": requested,
+                    "runtime": runtime,
+                    "operators": operators,
+                    "nodes": nodes,
+                    "inputs": "; ".join(_range(given) for given in found["inputs"]),
+                    "reproducer": place,
+                }
+
+
+def _range(given: BlamedInput) -> str:
+    """`updates float32[3,4] -1.5 to 1.7`"""
+    shape = ",".join(map(str, given["shape"]))
+    text = f"{given['parameter']} {given['dtype']}[{shape}]"
+    if given["minimum"] is None or given["maximum"] is None:
+        return text
+    return f"{text} {given['minimum']:.6g} to {given['maximum']:.6g}"
 
 
 def _inert(value: Any) -> Any:

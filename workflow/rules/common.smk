@@ -131,6 +131,19 @@ def model_exports(wildcards):
     return of_model(wildcards, "export", "record.json")
 
 
+def model_cells(wildcards):
+    return of_model(wildcards, "export", "cells")
+
+
+def model_parity(wildcards):
+    """What every runtime measured of every sweep of a model."""
+    return [
+        path
+        for runtime in settings.runtimes
+        for path in of_model(wildcards, "parity", f"{runtime}.json")
+    ]
+
+
 def model_exporters(wildcards):
     return settings.exporters_of(wildcards.model)
 
@@ -168,6 +181,10 @@ def contrast_spec(wildcards):
     return settings.compare_spec(wildcards.model, " ".join(exporters))
 
 
+def locate_spec(wildcards):
+    return settings.locate_spec(wildcards.model)
+
+
 def parity_spec(wildcards):
     return settings.parity_spec(wildcards.model, wildcards.runtime)
 
@@ -191,6 +208,10 @@ def export_of_model(wildcards, input):
     return os.path.dirname(os.path.dirname(input.export[0]))
 
 
+def parity_of_model(wildcards, input):
+    return os.path.dirname(os.path.dirname(input.parity[0]))
+
+
 def tables_folder(wildcards, output):
     return os.path.dirname(output.csv[0])
 
@@ -204,4 +225,5 @@ TABLES = [
     "contrasts",
     "models",
     "surprises",
+    "located",
 ]

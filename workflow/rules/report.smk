@@ -17,6 +17,7 @@ rule tables:
         contrast=collect(
             "<results>/contrast/{model}/record.json", model=settings.models
         ),
+        located=collect("<results>/locate/{model}/record.json", model=settings.models),
         verdicts="<results>/judge/verdicts.json",
     output:
         csv=report(

@@ -23,7 +23,7 @@ import numpy as np
 
 from atlas import frozen, runtimes, sources, ties
 from atlas.isolate import Result, run_isolated
-from atlas.measure import Array, blank_measure, dtype_name, is_float, measure
+from atlas.measure import Array, blank_measure, dtype_name, is_float
 from atlas.records import (
     VERSION,
     Cell,

@@ -351,7 +351,7 @@ def _around(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...])
 
 def _wires(side: View, index: int) -> Iterator[tuple[int, str]]:
     """The nodes that read a node's results, with the parameter; those that it reads, with ""."""
-    yield from side.consumers[index]
+    yield from ((reader.node, reader.parameter) for reader in side.consumers[index])
     for port in side.nodes[index]["inputs"]:
         if source := side.source(port):
             yield source[0], ""

@@ -46,6 +46,7 @@ __all__ = [
     "explain_parameter",
     "in_force",
     "inputs",
+    "newest_name",
     "notes",
     "operator_url",
     "operators",
@@ -207,6 +208,20 @@ def parameter_names(
         elif last is not None and place < len(formal):
             names[place] = last.name
     return names
+
+
+@functools.cache
+def newest_name(op: str, since: int | None, parameter: str, domain: str = "") -> str:
+    """What the newest version of an operator calls a formal input of version `since`.
+
+    BatchNormalization-9's `mean` is `input_mean` since 14; names that nobody changed stay.
+    """
+    known = versions(op, domain)
+    if since is None or since not in known or since == known[-1]:
+        return parameter
+    changes = transition(op, since, known[-1], domain).changes
+    names = [change.names for change in changes if change.role == "input"]
+    return next((new for old, new in names if old == parameter), parameter)
 
 
 @functools.cache

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from atlas.align import Alignment, align, view
+from atlas.align import Alignment, align
 from atlas.records import Graph
+from atlas.view import view
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto

@@ -12,61 +12,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
-from atlas import schema
 from atlas.common_subsequence import longest
-from atlas.records import Graph, Node, Port
+from atlas.records import Graph, Port
+from atlas.view import View, formal, name_of, view
 
 Token = Callable[["View", int], Hashable]
-
-
-class Reader(NamedTuple):
-    """A node that reads a result of another: which one, as which formal input, which result."""
-
-    node: int
-    parameter: str
-    output: int
-
-
-@dataclass
-class View:
-    """A graph with its wires resolved: Constants folded into ports, Identity nodes looked through.
-
-    `nodes` maps a node's index to it; `producer` a value's name to the node that computes it;
-    `consumers` a node's index to those that read its results. `alias` leads
-    from the result of an Identity to the value behind it, `fixed` from there to a constant's port.
-    `outer` is the view of the graph around a subgraph.
-    """
-
-    graph: Graph
-    outer: View | None = None
-    nodes: dict[int, Node] = field(default_factory=dict)
-    identities: list[Node] = field(default_factory=list)
-    alias: dict[str, str] = field(default_factory=dict)
-    fixed: dict[str, Port] = field(default_factory=dict)
-    producer: dict[str, tuple[int, int]] = field(default_factory=dict)
-    consumers: dict[int, list[Reader]] = field(default_factory=lambda: defaultdict(list))
-
-    def source(self, port: Port) -> tuple[int, int] | None:
-        """The node and output position that a port's value comes from, if a node computes it."""
-        return self.producer.get(self.resolve(port["name"]))
-
-    def resolve(self, name: str) -> str:
-        """A value's name, behind any chain of Identity nodes, those of enclosing graphs too."""
-        if name in self.alias:
-            return self.alias[name]
-        return self.outer.resolve(name) if self.outer else name
-
-    def port(self, port: Port) -> Port:
-        """A port, given as the constant behind its Identity nodes, where there is one."""
-        name, side = self.resolve(port["name"]), self
-        while name not in side.fixed and side.outer:
-            side = side.outer
-        found = side.fixed.get(name)
-        return {**found, "parameter": port["parameter"]} if found else port
 
 
 @dataclass(frozen=True)
@@ -92,7 +45,7 @@ def align(left: Graph, right: Graph, outer: Alignment | None = None) -> Alignmen
     """
     around = (outer.left, outer.right) if outer else (None, None)
     matching = _Matching(view(left, around[0]), view(right, around[1]))
-    for token in (_weights, _exact):
+    for token in (_weights, _exact, _written):
         matching.spread(matching.unique(token))
     matching.spread(matching.outputs())
     for token in (_surrounded, _scoped, _shaped, _attributed, _operator):
@@ -105,41 +58,6 @@ def align(left: Graph, right: Graph, outer: Alignment | None = None) -> Alignmen
     forward = dict(sorted(matching.forward.items()))
     regions = tuple(sorted(_regions(matching)))
     return Alignment(matching.left, matching.right, forward, matching.backward, regions, outer)
-
-
-def view(graph: Graph, outer: View | None = None) -> View:
-    """Resolve the wires of a graph."""
-    result = View(graph, outer)
-    for node in graph["nodes"]:
-        if node["op"] == "Constant" and not node["domain"]:
-            continue
-        if _passes_on(node):
-            given = node["inputs"][0]
-            result.identities.append(node)
-            result.alias[node["outputs"][0]["name"]] = result.resolve(given["name"])
-            if given["given"] in {"constant", "initializer", "empty"}:
-                result.fixed[given["name"]] = given
-            continue
-        result.nodes[node["index"]] = node
-        for position, port in enumerate(node["outputs"]):
-            result.producer[port["name"]] = (node["index"], position)
-    for node in result.nodes.values():
-        for port in node["inputs"]:
-            if source := result.source(port):
-                reader = Reader(node["index"], _formal(node, port), source[1])
-                result.consumers[source[0]].append(reader)
-    return result
-
-
-def _formal(node: Node, port: Port) -> str:
-    """A formal input under the name that the newest version of the operator has for it."""
-    return schema.newest_name(node["op"], node["since"], port["parameter"], node["domain"])
-
-
-def _passes_on(node: Node) -> bool:
-    """Whether a node is an Identity, wired as the specification wants it."""
-    whole = node["inputs"] and node["inputs"][0]["name"] and node["outputs"]
-    return bool(whole) and node["op"] == "Identity" and not node["domain"]
 
 
 class _Matching:
@@ -201,7 +119,7 @@ class _Matching:
 
     def _add(self, i: int, j: int) -> bool:
         one, other = self.left.nodes[i], self.right.nodes[j]
-        if i in self.forward or j in self.backward or _name(one) != _name(other):
+        if i in self.forward or j in self.backward or name_of(one) != name_of(other):
             return False
         if self.same and not all(map(self.same, one["outputs"], other["outputs"])):
             return False
@@ -210,9 +128,9 @@ class _Matching:
 
     def _neighbors(self, i: int, j: int) -> Iterable[tuple[int, int]]:
         one, other = self.left.nodes[i], self.right.nodes[j]
-        inputs = {_formal(other, port): port for port in other["inputs"]}
+        inputs = {formal(other, port): port for port in other["inputs"]}
         for port in one["inputs"]:
-            if (name := _formal(one, port)) in inputs:
+            if (name := formal(one, port)) in inputs:
                 source = self.left.source(port)
                 target = self.right.source(inputs[name])
                 if source and target and source[1] == target[1]:
@@ -228,18 +146,14 @@ class _Matching:
         readers: dict[Hashable, list[int]] = defaultdict(list)
         for reader, parameter, output in side.consumers[index]:
             if reader not in matched:
-                readers[_name(side.nodes[reader]), parameter, output].append(reader)
+                readers[name_of(side.nodes[reader]), parameter, output].append(reader)
         return readers
-
-
-def _name(node: Node) -> tuple[str, str]:
-    return node["domain"], node["op"]
 
 
 def _weights(side: View, index: int) -> Hashable:
     node = side.nodes[index]
-    held = [(_formal(node, port), _content(side.port(port))) for port in node["inputs"]]
-    return (_name(node), tuple(held)) if any(content for _, content in held) else None
+    held = [(formal(node, port), _content(side.port(port))) for port in node["inputs"]]
+    return (name_of(node), tuple(held)) if any(content for _, content in held) else None
 
 
 def _content(port: Port) -> str:
@@ -254,8 +168,14 @@ def _content(port: Port) -> str:
 
 def _exact(side: View, index: int) -> Hashable:
     """What a node is, where it stands, and all that is written down in it."""
-    held = [_held(side.port(port)) for port in side.nodes[index]["inputs"]]
-    return _surrounded(side, index), _attributed(side, index), tuple(held)
+    return _surrounded(side, index), _written(side, index)
+
+
+def _written(side: View, index: int) -> Hashable:
+    """What a node is, with all that is written down in it; None where that is nothing."""
+    held = tuple(_held(side.port(port)) for port in side.nodes[index]["inputs"])
+    _, written = _attributed(side, index)
+    return (_shaped(side, index), written, held) if written or any(held) else None
 
 
 def _held(port: Port) -> str:
@@ -281,9 +201,9 @@ def _ranks(one: Port, other: Port) -> bool:
 def _surrounded(side: View, index: int) -> Hashable:
     """What a node is, what it reads, and what reads it."""
     node = side.nodes[index]
-    sources = [(_formal(node, port), side.source(port)) for port in node["inputs"]]
-    reads = [(name, _name(side.nodes[found[0]]), found[1]) for name, found in sources if found]
-    readers = [(_name(side.nodes[reader]), name) for reader, name, _ in side.consumers[index]]
+    sources = [(formal(node, port), side.source(port)) for port in node["inputs"]]
+    reads = [(name, name_of(side.nodes[found[0]]), found[1]) for name, found in sources if found]
+    readers = [(name_of(side.nodes[reader]), name) for reader, name, _ in side.consumers[index]]
     return _shaped(side, index), tuple(reads), tuple(sorted(set(readers)))
 
 
@@ -294,17 +214,17 @@ def _scoped(side: View, index: int) -> Hashable:
 def _shaped(side: View, index: int) -> Hashable:
     node = side.nodes[index]
     shapes = [(p.get("dtype"), tuple(p.get("shape") or ())) for p in node["outputs"]]
-    return (_name(node), tuple(shapes))
+    return (name_of(node), tuple(shapes))
 
 
-def _attributed(side: View, index: int) -> Hashable:
+def _attributed(side: View, index: int) -> tuple[tuple[str, str], Hashable]:
     node = side.nodes[index]
     written = [(a["name"], str(a["value"])) for a in node["attributes"] if not a["default"]]
-    return (_name(node), tuple(written))
+    return (name_of(node), tuple(written))
 
 
 def _operator(side: View, index: int) -> Hashable:
-    return _name(side.nodes[index])
+    return name_of(side.nodes[index])
 
 
 def _singles(side: View, matched: dict[int, int], token: Token) -> dict[Hashable, int]:

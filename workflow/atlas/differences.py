@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from atlas import schema
-from atlas.align import Alignment, View, align
+from atlas.align import Alignment, align
 from atlas.picture import content_of, operator, type_of, visible
 from atlas.records import Attribute, Graph, Node, Port
+from atlas.view import View
 
 WORDS = 300  # characters of a value in words
 

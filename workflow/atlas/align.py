@@ -53,7 +53,7 @@ def align(left: Graph, right: Graph, outer: Alignment | None = None) -> Alignmen
     for token in (_scoped, _shaped, _operator):
         for pair in matching.gaps(token):
             matching.spread([pair])  # one by one: what an edge leads to goes before the order
-    matching.same = None  # a node whose result has other sizes now is known by its edges alone
+    matching.checks.clear()  # a node whose result is another now is known by its edges alone
     matching.spread(matching.edges())
     forward = dict(sorted(matching.forward.items()))
     regions = tuple(sorted(_regions(matching)))
@@ -65,9 +65,12 @@ class _Matching:
 
     def __init__(self, left: View, right: View) -> None:
         self.left, self.right = left, right
-        # Of a model with other sizes only the ranks are the same.
-        sized = all(map(_sizes, left.graph["inputs"], right.graph["inputs"]))
-        self.same: Callable[[Port, Port], bool] | None = _sizes if sized else _ranks
+        inputs = left.graph["inputs"], right.graph["inputs"]
+        # Of a model with other sizes only the ranks are the same; one in float16 has other types.
+        self.checks: list[Callable[[Port, Port], bool]] = []
+        self.checks.append(_sizes if all(map(_sizes, *inputs)) else _ranks)
+        if all(map(_types, *inputs)):
+            self.checks.append(_types)
         self.forward: dict[int, int] = {}
         self.backward: dict[int, int] = {}
 
@@ -121,7 +124,8 @@ class _Matching:
         one, other = self.left.nodes[i], self.right.nodes[j]
         if i in self.forward or j in self.backward or name_of(one) != name_of(other):
             return False
-        if self.same and not all(map(self.same, one["outputs"], other["outputs"])):
+        results = one["outputs"], other["outputs"]
+        if not all(all(map(check, *results)) for check in self.checks):
             return False
         self.forward[i], self.backward[j] = j, i
         return True
@@ -196,6 +200,10 @@ def _sizes(one: Port, other: Port) -> bool:
 def _ranks(one: Port, other: Port) -> bool:
     left, right = one.get("shape"), other.get("shape")
     return left is None or right is None or len(left) == len(right)
+
+
+def _types(one: Port, other: Port) -> bool:
+    return one.get("dtype", other.get("dtype")) == other.get("dtype", one.get("dtype"))
 
 
 def _surrounded(side: View, index: int) -> Hashable:

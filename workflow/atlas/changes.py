@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from atlas.causes import Cause, Situation, explain
-from atlas.differences import Difference, body_differences, differences
+from atlas.difference_types import Difference
+from atlas.differences import body_differences, differences
 from atlas.records import Change, DumpRecord, ExportRecord, GraphFile, Node, Place, read_json
 
 MOST_PLACES = 50

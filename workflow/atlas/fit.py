@@ -64,7 +64,8 @@ def obstacles(node: Node, opset: int) -> Iterator[Obstacle]:
         yield from _types(node, other)
         for note in schema.notes(op, other, node["since"], domain):
             if note.numeric and concerns(note, node):
-                yield Obstacle(node, other, note.parameter, _stripped(note), numeric=True)
+                words = f"{op}-{node['since']} is not {op}-{other}: {_stripped(note)}"
+                yield Obstacle(node, other, note.parameter, words, numeric=True)
 
 
 def concerns(note: Note, *nodes: Node) -> bool:
@@ -77,14 +78,20 @@ def concerns(note: Note, *nodes: Node) -> bool:
 
 
 def as_before(node: Node, name: str, old: int) -> bool:
-    """Whether an attribute that version `old` does not have says what that version does anyway."""
+    """Whether a parameter that version `old` does not have says what that version does anyway."""
     found = attribute(node, name)
-    if found is None or found["default"]:
+    if found is not None and found["default"]:
         return True
-    values = found["value"] if isinstance(found["value"], list) else [found["value"]]
+    port = _port(node, name)
+    value = found["value"] if found else port.get("value") if port else None
+    if value is None:
+        return False
+    values = value if isinstance(value, list) else [value]
     notes = schema.notes(node["op"], old, node["since"] or old, node["domain"])
     told = {note.as_before for note in notes if note.parameter == name and note.as_before}
-    return len(told) == 1 and {str(value) for value in values} == told
+    if "outputs" in told:
+        told = {str(len(node["outputs"]))}
+    return len(told) == 1 and {str(each) for each in values} == told
 
 
 def refused_type(node: Node, version: int) -> tuple[str, str] | None:
@@ -117,8 +124,9 @@ def _deprecated(node: Node, other: int) -> str:
     op, since = node["op"], node["since"] or 0
     if other > since:
         return f"{op} is deprecated since opset {other}"
-    words = " ".join(map(_stripped, schema.notes(op, other, since, node["domain"])))
-    return f"{op}-{other} is deprecated and another operator than {op}-{since}. {words}".strip()
+    told = [n for n in schema.notes(op, other, since, node["domain"]) if concerns(n, node)]
+    words = " ".join([f"{op}-{other} is deprecated.", *(note.note for note in told)])
+    return words.removesuffix(".")
 
 
 def _attributes(node: Node, other: int) -> Iterator[Obstacle]:
@@ -143,9 +151,9 @@ def _inputs(node: Node, other: int) -> Iterator[Obstacle]:
         name = schema.newest_name(op, node["since"], port["parameter"], domain)
         if name.partition("[")[0] in there or port["given"] in {"omitted", "empty"}:
             continue
-        if name not in moved:
+        if name not in moved and not as_before(node, name, other):
             yield Obstacle(node, other, name, f"{op}-{other} has no input `{name}`")
-        elif port["given"] not in {"constant", "initializer"}:
+        elif name in moved and port["given"] not in {"constant", "initializer"}:
             words = f"`{name}` is an attribute of {op}-{other}, and it is computed here"
             yield Obstacle(node, other, name, words)
 
@@ -229,7 +237,7 @@ def _number(value: Any) -> float:
 
 
 def _mixed_types(node: Node) -> bool:
-    types = {port.get("dtype") for port in node["inputs"] if port["given"] != "omitted"}
+    types = {port.get("dtype") for port in node["inputs"][:2]}
     return len(types) > 1 or bool(types & INTEGERS)
 
 

@@ -13,7 +13,7 @@ import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
 
-from atlas.differences import Difference
+from atlas.difference_types import Difference
 
 
 @dataclass(frozen=True)

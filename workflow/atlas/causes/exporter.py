@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference
+from atlas.difference_types import Difference
 from atlas.fit import known, obstacles
 from atlas.records import Node
 

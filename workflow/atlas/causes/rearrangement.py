@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 
 from atlas import schema
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference, Wire, given
+from atlas.difference_types import Difference, Wire
 from atlas.fit import concerns, obstacles
 from atlas.records import Node
 from atlas.schema import Kind
 from atlas.view import attribute
+from atlas.wording import given
 
 ORDER = 15
 MOVES = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Shape"}
@@ -64,24 +65,33 @@ def _computed_input(difference: Difference) -> Cause | None:
 
 def _stood_in(difference: Difference, wires: Iterable[Wire], parameter: str = "") -> Cause | None:
     """Something that, by a reviewed note, does the work of a parameter where that is not there."""
-    ops = {node["op"] for node in (*difference.left, *difference.right)}
+    ops = set() if parameter else {n["op"] for n in (*difference.left, *difference.right)}
     for wire in wires:
         newer, older = sorted((wire.left, wire.right), key=lambda node: -(node["since"] or 0))
         if not _differs(wire):
             continue
         for note in schema.notes(newer["op"], older["since"], newer["since"] or 0, newer["domain"]):
-            did_it = parameter in note.instead if parameter else ops <= set(note.instead)
-            if not did_it or not note.parameter or not _uses(newer, older, note.parameter):
-                continue
-            value = _shown(newer, note.parameter)
-            place = f"`{parameter}`" if parameter else "the place beside it"
-            sentence = (
-                f"{newer['op']}-{newer['since']} has `{note.parameter}`, here {value}; "
-                f"{newer['op']}-{older['since']} does without. Therefore {place} goes from "
-                f"{difference.before} to {difference.after}. {note.note}"
-            )
-            return _cause(wire, sentence, str(_class(wire)), numeric=True)
+            fed = not parameter and wire.parameter in note.instead
+            did_it = parameter in note.instead or fed or (ops and ops <= set(note.instead))
+            if did_it and note.parameter and _uses(newer, older, note.parameter):
+                words = f" {note.note} Therefore {_became(difference)}."
+                sentence = (
+                    f"{newer['op']}-{newer['since']} has `{note.parameter}`, which is "
+                    f"{_shown(newer, note.parameter)} here; {newer['op']}-{older['since']} has not."
+                )
+                return _cause(wire, sentence + words, str(_class(wire)), numeric=True)
     return None
+
+
+def _became(difference: Difference) -> str:
+    """`pads` goes from … to …; `Add` beside it is gone."""
+    before, after = difference.before, difference.after
+    if difference.parameter:
+        return f"`{difference.parameter}` goes from {before} to {after}"
+    if not difference.left or not difference.right:
+        came = "stands beside it now" if difference.right else "beside it is gone"
+        return f"{after if difference.right else before} {came}"
+    return f"{before} beside it becomes {after}"
 
 
 def _uses(newer: Node, older: Node, name: str) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from atlas import schema
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference, spelled
+from atlas.difference_types import Difference
 from atlas.fit import Obstacle, obstacles
 from atlas.function_body import body_operators
 from atlas.records import Node
+from atlas.wording import spelled
 
 ORDER = 20
 
@@ -28,7 +29,8 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
     if found := _first(newer, low):
         end = f"Up to opset {low} the file has {_count(older)} in this place ({spelled(older)})."
         if found.other is None:
-            end = f"It takes the place of {_count(older)} ({spelled(older)}).{_body(found.node, older)}"
+            end = f"It takes the place of {_count(older)} ({spelled(older)})."
+            end += _body(found.node, older)
         return _cause(found, end)
     if found := _first(older, high):
         end = f"{_capital(spelled(newer))} takes its place from opset {high} on."

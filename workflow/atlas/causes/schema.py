@@ -6,7 +6,7 @@ import re
 
 from atlas import schema
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference
+from atlas.difference_types import Difference
 from atlas.fit import as_before, concerns, notes_on
 from atlas.records import Attribute, Node
 from atlas.schema import Kind, SchemaChange, Transition
@@ -124,7 +124,10 @@ class _Case:
         unread, condition = self._condition(name)
         if unread and value != "omitted":
             sentence += f" It is read only {condition}, so nothing that is computed changes."
-        neutral = unread or value == "omitted"
+        same = as_before(self.other if added else self.one, name, self.old if added else self.new)
+        if same and value != "omitted":
+            sentence += " That is what it means to leave it out."
+        neutral = unread or same or value == "omitted"
         return self._cause(sentence, neutral=neutral, numeric=not neutral)
 
     def moved(self) -> Cause | None:

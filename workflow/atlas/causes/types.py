@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from atlas import schema
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference
+from atlas.difference_types import Difference
 from atlas.fit import refused_type
 from atlas.records import Node, Port
 
@@ -17,7 +17,11 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         if len(difference.left) == len(difference.right) == 1:
             return _widened(difference, difference.left[0], difference.right[0], "")
     elif difference.kind == "operators" and _only(difference, "Cast"):
-        end = f" The file has {difference.before} beside it before and {difference.after} after."
+        gone, come = not difference.right, not difference.left
+        end = f" {difference.before} beside it becomes {difference.after}."
+        if gone or come:
+            words, what = (difference.before, "is gone") if gone else (difference.after, "is new")
+            end = f" {words} beside it {what}."
         for wire in difference.around:
             if cause := _widened(difference, wire.left, wire.right, end):
                 return cause

@@ -16,7 +16,8 @@ Kind = Literal[
     "semantics",  # the same node under a schema version that means something else
     "type",  # another dtype or shape of a result
     "operators",  # other operators in the same place
-    "identity",  # Identity nodes, which compute nothing
+    "identity",  # nodes that compute nothing
+    "function",  # a local function, whose nodes stand in their place in the other file
     "signature",  # inputs or outputs of the graph
 ]
 

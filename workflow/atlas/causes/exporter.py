@@ -23,7 +23,7 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         return _two_exporters(difference, situation)
     if not situation.exporter or difference.kind in {"semantics", "type", "signature"}:
         return None
-    if difference.kind in {"encoding", "identity"}:
+    if difference.kind in {"encoding", "identity", "function"}:
         end = "Both mean the same"
     elif allowed := _allowed(difference, situation):
         end = allowed

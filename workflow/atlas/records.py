@@ -163,7 +163,11 @@ class Attribute(TypedDict):
 
 
 class Node(TypedDict):
-    """`since`: the schema version in force; `scope`: the module path, where it was kept."""
+    """`since`: the schema version in force; `scope`: the module path, where it was kept.
+
+    `origin`, only while two graphs are compared: the index of the call that stands in the file for
+    a node of an inlined function.
+    """
 
     index: int
     name: str
@@ -175,6 +179,7 @@ class Node(TypedDict):
     outputs: list[Port]
     attributes: list[Attribute]
     subgraphs: dict[str, Graph]
+    origin: NotRequired[int]
 
 
 class Graph(TypedDict):
@@ -187,8 +192,11 @@ class Graph(TypedDict):
 
 
 class Function(TypedDict):
+    """A local function. `attributes`: the defaults of those of its attributes that have one."""
+
     domain: str
     name: str
+    attributes: list[Attribute]
     graph: Graph
 
 
@@ -208,7 +216,10 @@ class DumpCell(TypedDict):
 
 
 class GraphEntry(TypedDict):
-    """`operators`: nodes of each; `picture`: a file name, or "" with the reason in `notice`."""
+    """`operators`: nodes of each, those of a local function once, however often it is called.
+
+    `picture`: a file name, or "" with the reason in `notice`.
+    """
 
     json: str
     text: str

@@ -39,6 +39,7 @@ include: "workflow/rules/parity.smk"
 include: "workflow/rules/locate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/audit.smk"
 
 
 localrules:
@@ -50,6 +51,7 @@ rule all:
     default_target: True
     input:
         "<results>/report/index.html",
+        "<results>/report/audit.html" if settings.audit else [],
 
 
 rule exports:

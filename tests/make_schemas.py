@@ -23,6 +23,7 @@ TYPES = {
     "locate": records.LocateRecord,
     "compare": records.CompareRecord,
     "contrast": records.ContrastRecord,
+    "audit": records.AuditRecord,
 }
 
 

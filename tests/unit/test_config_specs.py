@@ -132,6 +132,7 @@ DEPENDS: list[tuple[str, Any, set[str]]] = [
     ("options/torchscript/verbose", False, {"export torchscript"}),
     ("models/simple/options", {"dynamo": {"optimize": False}}, {"export dynamo"}),
     ("memoize", False, {"export dynamo"}),
+    ("audit", True, {"report"}),
     ("converter/opset", 13, {"export converter"}),
     ("converter/exporter", "dynamo", {"export converter"}),
     ("limits/cell_seconds", 10, {"define"} | EXPORTS | PARITY),

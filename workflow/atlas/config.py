@@ -33,6 +33,7 @@ _EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
 _LOCATE = ("torch", "onnx", "onnx-ir", "numpy")
 _DUMP = ("onnx", "onnx-ir")
 _COMPARE = ("onnx",)
+_AUDIT = ("onnx", "onnxruntime", "numpy")
 _REPORT = ("jinja2", "pandas")
 
 _INHERITED = ("opsets", "exporters", "options", "tolerances")
@@ -83,6 +84,7 @@ class Settings:
     options: dict[str, dict[str, Any]]
     memoize: bool
     worker: bool
+    audit: bool
     input_sets: list[str]
     tolerances: dict[str, Any]
     limits: dict[str, Any]
@@ -189,6 +191,19 @@ class Settings:
         """Canonical JSON of what comparing the graphs of a sweep depends on."""
         return _stage_spec(model, exporter, _COMPARE)
 
+    def audit_spec(self, model: str) -> str:
+        """Canonical JSON of what the audit of the converter on a model's files depends on."""
+        own = self.models[model]
+        spec = {
+            "model": model,
+            "exporters": own.exporters,
+            "runtimes": self.runtimes,
+            "limits": self.limits,
+            "index_outputs": own.index_outputs,
+            "tolerances": own.tolerances,
+        }
+        return canonical_json({**spec, "versions": _versions(_AUDIT)})
+
     def judge_spec(self) -> str:
         """Canonical JSON of the tolerances, and under `models` those of models that have others."""
         return canonical_json(self._tolerances())
@@ -212,6 +227,7 @@ class Settings:
         spec = {
             **self._tolerances(),
             "command": command,
+            "audit": self.audit,
             "sweeps": {name: spec.exporters for name, spec in self.models.items()},
             "order": list(self.models),
             "descriptions": {name: spec.description for name, spec in self.models.items()},

@@ -112,6 +112,15 @@ def refusal(message: str, requested: int, usable: Sequence[int] = ()) -> str:
     return ""
 
 
+def named_operator(message: str) -> str:
+    """The operator that a refusal of `onnx.version_converter` names; "" where it names none."""
+    found = _STEP.search(message)
+    if found:
+        return found[3]
+    found = _NEW.search(message) or _NONE.search(message)
+    return found[1] if found else ""
+
+
 def _missing(which: str, opset: int, op: str, step: int) -> str:
     """`From` names the opset before the step, `To` the one after it, in either direction."""
     source, target = (opset, opset + step) if which == "From" else (opset - step, opset)

@@ -504,6 +504,64 @@ class ContrastRecord(TypedDict):
     pairs: list[Contrast]
 
 
+# What came of converting a file by one opset, from best to worst. `unproven`: it runs, and the
+# verdict is neither right nor wrong.
+AuditOutcome = Literal[
+    "right", "no-kernel", "unproven", "refused", "timeout", "crashed", "invalid", "wrong"
+]
+# Those that are the converter's defects; a refusal says itself what is missing.
+AUDIT_DEFECTS = frozenset({"timeout", "crashed", "invalid", "wrong"})
+
+
+class AuditOperator(TypedDict):
+    """What came of one operator in a step; versions are those in force before and after it.
+
+    `evidence`: the whole `file` is right; a `cut` of one node shows it; the converter's `message`
+    names it; it is the `only` operator that changes. `reproducer` is a folder in `defects/`, or "".
+    """
+
+    operator: str
+    from_version: int | None
+    to_version: int | None
+    outcome: AuditOutcome
+    evidence: Literal["file", "cut", "message", "only"]
+    detail: str
+    reproducer: str
+
+
+class AuditCell(TypedDict):
+    exporter: str
+    requested: int
+
+
+class AuditStep(TypedDict):
+    """A right file converted to the next opset up or down.
+
+    `cells` have this file. `one_of`: where nothing proves which operator it was, those it can be.
+    """
+
+    from_opset: int
+    to_opset: int
+    canonical_sha256: str
+    cells: list[AuditCell]
+    outcome: AuditOutcome
+    detail: str
+    operators: list[AuditOperator]
+    one_of: list[str]
+    reproducer: str
+
+
+class AuditRecord(TypedDict):
+    """results/audit/{model}/record.json; `not_right` counts cells with a file that is not."""
+
+    version: int
+    stage: Literal["audit"]
+    model: str
+    versions: dict[str, str]
+    not_right: int
+    steps: list[AuditStep]
+
+
 def canonical_json(value: Any) -> str:
     """`value` as JSON whose bytes depend on the content alone."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)

@@ -29,9 +29,10 @@ TABLES = (
     *("cells", "parity", "changes", "ranges", "opsets", "contrasts", "models", "surprises"),
     "located",
 )
-_DEFAULTS = {
+_DEFAULTS: dict[str, Any] = {
     "title": "opset-atlas",
     "command": "snakemake --cores 4",
+    "audit": False,
     "descriptions": {},
     "versions": {},
     "tolerances": {},

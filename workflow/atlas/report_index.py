@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from atlas import coverage
 from atlas.records import RunOutcome, Verdict
 from atlas.report_changes import Pictures, Told, tell, telling
 from atlas.report_data import Data, Row
@@ -70,6 +71,7 @@ def page(data: Data) -> dict[str, Any]:
     return {
         "spec": data.spec,
         "figures": figures(data),
+        "coverage": coverage.summarize([sweep.dump for sweep in data.sweeps.values()]),
         "advice": [row for row in data.tables["models"] if row["outcome"] != "failed"],
         "broken": [row for row in data.tables["models"] if row["outcome"] == "failed"],
         "surprises": group_surprises(data.tables["surprises"]),

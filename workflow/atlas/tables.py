@@ -1,8 +1,8 @@
 """Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
-writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises and located, each as
-        .csv and .json
+writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises, coverage
+        and located, each as .csv and .json
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from atlas import opsets
+from atlas import coverage, opsets
 from atlas.advice import recommend, spell_spans, surprises
 from atlas.records import (
     BlamedInput,
@@ -30,9 +28,8 @@ from atlas.records import (
     JudgeRecord,
     LocateRecord,
     read_json,
-    write_text,
 )
-from atlas.text import clean
+from atlas.table import write_table
 
 Row = dict[str, Any]
 
@@ -48,6 +45,7 @@ COLUMNS = {
     "contrasts": "model left right opsets kind op_type parameter before after neutral numeric cause"
     " explanation url nodes",
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
+    "coverage": coverage.COLUMNS,
     "surprises": "severity kind model exporter requested runtime sentence",
     "located": "model exporter requested runtime output verdict fault operators nodes value error"
     " allowed against repairs right_at inputs sentence reproducer shows",
@@ -63,11 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
     for name, rows in tables(sweeps, options.results).items():
-        frame = pd.DataFrame(rows, columns=COLUMNS[name].split()).convert_dtypes()
-        write_text(options.output / f"{name}.csv", frame.map(_inert).to_csv(index=False))
-        write_text(
-            options.output / f"{name}.json", frame.to_json(orient="records", indent=1) + "\n"
-        )
+        write_table(options.output / name, rows, COLUMNS[name].split())
 
 
 def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list[Row]]:
@@ -98,6 +92,11 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
             recommend(record, own_cells[record["model"]], own_verdicts[record["model"]])
             for record in definitions
         ],
+        "coverage": coverage.rows(
+            read_json(results / "dump" / model / exporter / "record.json", "dump")
+            for model in sweeps
+            for exporter in sweeps[model]
+        ),
         "surprises": surprises(cells, judged["cells"]),
         "located": [row for model in sweeps for row in _located(results / "locate" / model)],
     }
@@ -256,14 +255,6 @@ def _range(given: BlamedInput) -> str:
     if given["minimum"] is None or given["maximum"] is None:
         return text
     return f"{text} {given['minimum']:.6g} to {given['maximum']:.6g}"
-
-
-def _inert(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula, made text; control characters removed."""
-    if not isinstance(value, str):
-        return value
-    value = clean(value, limit=1 << 20)
-    return f"'{value}" if value[:1] in {"=", "+", "@", "\t"} else value
 
 
 if __name__ == "__main__":

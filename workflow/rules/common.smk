@@ -185,6 +185,10 @@ def locate_spec(wildcards):
     return settings.locate_spec(wildcards.model)
 
 
+def audit_spec(wildcards):
+    return settings.audit_spec(wildcards.model)
+
+
 def parity_spec(wildcards):
     return settings.parity_spec(wildcards.model, wildcards.runtime)
 
@@ -224,6 +228,7 @@ TABLES = [
     "opsets",
     "contrasts",
     "models",
+    "coverage",
     "surprises",
     "located",
 ]

@@ -49,7 +49,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        "<results>/report/index.html",
+        "<results>/report",
 
 
 rule exports:

@@ -225,7 +225,7 @@ def test_every_operator_of_onnx_can_be_shown(data: Data) -> None:
         assert entry is not None
         assert re.fullmatch(r"[\w.]+\.html", entry.file)
         shown = page(data, entry)
-        inline = report._inline(shown, False)
+        inline = report._inline(shown, ())
         text = template.render(shown, operators=catalog, operators_at="", **inline)
         for since in schema.versions(op, domain):
             assert f"{op}-{since}</span>" in text

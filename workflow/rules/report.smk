@@ -20,12 +20,15 @@ rule tables:
         ),
         verdicts="<results>/judge/verdicts.json",
     output:
-        csv=report(
-            collect("<results>/tables/{table}.csv", table=TABLES),
-            category="Tables",
-            labels={"table": "{table}"},
-            caption="../report/tables.rst",
-        ),
+        csv=[
+            report(
+                f"<results>/tables/{table}.csv",
+                category="Tables",
+                labels={"table": table},
+                caption="../report/tables.rst",
+            )
+            for table in TABLES
+        ],
         json=collect("<results>/tables/{table}.json", table=TABLES),
     log:
         "<logs>/tables.log",

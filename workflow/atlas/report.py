@@ -216,7 +216,8 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     if value == 0 or isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f") if value else "0"
+        # Markup, as a narrow space would be shown as a code; digits need no escape.
+        return Markup(f"{value:,}".replace(",", "\u202f")) if value else "0"
     if 0.01 <= abs(value) < 1000:
         return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
     mantissa, _, exponent = f"{value:.1e}".partition("e")
@@ -231,7 +232,7 @@ def _measured(value: float, unit: str) -> str:
 
 
 def _plural(count: int, noun: str, several: str = "") -> str:
-    return f"{_number(count)} {noun if count == 1 else several or noun + 's'}"
+    return Markup("{} {}").format(_number(count), noun if count == 1 else several or noun + "s")
 
 
 def _lines(text: str) -> Markup:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from atlas.records import Change, GraphFile, Node, Step
+from atlas.records import Change, Step
 from atlas.report_data import Data, Row, Sweep
 
 _PAGE = re.compile(r"text_diff_(\w+)_(\d+)_(\d+)\.html$")
@@ -70,28 +70,30 @@ def telling(data: Data) -> tuple[Sweep, Step, Change] | None:
 
     Without one, the first that the schema caused; without any, None.
     """
-    found = [
-        (sweep, step, change)
-        for sweep in data.sweeps.values()
-        for step in sweep.compare["steps"]
-        for change in step["changes"]
-        if change["cause"] == "schema"
+    first = None
+    keys = [
+        (row["model"], row["exporter"])
+        for row in data.tables["changes"]
+        if row["cause"] == "schema"
     ]
-    for sweep, step, change in found:
-        if _becomes_omitted(data.graph(sweep, step["to_graph"]), change):
-            return sweep, step, change
-    return found[0] if found else None
+    for sweep in (data.sweeps[key] for key in dict.fromkeys(keys)):
+        for step in sweep.compare["steps"]:
+            for change in step["changes"]:
+                if change["cause"] != "schema":
+                    continue
+                first = first or (sweep, step, change)
+                if _becomes_omitted(data, sweep, step, change):
+                    return sweep, step, change
+    return first
 
 
-def _becomes_omitted(graph: GraphFile, change: Change) -> bool:
+def _becomes_omitted(data: Data, sweep: Sweep, step: Step, change: Change) -> bool:
+    if not change["parameter"] or "omitted" not in change["after"]:
+        return False
     indices = {place["to_node"] for place in change["places"]}
-    return bool(change["parameter"]) and any(
+    return any(
         port["given"] == "omitted" and port["parameter"] == change["parameter"]
-        for node in _nodes(graph)
+        for node in data.graph(sweep, step["to_graph"])["graph"]["nodes"]
         if node["index"] in indices and node["op"] == change["op_type"]
         for port in node["inputs"]
     )
-
-
-def _nodes(graph: GraphFile) -> Iterator[Node]:
-    yield from graph["graph"]["nodes"]

@@ -1,13 +1,15 @@
 """One side of a scene as an SVG element of a page, with the differences marked.
 
 Both sides of a scene have one size and one set of places: laid over each other, equal nodes
-coincide. Every text is escaped on its way in; style comes from the page alone.
+coincide. Every text of a model goes through `_text`, which escapes it; all else is numbers and
+words of ours. Style comes from the page alone.
 """
 
 from __future__ import annotations
 
+import html
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -29,54 +31,46 @@ def draw(scene: Scene, plan: Plan, side: Side, label: str, prefix: str, numbers:
         numbers: of the changes that a box has to do with, by the box's key.
     """
     places = {key: number for number, key in enumerate(scene.boxes)}
-    parts = [*_links(scene, plan, side, places)]
+    parts = list(_links(scene, plan, side, places))
     for key, box in scene.boxes.items():
-        parts.append(
-            _box(box, plan.boxes[places[key]], side, f"{prefix}-{key}", numbers.get(key, ()))
-        )
+        parts += _box(box, plan.boxes[places[key]], side, f"{prefix}-{key}", numbers.get(key, ()))
     width, height = plan.width + 2 * MARGIN, plan.height + 2 * MARGIN
     return Markup(
-        '<svg class="scene" viewBox="{} {} {:.0f} {:.0f}" width="{:.0f}" height="{:.0f}"'
-        ' role="img" aria-label="{}">{}</svg>'
-    ).format(
-        -MARGIN, -MARGIN, width, height, width, height, visible(label, 200), Markup("").join(parts)
+        f'<svg class="scene" viewBox="{-MARGIN} {-MARGIN} {width:.0f} {height:.0f}"'
+        f' width="{width:.0f}" height="{height:.0f}" role="img"'
+        f' aria-label="{html.escape(visible(label, 200))}">{"".join(parts)}</svg>'
     )
 
 
-def _links(scene: Scene, plan: Plan, side: Side, places: Mapping[str, int]) -> list[Markup]:
+def _links(scene: Scene, plan: Plan, side: Side, places: Mapping[str, int]) -> Iterator[str]:
     used: Counter[tuple[int, int]] = Counter()
-    parts = []
     for link in scene.links.values():
         ends = places[link.source], places[link.target]
         path = plan.links[ends][used[ends]]
         used[ends] += 1
-        if getattr(link, side) is not None:
-            parts.append(_link(link, path, getattr(link, side)))
-    return parts
+        text = getattr(link, side)
+        if text is not None:
+            yield _link(link, path, text)
 
 
-def _link(link: Link, path: Path, text: str) -> Markup:
+def _link(link: Link, path: Path, text: str) -> str:
     alone = link.left is None or link.right is None
     (x, y), *rest = path.points
     curve = f"M{x:g} {y:g}C" + " ".join(f"{x:g} {y:g}" for x, y in rest)
-    tip = _tip(path.points[-2], path.points[-1])
     differs = " diff" if alone or link.left != link.right else ""
-    words = Markup('<text class="flow{}" x="{:g}" y="{:g}">{}</text>').format(
-        differs, path.label[0], path.label[1] + 3.5, spelled(link, text)
-    )
-    return Markup('<g class="link{}"><path d="{}"/><path class="tip" d="{}"/>{}</g>').format(
-        " only" if alone else "", curve, tip, words
-    )
+    words = _text(f"flow{differs}", path.label[0], path.label[1] + 3.5, spelled(link, text))
+    tip = _tip(path.points[-2], path.points[-1])
+    kind = "link only" if alone else "link"
+    return f'<g class="{kind}"><path d="{curve}"/><path class="tip" d="{tip}"/>{words}</g>'
 
 
 def _tip(before: tuple[float, float], end: tuple[float, float]) -> str:
-    """An arrow's head: graphviz ends a curve where the head begins, seven pixels from the box."""
+    """An arrow's head: graphviz ends a curve where the head begins, nine pixels from the box."""
     dx, dy = end[0] - before[0], end[1] - before[1]
     length = (dx * dx + dy * dy) ** 0.5 or 1.0
     ux, uy = dx / length, dy / length
     x, y = end
-    left = f"{x - 3 * uy:.1f} {y + 3 * ux:.1f}"
-    right = f"{x + 3 * uy:.1f} {y - 3 * ux:.1f}"
+    left, right = (f"{x - w * uy:.1f} {y + w * ux:.1f}" for w in (3, -3))
     return f"M{left}L{x + 9 * ux:.1f} {y + 9 * uy:.1f}L{right}Z"
 
 
@@ -86,28 +80,28 @@ def _box(
     side: Side,
     name: str,
     numbers: Sequence[int],
-) -> Markup:
+) -> Iterator[str]:
     x, y, width, height = place
     card: Card | None = getattr(box, side)
     if card is None:
-        return Markup(
-            '<rect class="gap" x="{:g}" y="{:g}" width="{:g}" height="{:g}" rx="4"/>'
-        ).format(x, y, width, height)
-    classes = f"box {box.kind}" + (" only" if box.alone else "")
+        yield _rectangle("gap", x, y, width, height)
+        return
     other = box.right if side == "left" else box.left
-    parts = [Markup('<rect class="card" width="{:g}" height="{:g}" rx="4"/>').format(width, height)]
+    kind = f"box {box.kind}" + (" only" if box.alone else "")
+    yield f'<g class="{kind}" id="{name}" transform="translate({x:g} {y:g})">'
+    yield _rectangle("card", 0, 0, width, height)
     if box.kind != "port":
-        shape = f"M0 4a4 4 0 0 1 4-4h{width - 8:g}a4 4 0 0 1 4 4v{HEAD - 4}h-{width:g}z"
-        parts.append(Markup('<path class="head" d="{}"/>').format(shape))
-    parts.append(_text(f"title{_renamed(box, card, other, numbers)}", PAD, HEAD - 7.5, card.title))
-    parts += _content(box, card, side, width)
-    for place_, number in enumerate(numbers[:4]):
-        circle = '<circle cx="{0:g}" cy="0" r="8.5"/><text x="{0:g}" y="4">{1}</text>'
-        shape_ = Markup(f'<g class="number">{circle}</g>')
-        parts.append(shape_.format(width - 4 - 19 * place_, number))
-    return Markup('<g class="{}" id="{}" transform="translate({:g} {:g})">{}</g>').format(
-        classes, name, x, y, Markup("").join(parts)
-    )
+        corner = f"M0 4a4 4 0 0 1 4-4h{width - 8:g}a4 4 0 0 1 4 4v{HEAD - 4}h-{width:g}z"
+        yield f'<path class="head" d="{corner}"/>'
+    yield _text(f"title{_renamed(box, card, other, numbers)}", PAD, HEAD - 7.5, card.title)
+    yield from _content(box, card, side, width)
+    for position, number in enumerate(numbers[:4]):
+        middle = width - 4 - 19 * position
+        circle = (
+            f'<circle cx="{middle:g}" cy="0" r="8.5"/><text x="{middle:g}" y="4">{number}</text>'
+        )
+        yield f'<g class="number">{circle}</g>'
+    yield "</g>"
 
 
 def _renamed(box: Box, card: Card, other: Card | None, numbers: Sequence[int]) -> str:
@@ -118,37 +112,36 @@ def _renamed(box: Box, card: Card, other: Card | None, numbers: Sequence[int]) -
     return " since" if same and not numbers else " diff"
 
 
-def _content(box: Box, card: Card, side: Side, width: float) -> list[Markup]:
-    parts, y = [], HEAD + LINE - 5.0
+def _content(box: Box, card: Card, side: Side, width: float) -> Iterator[str]:
+    """The scope and the lines below the title."""
+    y = HEAD + LINE - 5.0
     if (box.left and box.left.scope) or (box.right and box.right.scope):
         if card.scope:
-            parts.append(_text("scope", PAD, y, short(card.scope)))
+            yield _text("scope", PAD, y, short(card.scope))
         y += LINE
     start = PAD + column(box)
     for row in box.rows:
         line = row[0] if side == "left" else row[1]
         if line is not None:
-            parts += _row(line, y, start, width, row[0] != row[1] and not box.alone)
+            yield from _row(line, y, start, width, row[0] != row[1] and not box.alone)
         y += LINE
-    return parts
 
 
-def _row(line: Line, y: float, start: float, width: float, differs: bool) -> list[Markup]:
+def _row(line: Line, y: float, start: float, width: float, differs: bool) -> Iterator[str]:
     mark = " diff" if differs else ""
-    parts = []
     if differs:
-        parts.append(
-            Markup('<rect class="mark" x="1" y="{:g}" width="{:g}" height="{}"/>').format(
-                y - 12, width - 2, LINE
-            )
-        )
+        yield _rectangle("mark", 1, y - 12, width - 2, LINE, corner=0)
     if line.name:
-        parts.append(_text(f"name{mark}", PAD, y, line.name))
-    parts.append(_text(f"{line.kind or 'given'}{mark}", start, y, line.text))
-    return parts
+        yield _text(f"name{mark}", PAD, y, line.name)
+    yield _text(f"{line.kind or 'given'}{mark}", start, y, line.text)
 
 
-def _text(kind: str, x: float, y: float, text: str) -> Markup:
-    return Markup('<text class="{}" x="{:g}" y="{:g}">{}</text>').format(
-        kind, x, y, visible(text, 80)
-    )
+def _rectangle(
+    kind: str, x: float, y: float, width: float, height: float, corner: float = 4
+) -> str:
+    size = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}"'
+    return f'<rect class="{kind}" {size} rx="{corner:g}"/>'
+
+
+def _text(kind: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}">{html.escape(visible(text, 80))}</text>'

@@ -28,6 +28,7 @@ KINDS = {
     "above-noise": "Beyond float noise",
 }
 MOST_SENTENCES = 24  # models whose advice stands open, a sentence each; more are grouped
+MOST_PICKS = 400  # models listed openly under an exporter
 MOST_CHANGES = 60  # changes of a kind on this page; the pages of models and the table have all
 MOST_DEFINITIONS = 400  # models whose hashes stand here; each model's page has its own
 MOST_FILES = 1000  # files whose hashes stand here; the table of cells has all
@@ -82,6 +83,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "spec": data.spec,
         "figures": figures(data),
         "advice": advice,
+        "most_picks": MOST_PICKS,
         "groups": group_advice(advice) if len(advice) > MOST_SENTENCES else [],
         "broken": [row for row in data.tables["models"] if row["outcome"] == "failed"],
         "surprises": found,
@@ -146,13 +148,12 @@ def figures(data: Data) -> dict[str, int]:
     """Counts for the head of the page."""
     changes = data.tables["changes"]
     unexplained = sum(change["cause"] == "unexplained" for change in changes)
-    graphs = {(s.model, s.exporter, key) for s in data.sweeps.values() for key in s.dump["graphs"]}
     return {
         "models": len(data.models),
         "sweeps": len(data.sweeps),
         "cells": len(data.tables["cells"]),
         "files": sum(cell["sha256"] is not None for cell in data.tables["cells"]),
-        "graphs": len(graphs),
+        "graphs": sum(len(sweep.dump["graphs"]) for sweep in data.sweeps.values()),
         "changes": len(changes),
         "unexplained": unexplained,
         # Rounded down: nothing is called complete that is not.

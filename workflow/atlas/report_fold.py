@@ -49,7 +49,8 @@ def _kept(
 ) -> set[str]:
     """What changed with its neighbours, up to half of the room; groups take the other half."""
     differing = (key for key, box in whole.boxes.items() if box.differs)
-    kept: set[str] = set()
+    ports = {key for key, box in whole.boxes.items() if box.kind == "port"}
+    kept = ports if len(ports) <= most // 5 else set()
     for key in dict.fromkeys((*changed, *differing)):
         wanted = kept | {key} | near[key]
         if len(wanted) > most // 2:
@@ -61,15 +62,20 @@ def _kept(
 def _best(
     whole: Scene, near: Mapping[str, set[str]], kept: set[str], most: int
 ) -> dict[str, list[str]]:
-    """Groups by the deepest level of scope that gives few enough of them."""
+    """At most about `most` groups: finer next to what changed, and coarser away from it."""
+    changed = {key for key in kept if whole.boxes[key].kind != "port"}
     rest = [key for key in whole.boxes if key not in kept]
-    groups: list[list[str]] = []
-    for depth in range(DEEPEST, -1, -1):
-        groups = _components(rest, near, {key: _scope(whole.boxes[key], depth) for key in rest})
-        if len(groups) <= most:
-            break
+    groups = _components(rest, near, dict.fromkeys(rest, ""))
     if len(groups) > most:  # ports and islands: those that hang on the same boxes go together
         groups = _together(groups, near)
+    for depth in range(1, DEEPEST + 1):
+        for members in sorted(groups, key=lambda group: -len(group)):
+            beside = any(other in changed for key in members for other in near[key])
+            parts = _components(members, near, {k: _scope(whole.boxes[k], depth) for k in members})
+            room = most if beside else most // 3
+            if 1 < len(parts) <= room - len(groups) + 1:
+                place = groups.index(members)
+                groups[place : place + 1] = parts
     return {f"g{number}": members for number, members in enumerate(groups)}
 
 

@@ -167,6 +167,11 @@ def report_spec():
     return settings.report_spec(" ".join(["snakemake --cores 4", *given]))
 
 
+def report_memory():
+    """MB. The report holds the tables of all models, about a third of a MB each (docs/report.md)."""
+    return 500 + len(settings.models) // 2
+
+
 def base_option(wildcards, input):
     return f"--base {os.path.dirname(input.base[0])}" if input.base else ""
 

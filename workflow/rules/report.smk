@@ -84,7 +84,7 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=report_memory(),
         runtime=10,
     params:
         spec=report_spec(),

@@ -50,8 +50,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        "<results>/report/index.html",
-        "<results>/report/audit.html" if settings.audit else [],
+        "<results>/report",
 
 
 rule exports:

@@ -143,8 +143,14 @@ def test_snakemakes_own_report(default_run: Project) -> None:
     default_run.snakemake("--report", "report.zip")
     with zipfile.ZipFile(default_run.folder / "report.zip") as archive:
         names = archive.namelist()
-    assert any(name.endswith("report.html") for name in names)
-    assert any(name.endswith("cells.csv") for name in names)
+        menu = archive.read(next(n for n in names if n.endswith("/report.html"))).decode()
+    for entry in ('"model": "simple_model"', '"table": "cells"'):
+        assert entry in menu
+    index = next(name for name in names if name.endswith("/index.html"))
+    whole = {name.removeprefix(index.removesuffix("index.html")) for name in names}
+    assert {"models/topk.html", "pairs/simple_model/torchscript-12-13.html"} <= whole
+    assert {"operators/Resize.html", "tables/cells.csv"} <= whole
+    assert "files/simple_model/torchscript/opset_11.onnx" in whole
 
 
 def test_rulegraph_and_dry_run(default_run: Project) -> None:

@@ -1,8 +1,8 @@
 """Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
-writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises, coverage
-        and located, each as .csv and .json
+writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises, coverage,
+        located and, where it was asked for, audit, each as .csv and .json
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from atlas import coverage, opsets
+from atlas import audit_rows, coverage, opsets
 from atlas.advice import recommend, spell_spans, surprises
 from atlas.records import (
     BlamedInput,
@@ -46,6 +46,7 @@ COLUMNS = {
     " explanation url nodes",
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
     "coverage": coverage.COLUMNS,
+    "audit": audit_rows.COLUMNS,
     "surprises": "severity kind model exporter requested runtime sentence",
     "located": "model exporter requested runtime output verdict fault operators nodes value error"
     " allowed against repairs right_at inputs sentence reproducer shows",
@@ -60,7 +61,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
-    for name, rows in tables(sweeps, options.results).items():
+    found = tables(sweeps, options.results)
+    if options.spec["audit"]:
+        found["audit"] = _audit(sweeps, options.results)
+    for name, rows in found.items():
         write_table(options.output / name, rows, COLUMNS[name].split())
 
 
@@ -225,6 +229,11 @@ def _contrasts(folder: Path) -> Iterator[Row]:
                 **{name: change.get(name) for name in COLUMNS["contrasts"].split()[4:-1]},
                 "nodes": len(change["places"]),
             }
+
+
+def _audit(models: Iterable[str], results: Path) -> list[Row]:
+    folders = [results / "audit" / model for model in models]
+    return audit_rows.rows(read_json(folder / "record.json", "audit") for folder in folders)
 
 
 def _located(folder: Path) -> Iterator[Row]:

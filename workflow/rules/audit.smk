@@ -1,8 +1,7 @@
 """audit: is onnx's version converter right on this run's files? Asked for by `audit: true`.
 
 in   the frozen model, its files of every exporter, and what the runtimes made of them
-out  per model record.json (every step up and down) and defects/ (reproducers); in all the table
-     audit.csv and .json, and the page report/audit.html
+out  record.json (every step up and down) and defects/ (reproducers); the tables and the report show them
 """
 
 
@@ -33,37 +32,3 @@ rule audit:
     shell:
         "python -m atlas audit --spec {params.spec:q} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"
-
-
-rule audit_report:
-    input:
-        templates=report_templates(),
-        records=collect("<results>/audit/{model}/record.json", model=settings.models),
-    output:
-        csv=report(
-            "<results>/tables/audit.csv",
-            category="Tables",
-            caption="../report/tables.rst",
-        ),
-        json="<results>/tables/audit.json",
-        page=report(
-            "<results>/report/audit.html",
-            category="Report",
-            caption="../report/report.rst",
-        ),
-    log:
-        "<logs>/audit_report.log",
-    localrule: True
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        code=code("report_audit"),
-        spec=report_spec(),
-        results=subpath(output.csv, ancestor=2),
-    shell:
-        "python -m atlas report_audit --spec {params.spec:q} --results {params.results}"
-        " > {log} 2>&1"

@@ -144,6 +144,13 @@ def model_parity(wildcards):
     ]
 
 
+def audit_records():
+    """The records of the audit, where it was asked for."""
+    if not settings.audit:
+        return []
+    return collect("<results>/audit/{model}/record.json", model=settings.models)
+
+
 def model_exporters(wildcards):
     return settings.exporters_of(wildcards.model)
 
@@ -200,6 +207,11 @@ def report_spec():
     return settings.report_spec(" ".join(["snakemake --cores 4", *given]))
 
 
+def report_memory():
+    """MB. The report holds the tables of all models, about a third of a MB each (docs/report.md)."""
+    return 500 + len(settings.models) // 2
+
+
 def base_option(wildcards, input):
     return f"--base {os.path.dirname(input.base[0])}" if input.base else ""
 
@@ -231,4 +243,5 @@ TABLES = [
     "coverage",
     "surprises",
     "located",
+    *(["audit"] if settings.audit else []),
 ]

@@ -10,10 +10,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test env dev lint format types schemas pictures figures validate lock clean
+.PHONY: help report test env dev lint format types schemas pictures figures validate bench bench-report lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 report: env  ## run the workflow and print the report's path
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
@@ -58,11 +58,14 @@ schemas: dev  ## workflow/schemas/records from the types of workflow/atlas/recor
 pictures: dev  ## the pictures of the README, from a finished run
 	$(BIN)/python docs/pictures.py
 
+bench-report: dev  ## how the report grows, from a finished run
+	$(BIN)/python docs/bench_report.py
+
 figures: env  ## the figures of the README, from a finished run
 	$(BIN)/python docs/figures.py
 
-validate: env  ## faults and clean exports against the parity rule, into docs/parity.md
-	$(BIN)/python docs/parity/validate.py $(ARGS)
+bench: env  ## the workflow beside the loops that a user would write
+	$(BIN)/python bench/run.py $(ARGS)
 
 lock:  ## resolve envs/*.in again
 	envs/lock.sh $(PYTHON)

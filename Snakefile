@@ -2,7 +2,7 @@
 
     define ──► export ──► dump ──► compare ──► tables ──► report
        │          │                               ▲
-       └──────────┴──► parity ──► judge ──────────┘
+       └──────────┴──► parity ──► judge, locate ──┘
 
 Each stage is a rule file in workflow/rules, a module in workflow/atlas and a folder in results.
 `snakemake --cores 4` runs config/config.yaml; `--configfile mine.yaml` runs that file instead.
@@ -15,7 +15,6 @@ min_version("9.20")
 
 pathvars:
     logs="results/logs",
-    benchmarks="results/benchmarks",
 
 
 report: "workflow/report/workflow.rst"
@@ -37,6 +36,7 @@ include: "workflow/rules/define.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/dump.smk"
 include: "workflow/rules/parity.smk"
+include: "workflow/rules/locate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/audit.smk"
@@ -50,14 +50,17 @@ localrules:
 rule all:
     default_target: True
     input:
-        "<results>/report/index.html",
-        "<results>/report/audit.html" if settings.audit else [],
+        "<results>/report",
 
 
 rule exports:
     """Only the ONNX files and what they are."""
     input:
         collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
+
+
+onstart:
+    start_worker()
 
 
 onsuccess:

@@ -1,6 +1,7 @@
 """The figures of the README, from a finished run: `python docs/figures.py` prints them.
 
-Times are those of Snakemake's benchmarks; memory is the largest resident set of any job.
+Times and the largest resident sets are those in the last lines of the jobs' logs. A child of the
+warm worker shares most of its set with it; `worker: false` shows what a job takes by itself.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ def main() -> None:
     """Print every figure, one a line."""
     cells = pd.read_csv(RESULTS / "tables" / "cells.csv")
     changes = pd.read_csv(RESULTS / "tables" / "changes.csv")
-    benchmarks = [
-        (path.parts[2], json.loads(line))
-        for path in (RESULTS / "benchmarks").rglob("*.jsonl")
-        for line in path.read_text().splitlines()
+    usages = [
+        (path.relative_to(RESULTS / "logs").parts[0].removesuffix(".log"), json.loads(words))
+        for path in (RESULTS / "logs").rglob("*.log")
+        for line in path.read_text(encoding="utf-8").splitlines()[-1:]
+        if (words := line.removeprefix("usage ")) != line
     ]
     graphs = {path.stem for path in (RESULTS / "dump").rglob("graphs/*.json")}
     print(f"cells: {len(cells)}, {cells.sha256.notna().sum()} files, {len(graphs)} distinct graphs")
     print("outcomes: " + ", ".join(f"{n} {o}" for o, n in cells.outcome.value_counts().items()))
     explained = (changes.cause != "unexplained").sum()
     print(f"changes: {len(changes)}, {explained} explained ({explained / len(changes):.0%})")
-    _jobs(benchmarks)
+    _jobs(usages)
     for part, pattern in PARTS.items():
         folders = [Path(name) for name in part.replace("Snakefile", ".").split(" + ")]
         files = [file for folder in folders for file in _files(folder, pattern)]
@@ -43,18 +45,15 @@ def main() -> None:
         print(f"lines in {part}: {lines} in {len(files)} files")
 
 
-def _jobs(benchmarks: list[tuple[str, dict[str, float]]]) -> None:
+def _jobs(usages: list[tuple[str, dict[str, float]]]) -> None:
     stages: dict[str, list[dict[str, float]]] = defaultdict(list)
-    for stage, record in benchmarks:
-        stages[stage].append(record)
-    for stage, records in sorted(stages.items()):
-        seconds = sum(record["s"] for record in records)
-        memory = max(_number(record["max_rss"]) for record in records)
-        print(f"{stage}: {len(records)} jobs, {seconds:.0f} s in all, at most {memory:.0f} MB")
-
-
-def _number(value: object) -> float:
-    return float(str(value)) if str(value) not in {"NA", "None", "-"} else 0.0
+    for stage, usage in usages:
+        stages[stage].append(usage)
+    for stage, found in sorted(stages.items()):
+        wall, cpu = (sum(usage[name] for usage in found) for name in ("seconds", "cpu_seconds"))
+        peak = max(usage["peak_mb"] for usage in found)
+        jobs = f"{stage}: {len(found)} jobs"
+        print(f"{jobs}, {wall:.1f} s, {cpu:.1f} s of CPU, at most {peak:.0f} MB")
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

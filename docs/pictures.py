@@ -1,4 +1,7 @@
-"""The pictures of the README, from a finished run: `make pictures`. Needs graphviz and Chromium."""
+"""The pictures of the documentation, from a finished run: `make pictures`.
+
+Needs graphviz and Chromium.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).parent
 REPORT = Path("results/report/index.html")
+PAIR = Path("results/report/pairs/simple_model/torchscript-12-13.html")
 SIZE = {"width": 1280, "height": 960}
 
 
@@ -30,9 +34,10 @@ def main() -> None:
         page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
         page.goto(REPORT.resolve().as_uri())
         page.screenshot(path=DOCS / "report.png")
-        page.locator("#case").scroll_into_view_if_needed()
-        page.evaluate("document.getElementById('case').scrollIntoView()")
-        page.screenshot(path=DOCS / "case.png")
+        page.locator("#case").screenshot(path=DOCS / "case.png")
+        page.goto(PAIR.resolve().as_uri())
+        page.set_viewport_size({"width": 1280, "height": 1420})
+        page.screenshot(path=DOCS / "pair.png")
         browser.close()
 
 

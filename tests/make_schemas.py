@@ -20,6 +20,7 @@ TYPES = {
     "graph": records.GraphFile,
     "parity": records.ParityRecord,
     "judge": records.JudgeRecord,
+    "locate": records.LocateRecord,
     "compare": records.CompareRecord,
     "contrast": records.ContrastRecord,
     "audit": records.AuditRecord,

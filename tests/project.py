@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "workflow", "config", "envs")
+PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Project:
 
 def _is_time(path: Path, results: Path) -> bool:
     parts = path.relative_to(results).parts
-    return parts[0] in {"logs", "benchmarks"} or path.name.endswith("timing.json")
+    return parts[0] == "logs" or path.name.endswith("timing.json")
 
 
 def timeless(path: Path) -> bytes:

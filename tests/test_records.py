@@ -24,6 +24,7 @@ FILES = {
     "graph": "dump/*/*/graphs/*.json",
     "parity": "parity/*/*/*.json",
     "judge": "judge/verdicts.json",
+    "locate": "locate/*/record.json",
     "compare": "compare/*/*/record.json",
     "contrast": "contrast/*/record.json",
 }
@@ -97,7 +98,7 @@ def test_a_spoilt_record_does_not(default_run: Project, name: str) -> None:
 def test_every_json_file_of_a_real_run_is_described(default_run: Project) -> None:
     results = default_run.folder / "results"
     described = {path for pattern in FILES.values() for path in results.glob(pattern)}
-    apart = ("tables", "report", "benchmarks", "logs")
+    apart = ("tables", "report", "logs")
     for path in results.rglob("*.json"):
         timing = path.name.endswith("timing.json")
         kept = path.relative_to(results).parts[0] in apart

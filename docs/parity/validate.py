@@ -23,11 +23,12 @@ import onnx
 import torch
 import yaml
 from atlas import config, define, export, exporters, runtimes
+from atlas.frozen import Reference
 from atlas.isolate import run_isolated
-from atlas.judge import judge_cell
-from atlas.parity import Reference, run_file
+from atlas.parity import run_file
 from atlas.records import read_json, write_json, write_text
 from atlas.tolerances import Tolerances
+from atlas.verdicts import judge_cell
 from faults import FAULTS
 
 ROOT = Path(__file__).parents[2]

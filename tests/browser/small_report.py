@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import located_record
 from atlas import picture, report, tables
 from atlas.records import VERSION, Change, Graph, GraphFile, write_json, write_text
 
@@ -40,6 +41,8 @@ def build(folder: Path, text: str = "plain", url: str = URL) -> Path:
     ]
     _contrast(results, "alpha", text, url)
     _contrast(results, "broken", text, url)
+    located_record.write(results, "alpha", located_record.finding("dynamo", 11, text))
+    located_record.write(results, "broken")
     judged = {"version": VERSION, "stage": "judge", "cells": cells}
     write_json(results / "judge" / "verdicts.json", judged)
     spec = json.dumps(

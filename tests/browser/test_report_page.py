@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
+from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -15,10 +19,38 @@ LINES = ".matrix tr.line"
 
 
 def pages(report: Path) -> list[Path]:
-    models = sorted((report / "models").glob("*.html"))
-    operators = sorted((report / "operators").glob("*.html"))
-    assert models and operators
-    return [report / "index.html", *models, *operators]
+    found = [report / "index.html"]
+    for part in ("models/*.html", "pairs/*/*.html", "operators/*.html"):
+        kind = sorted(report.glob(part))
+        assert kind, part
+        found += kind
+    return found
+
+
+def some_pages(report: Path) -> list[Path]:
+    """The index, and of each kind the largest pages and the smallest: what a browser looks at."""
+    chosen = [report / "index.html"]
+    for part in ("models/*.html", "pairs/*/*.html", "operators/*.html"):
+        kind = sorted(report.glob(part), key=lambda path: (path.stat().st_size, path))
+        chosen += dict.fromkeys([kind[0], *kind[-2:]])
+    return chosen
+
+
+class Places(HTMLParser):
+    """The ids of a page and where its links lead."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        if tag == "a":
+            self.links.append(str(found["href"]))
 
 
 def visible(page: Page, selector: str) -> int:
@@ -29,12 +61,12 @@ def test_pages_open_without_an_error_and_ask_for_nothing_but_themselves(
     report: Path, watch: Callable
 ) -> None:
     watched = watch()
-    for path in pages(report):
+    for path in some_pages(report):
         page = watched.open(path)
         assert page.title()
         assert page.locator("h1").count() == 1
     assert not watched.errors
-    assert len(watched.requests) == len(pages(report))
+    assert len(watched.requests) == len(some_pages(report))
     assert all(url.startswith("file://") for url in watched.requests)
 
 
@@ -99,6 +131,42 @@ def test_filters_work_and_are_kept_in_the_address(report: Path, watch: Callable)
     assert "#" not in page.url
 
 
+def test_the_operator_filter_leaves_what_uses_it(report: Path, watch: Callable) -> None:
+    page = watch().open(report / "index.html")
+    everything = visible(page, LINES)
+    page.locator("[name=operator]").select_option("Resize")
+    assert page.url.endswith("#operator=Resize")
+    assert 0 < visible(page, LINES) < everything
+    users = (
+        page.locator(LINES)
+        .locator("visible=true")
+        .evaluate_all("all => [...new Set(all.map(line => line.dataset.model))]")
+    )
+    assert page.locator("#use dt").locator("visible=true").all_inner_texts() == users
+    for model in users:
+        assert "Resize" in (report / "models" / f"{model}.html").read_text(encoding="utf-8")
+
+
+def test_the_matrix_has_five_views_kept_in_the_address(report: Path, watch: Callable) -> None:
+    page = watch().open(report / "index.html")
+    cell = page.locator(".matrix td.agrees").first
+    seen = {}
+    for view in ("outcome", "parity", "nodes", "size", "time"):
+        page.locator(f"#view-{view}").check()
+        assert page.url.endswith("" if view == "outcome" else f"#view={view}")
+        assert cell.locator(".v:visible").count() == 1
+        seen[view] = cell.locator(".v:visible").inner_text()
+    assert "agrees" in seen["outcome"]
+    assert seen["nodes"].isdigit() and "B" in seen["size"] and seen["time"].endswith(" s")
+    again = watch().page
+    again.goto(page.url)
+    assert again.locator("#view-time").is_checked()
+    assert again.locator(".matrix td.agrees .v.seconds").first.is_visible()
+    still = watch(java_script_enabled=False).open(report / "index.html")
+    still.locator("#view-nodes").check()
+    assert still.locator(".matrix td.agrees").first.locator(".v:visible").inner_text().isdigit()
+
+
 def test_the_outcome_filter_leaves_rows_with_that_outcome(report: Path, watch: Callable) -> None:
     page = watch().open(report / "index.html")
     values = page.locator("[name=outcome] option").evaluate_all("all => all.map(o => o.value)")
@@ -120,29 +188,39 @@ def test_a_link_to_a_place_keeps_the_filters(report: Path, watch: Callable) -> N
     assert page.locator("[name=model]").input_value() == "no such model"
 
 
-def test_every_link_leads_somewhere(report: Path, watch: Callable) -> None:
-    watched = watch()
-    anchors: dict[Path, set[str]] = {}
-    links: dict[Path, list[str]] = {}
-    for path in pages(report):
-        page = watched.open(path)
-        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
-        assert len(ids) == len(set(ids)), f"an id stands twice in {path.name}"
-        anchors[path.resolve()] = set(ids)
-        links[path] = page.evaluate(
-            "[...document.querySelectorAll('a')].map(a => a.getAttribute('href'))"
-        )
-    for path, found in links.items():
-        assert found
-        for link in found:
+def test_the_folder_is_whole_every_link_leads_somewhere_inside_it(
+    report: Path, tmp_path: Path
+) -> None:
+    """As whoever gets it by mail has it: packed, and unpacked in a folder with nothing beside."""
+    with zipfile.ZipFile(tmp_path / "report.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in report.rglob("*"):
+            packed.write(path, path.relative_to(report))
+    with zipfile.ZipFile(tmp_path / "report.zip") as packed:
+        packed.extractall(tmp_path / "elsewhere")
+    found = {path: Places(path) for path in pages(tmp_path / "elsewhere")}
+    for path, places in found.items():
+        assert len(places.ids) == len(set(places.ids)), f"an id stands twice in {path.name}"
+        assert places.links
+        for link in places.links:
             parts = urlsplit(link)
             if parts.scheme:
                 assert link.startswith("https://onnx.ai/"), link
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.is_relative_to(tmp_path / "elsewhere"), f"{path.name}: {link}"
             assert target.is_file(), f"{path.name}: {link}"
             if parts.fragment:
-                assert parts.fragment in anchors[target], f"{path.name}: {link}"
+                assert parts.fragment in found[target].ids, f"{path.name}: {link}"
+
+
+def test_a_card_of_snakemakes_report_leads_nowhere_else(report: Path, watch: Callable) -> None:
+    cards = sorted((report.parent / "cards").glob("*.html"))
+    assert [card.name for card in cards] == [p.name for p in sorted(report.glob("models/*.html"))]
+    for card in cards:
+        assert all(link.startswith(("#", "https://onnx.ai/")) for link in Places(card).links)
+    watched = watch()
+    expect(watched.open(cards[0]).locator(".matrix")).to_be_visible()
+    assert not watched.errors
 
 
 def test_no_address_of_the_machine_stands_in_a_page(report: Path) -> None:
@@ -174,16 +252,45 @@ def test_a_cell_leads_to_its_row_on_the_page_of_its_model(report: Path, watch: C
     assert page.locator(f"tr[id='{fragment}']").count() == 1
 
 
-@pytest.mark.parametrize("width", [320, 380, 768, 1400, 2200])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(320, "light"), (380, "dark"), (768, "light"), (2200, "dark")]
+)
 def test_no_page_is_wider_than_its_window(
     report: Path, watch: Callable, width: int, scheme: str
 ) -> None:
     watched = watch(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    for path in pages(report):
+    for path in some_pages(report):
         page = watched.open(path)
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
+
+
+def test_nothing_is_cut_off_on_paper(report: Path, watch: Callable) -> None:
+    page = watch(viewport={"width": 794, "height": 1123}).open(report / "index.html")
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 794
+    assert page.evaluate("getComputedStyle(document.querySelector('.bar')).display") == "none"
+    assert visible(page, LINES) > 0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "rules"), [("light", None), ("dark", {"runOnly": ["color-contrast"]})]
+)
+def test_axe_finds_nothing(
+    report: Path, watch: Callable, scheme: str, rules: dict[str, Any] | None
+) -> None:
+    source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    index, *others = some_pages(report)
+    for path in [*([] if rules else [index]), *others[::3]]:
+        page = watch(color_scheme=scheme).open(path)
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        page.evaluate(source)
+        found = page.evaluate(
+            "rules => axe.run(document, {...rules, resultTypes: ['violations']})", rules
+        )
+        assert found["passes"]
+        told = [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]]
+        assert not told, (path.name, told)
 
 
 def test_text_keeps_its_contrast_in_both_schemes(report: Path, watch: Callable) -> None:
@@ -208,13 +315,13 @@ def test_an_operator_in_a_change_leads_to_its_page_and_that_back(
     step = page.locator(".places a").first
     model = step.locator(".id").inner_text()
     step.click()
-    assert urlsplit(page.url).path.endswith(f"/models/{model}.html")
-    expect(page.locator(f"section[id='{urlsplit(page.url).fragment}'] h3")).to_be_in_viewport()
+    assert f"/pairs/{model}/" in urlsplit(page.url).path
+    expect(page.locator("#changes .numbered li a.id", has_text=name).first).to_be_visible()
 
 
 def test_tables_have_headers_with_a_scope_and_captions(report: Path, watch: Callable) -> None:
     watched = watch()
-    for path in pages(report):
+    for path in some_pages(report):
         page = watched.open(path)
         assert page.locator("th:not([scope])").count() == 0
         assert page.locator("table:not(:has(caption))").count() == 0

@@ -319,14 +319,14 @@ SCHEMA_PAIRS = {
         unary("y = LeakyRelu<alpha = 0.01>(x)", 13),
         unary("y = LeakyRelu<alpha = 0.02>(x)", 14),
         (("attribute", "LeakyRelu", "alpha", "exporter", False),),
-        ("The schema allows both; the torchscript exporter chose.",),
+        ("The schemas of both opsets allow both; the torchscript exporter chose.",),
         exporter="torchscript",
     ),
     "another value of an attribute, converted": Pair(
         unary("y = LeakyRelu<alpha = 0.01>(x)", 13),
         unary("y = LeakyRelu<alpha = 0.02>(x)", 14),
         (("attribute", "LeakyRelu", "alpha", "converter", False),),
-        ("onnx.version_converter chose",),
+        ("allow both; onnx.version_converter chose",),
         exporter="converter",
     ),
     "a new attribute at its default": Pair(

@@ -6,6 +6,14 @@ import numpy as np
 
 from .pairs import AFFINE, CAST, LAYER_NORM, Pair, Side, W, unary
 
+
+def function(body: str, *definitions: str, **weights: np.ndarray) -> Side:
+    """A graph from float x to float y that calls functions of the domain `my`."""
+    head = "g (float[2, 3, 4] x) => (float[2, 3, 4] y)"
+    made = [f'<opset_import: ["" : 13, "my" : 1], domain: "my"> {text}' for text in definitions]
+    return Side(f"{head} {{ {body} }} {' '.join(made)}", 13, weights, extra=', "my": 1')
+
+
 STRUCTURE_PAIRS = {
     "an identity more": Pair(
         unary("y = Relu(x)", 13),
@@ -43,7 +51,10 @@ STRUCTURE_PAIRS = {
         unary("h = HardSigmoid<alpha = 0.16666667, beta = 0.5>(x) y = Mul(x, h)", 13),
         unary("y = HardSwish(x)", 14),
         (("operators", "HardSwish", "", "replacement", False),),
-        ("HardSwish exists since opset 14; it takes the place of 2 nodes (HardSigmoid, Mul).",),
+        (
+            "HardSwish exists since opset 14. It takes the place of 2 nodes (HardSigmoid, Mul).",
+            "made of the same operators (HardSigmoid, Mul)",
+        ),
     ),
     "a subgraph in the place of another, nothing new": Pair(
         unary("y = HardSwish(x)", 14),
@@ -67,7 +78,7 @@ STRUCTURE_PAIRS = {
             ' { y = GridSample<mode = "linear">(x, q) }',
             20,
         ),
-        (("attribute", "GridSample", "mode", "schema", False),),
+        (("attribute", "GridSample", "mode", "schema", True),),
         ("The modes bilinear and bicubic are called linear and cubic",),
     ),
     "rewired to another result": Pair(
@@ -114,7 +125,6 @@ STRUCTURE_PAIRS = {
         (
             ("signature", "", "inputs", "unexplained", False),
             ("signature", "", "outputs", "unexplained", False),
-            ("type", "Relu", "Y", "unexplained", False),
         ),
     ),
     "an operator more": Pair(
@@ -179,6 +189,81 @@ STRUCTURE_PAIRS = {
             13, extra=', "my": 1',
         ),
         (("operators", "Sigmoid", "", "unexplained", False),),
+    ),
+    "a function, and its nodes in place": Pair(
+        function("y = my.F(x)", "F (a) => (b) { c = Neg(a) b = Relu(c) }"),
+        unary("n = Neg(x) y = Relu(n)", 13),
+        (("function", "F", "", "unexplained", True),),
+        ("the function my::F, called once", "its 2 nodes in place"),
+    ),
+    "functions of other names and cuts": Pair(
+        function("p = my.F(x) y = my.F(p)", "F (a) => (b) { c = Neg(a) b = Relu(c) }"),
+        function(
+            "p = my.G(x) y = my.G(p)",
+            "G (a) => (b) { c = my.H(a) b = Relu(c) }",
+            "H (a) => (b) { b = Neg(a) }",
+        ),
+        (
+            ("function", "F", "", "unexplained", True),
+            ("function", "G", "", "unexplained", True),
+            ("function", "H", "", "unexplained", True),
+        ),
+        ("called 2 times",),
+    ),
+    "a function's attribute, and another value in place": Pair(
+        function(
+            "y = my.F<slope = 0.1>(x)", "F <slope> (a) => (b) { b = LeakyRelu<alpha = @slope>(a) }"
+        ),
+        unary("y = LeakyRelu<alpha = 0.2>(x)", 13),
+        (
+            ("function", "F", "", "unexplained", True),
+            ("attribute", "LeakyRelu", "alpha", "unexplained", False),
+        ),
+        ("0.1 became 0.2",),
+    ),
+    "a function's attribute left to its default": Pair(
+        function(
+            "y = my.F(x)", "F <slope: float = 0.2> (a) => (b) { b = LeakyRelu<alpha = @slope>(a) }"
+        ),
+        unary("y = LeakyRelu<alpha = 0.2>(x)", 13),
+        (("function", "F", "", "unexplained", True),),
+    ),
+    "a function's attribute in a Constant": Pair(
+        function(
+            "y = my.F<by = 3.0>(x)",
+            "F <by> (a) => (b) { k = Constant<value_float: float = @by>() b = Mul(a, k) }",
+        ),
+        unary("k = Constant<value = float {3.0}>() y = Mul(x, k)", 13),
+        (("function", "F", "", "unexplained", True),),
+    ),
+    "a function that gives its input, and one with a weight": Pair(
+        function("p = my.F(x, w) y, z = my.G(p)",
+            "F (a, b) => (c) { c = Mul(a, b) }", "G (a) => (a, b) { b = Abs(a) }", w=W),
+        unary("y = Mul(x, w)", 13, weights={"w": W + 1}),
+        (
+            ("function", "F", "", "unexplained", True),
+            ("function", "G", "", "unexplained", True),
+            ("identity", "Identity", "", "unexplained", True),
+            ("operators", "Abs", "", "unexplained", False),
+            ("input", "Mul", "B", "unexplained", False),
+        ),
+    ),
+    "a function with a branch, and the branch in place": Pair(
+        function(
+            "c = Constant<value = bool {1}>() y = my.F(c, x)",
+            "F (c, a) => (b) { b = If (c) < then_branch = t () => (p) { p = Neg(a) },"
+            " else_branch = e () => (q) { q = Abs(a) }> }",
+        ),
+        unary(
+            "c = Constant<value = bool {1}>() y = If (c) <"
+            " then_branch = t () => (float[2, 3, 4] p) { p = Neg(x) },"
+            " else_branch = e () => (float[2, 3, 4] q) { q = Exp(x) }>",
+            13,
+        ),
+        (
+            ("function", "F", "", "unexplained", True),
+            ("operators", "Exp", "", "unexplained", False),
+        ),
     ),
     "names inside a branch": Pair(
         Side(

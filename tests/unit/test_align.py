@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from atlas.align import Alignment, align, view
+from atlas.align import Alignment, align
 from atlas.records import Graph
+from atlas.view import view
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto
@@ -177,7 +178,7 @@ def test_constants_and_identities_are_looked_through(tmp_path: Path) -> None:
     port = seen.port(add["inputs"][1])
     assert (port["parameter"], port["given"], port["value"]) == ("B", "constant", [1.0, 2.0])
     assert seen.source(relu["inputs"][0]) == (add["index"], 0)
-    assert seen.consumers[add["index"]] == [(relu["index"], "X")]
+    assert seen.consumers[add["index"]] == [(relu["index"], "X", 0)]
     assert seen.port(add["inputs"][0]) == add["inputs"][0]
 
 

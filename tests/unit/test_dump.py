@@ -120,3 +120,11 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
         made.append({path.name: path.read_bytes() for path in files})
     assert made[0] == made[1]
     assert len(made[0]) == (7 if shutil.which("dot") else 5)
+
+
+def test_nodes_of_local_functions_count_once(tmp_path: Path) -> None:
+    text = """g (float[4] x) => (float[4] y) { a = my.Twice(x) b = my.Twice(a) y = Relu(b) }
+    <opset_import: ["" : 13], domain: "my"> Twice (a) => (b) { b = Add(a, a) }"""
+    record = run_dump(tmp_path, {17: parse(text, 17, extra=', "my": 1')})
+    (entry,) = record["graphs"].values()
+    assert entry["operators"] == {"Add-13": 1, "Relu-14": 1, "my::Twice": 2}

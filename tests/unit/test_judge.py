@@ -9,10 +9,11 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from atlas.judge import judge, judge_output
+from atlas.judge import judge
 from atlas.measure import blank_measure, measure
 from atlas.records import Measure, OutputVerdict, ParityRecord, RunCell, Verdict, write_json
 from atlas.tolerances import ASSERT_CLOSE, Tolerances
+from atlas.verdicts import judge_output
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

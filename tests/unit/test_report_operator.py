@@ -225,7 +225,7 @@ def test_every_operator_of_onnx_can_be_shown(data: Data) -> None:
         assert entry is not None
         assert re.fullmatch(r"[\w.]+\.html", entry.file)
         shown = page(data, entry)
-        inline = report._inline(shown, False)
+        inline = report._inline(shown, ())
         text = template.render(shown, operators=catalog, operators_at="", **inline)
         for since in schema.versions(op, domain):
             assert f"{op}-{since}</span>" in text
@@ -239,7 +239,7 @@ def test_the_page_tells_transitions_with_class_note_and_source(folder: Path) -> 
     assert "https://onnx.ai/onnx/operators/onnx__Resize.html" in text
     assert "roi may be left out." in text
     assert "required input becomes optional" in text
-    assert "../models/alpha.html#torchscript-step-12-13" in text
+    assert "../pairs/alpha/torchscript-12-13.html" in text
     assert 'href="../models/alpha.html#dynamo-12">12</a>' in text
     assert "delivered as 14" in text
 

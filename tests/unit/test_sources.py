@@ -17,6 +17,7 @@ STAGES: dict[str, list[str]] = {
     "dump": [],
     "parity": ["runtimes.onnxruntime", "runtimes.reference"],
     "judge": [],
+    "locate": ["runtimes.onnxruntime", "runtimes.reference"],
     "compare": CAUSES,
     "contrast": CAUSES,
     "tables": [],
@@ -77,7 +78,7 @@ def test_the_answer_is_in_a_fixed_order_and_exists() -> None:
 def test_every_module_belongs_to_a_stage() -> None:
     used = {name for stage, plugins in STAGES.items() for name in names(stage, *plugins)}
     used |= names("config", "sources")  # what Snakemake itself reads
-    used |= names("report_pair", "baseline")  # tools beside the stages
+    used |= names("report_pair", "baseline", "__main__", "worker")  # beside the stages
     present = {p.relative_to(sources.PACKAGE).as_posix() for p in sources.PACKAGE.rglob("*.py")}
     assert present - used == set()
 

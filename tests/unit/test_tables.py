@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import located_record
 import pandas as pd
 import pytest
 from atlas import contrast
@@ -100,6 +101,7 @@ def run_stages(root: Path) -> Path:
             *("--output", str(folder / "contrast/m/record.json")),
         ]
     )
+    located_record.write(folder, "m", located_record.finding("torchscript", 13, HOSTILE))
     cells = [
         verdict("torchscript", 11, "within-noise"),
         verdict("torchscript", 13, "mismatch", detail=HOSTILE),
@@ -206,6 +208,16 @@ def test_what_to_use_and_what_to_avoid(results: Path) -> None:
     )
     kinds = list(tables["surprises"]["kind"])
     assert kinds == ["silently-wrong", "invalid", "invalid", "invalid"]
+
+
+def test_where_wrong_results_begin(results: Path) -> None:
+    (row,) = run_tables(results)["located"].to_dict("records")
+    assert (row["exporter"], row["requested"], row["runtime"]) == ("torchscript", 13, "onnxruntime")
+    assert (row["operators"], row["fault"], row["right_at"]) == ("Softmax-11(axis=1)", "file", 13)
+    assert row["inputs"] == "input float32[2,3] -1.5 to 0.25"
+    assert row["reproducer"] == "locate/m/reproducers/torchscript/opset_13"
+    assert row["nodes"].startswith("'=HYPERLINK")
+    assert "\x1b" not in row["sentence"]
 
 
 MODEL: Any = {"model": "m", "kind": "torch", "outcome": "ok", "detail": "", "parameters": 5}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +75,40 @@ def test_silently_wrong_cells_are_found_and_right_ones_are_not(default_run: Proj
     }
 
 
+def test_where_each_wrong_cell_goes_wrong(default_run: Project) -> None:
+    """Every silently wrong cell has its finding, no other cell has one."""
+    tables = default_run.folder / "results/tables"
+    surprises, located = (pd.read_csv(tables / f"{name}.csv") for name in ("surprises", "located"))
+    cell = ["model", "exporter", "requested", "runtime"]
+    wrong = surprises[surprises.kind.isin(["silently-wrong", "above-noise"])]
+    assert set(located[cell].itertuples(index=False)) == set(wrong[cell].itertuples(index=False))
+    assert set(located.fault) == {"file", "undecided"}
+    softmax = located[located.model == "softmax_inner_axis"]
+    assert set(softmax.nodes) == {"node_softmax"}
+    assert set(softmax.right_at) == {13}
+    assert softmax.sentence.str.contains("the input is flattened to 2-D").all()
+    scatter = located[(located.exporter == "torchscript") & (located.requested >= 11)]
+    assert set(scatter.operators) == {"ScatterElements-11(axis=1), Add-7"}
+    right = "torchscript at opset 16 has ScatterElements-16(axis=1, reduction=add)."
+    assert scatter.sentence.str.contains(right, regex=False).all()
+    converted = located[located.exporter == "converter"]
+    assert converted.sentence.str.contains("converted from, torchscript at opset 11,").all()
+    # No version of onnx.reference knows Scatter, so nobody is there to ask.
+    assert set(located[located.fault == "undecided"].requested) == {9, 10}
+
+
+def test_reproducers_show_it_without_this_project(default_run: Project) -> None:
+    located = pd.read_csv(default_run.folder / "results/tables/located.csv")
+    folders = [default_run.folder / "results" / path for path in located.reproducer.unique()]
+    assert len(folders) == 4 and located.shows.all()
+    for folder in folders:
+        done = subprocess.run(
+            [sys.executable, "-I", folder / "run.py"], cwd="/", capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr.strip()) == (1, "the result is wrong")
+        assert "expected, float32" in done.stdout
+
+
 def test_every_file_is_where_the_records_say(default_run: Project, cells: pd.DataFrame) -> None:
     for cell in cells.itertuples():
         path = f"{cell.model}/{cell.exporter}/cells/opset_{cell.requested:02d}.onnx"
@@ -107,8 +143,14 @@ def test_snakemakes_own_report(default_run: Project) -> None:
     default_run.snakemake("--report", "report.zip")
     with zipfile.ZipFile(default_run.folder / "report.zip") as archive:
         names = archive.namelist()
-    assert any(name.endswith("report.html") for name in names)
-    assert any(name.endswith("cells.csv") for name in names)
+        menu = archive.read(next(n for n in names if n.endswith("/report.html"))).decode()
+    for entry in ('"model": "simple_model"', '"table": "cells"'):
+        assert entry in menu
+    index = next(name for name in names if name.endswith("/index.html"))
+    whole = {name.removeprefix(index.removesuffix("index.html")) for name in names}
+    assert {"models/topk.html", "pairs/simple_model/torchscript-12-13.html"} <= whole
+    assert {"operators/Resize.html", "tables/cells.csv"} <= whole
+    assert "files/simple_model/torchscript/opset_11.onnx" in whole
 
 
 def test_rulegraph_and_dry_run(default_run: Project) -> None:

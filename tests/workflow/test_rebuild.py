@@ -26,6 +26,7 @@ input_sets: [random-0]
 """
 SWEEPS = {
     "export": 2, "convert": 2, "dump": 4, "parity": 4, "compare": 4, "contrast": 2,
+    "locate": 2,
 }  # fmt: skip
 END = {"judge": 1, "tables": 1, "report": 1}
 
@@ -68,7 +69,7 @@ def test_a_models_source(project: Project) -> None:
     jobs = project.jobs()
     assert {rule: len(found) for rule, found in jobs.items()} == {
         "define": 1, "export": 1, "convert": 1, "dump": 2, "parity": 2, "compare": 2,
-        "contrast": 1, **END,
+        "contrast": 1, "locate": 1, **END,
     }  # fmt: skip
     assert "softmax" not in str(jobs)
 
@@ -78,7 +79,7 @@ def test_a_models_inputs(project: Project) -> None:
     jobs = project.jobs()
     assert {rule: len(found) for rule, found in jobs.items()} == {
         "define": 1, "export": 1, "convert": 1, "dump": 2, "parity": 2, "compare": 2,
-        "contrast": 1, **END,
+        "contrast": 1, "locate": 1, **END,
     }  # fmt: skip
     assert "relu6" not in str(jobs)
 
@@ -86,7 +87,7 @@ def test_a_models_inputs(project: Project) -> None:
 def test_a_tolerance_judges_again_and_runs_no_model(project: Project) -> None:
     with (project.folder / "config/config.yaml").open("a") as file:
         file.write("tolerances: {noise_factor: 5}\n")
-    assert project.run() == END
+    assert project.run() == {"locate": 2, **END}
 
 
 def test_a_template_rebuilds_the_report(project: Project) -> None:
@@ -134,11 +135,16 @@ def test_a_damaged_file_is_made_again_when_its_sweep_runs(project: Project) -> N
     ("module", "expected"),
     [
         ("judge.py", END),
-        ("picture.py", {"dump": 4, "compare": 4, "contrast": 2, "tables": 1, "report": 1}),
+        ("verdicts.py", {"locate": 2, **END}),
+        ("suspect.py", {"locate": 2, "tables": 1, "report": 1}),
+        (
+            "picture.py",
+            {"dump": 4, "compare": 4, "contrast": 2, "locate": 2, "tables": 1, "report": 1},
+        ),
         ("causes/exporter.py", {"compare": 4, "contrast": 2, "tables": 1, "report": 1}),
         (
             "exporters/converter.py",
-            {"convert": 2, "dump": 2, "parity": 2, "compare": 2, "contrast": 2, **END},
+            {"convert": 2, "dump": 2, "parity": 2, "compare": 2, "contrast": 2, "locate": 2, **END},
         ),
     ],
 )

@@ -12,51 +12,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+from dataclasses import dataclass
 from itertools import pairwise
 
-from atlas.records import Graph, Node, Port
+from atlas.common_subsequence import longest
+from atlas.records import Graph, Port
+from atlas.view import View, formal, name_of, view
 
 Token = Callable[["View", int], Hashable]
-
-
-@dataclass
-class View:
-    """A graph with its wires resolved: Constants folded into ports, Identity nodes looked through.
-
-    `nodes` maps a node's index to it; `producer` a value's name to the node that computes it;
-    `consumers` a node's index to the (node, parameter) pairs that read its results. `alias` leads
-    from the result of an Identity to the value behind it, `fixed` from there to a constant's port.
-    `outer` is the view of the graph around a subgraph.
-    """
-
-    graph: Graph
-    outer: View | None = None
-    nodes: dict[int, Node] = field(default_factory=dict)
-    identities: list[Node] = field(default_factory=list)
-    alias: dict[str, str] = field(default_factory=dict)
-    fixed: dict[str, Port] = field(default_factory=dict)
-    producer: dict[str, tuple[int, int]] = field(default_factory=dict)
-    consumers: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
-
-    def source(self, port: Port) -> tuple[int, int] | None:
-        """The node and output position that a port's value comes from, if a node computes it."""
-        return self.producer.get(self.resolve(port["name"]))
-
-    def resolve(self, name: str) -> str:
-        """A value's name, behind any chain of Identity nodes, those of enclosing graphs too."""
-        if name in self.alias:
-            return self.alias[name]
-        return self.outer.resolve(name) if self.outer else name
-
-    def port(self, port: Port) -> Port:
-        """A port, given as the constant behind its Identity nodes, where there is one."""
-        name, side = self.resolve(port["name"]), self
-        while name not in side.fixed and side.outer:
-            side = side.outer
-        found = side.fixed.get(name)
-        return {**found, "parameter": port["parameter"]} if found else port
 
 
 @dataclass(frozen=True)
@@ -82,43 +45,19 @@ def align(left: Graph, right: Graph, outer: Alignment | None = None) -> Alignmen
     """
     around = (outer.left, outer.right) if outer else (None, None)
     matching = _Matching(view(left, around[0]), view(right, around[1]))
-    matching.spread(matching.unique(_weights))
-    matching.spread(matching.outputs())
-    for token in (_scoped, _shaped, _attributed, _operator):
+    for token in (_weights, _exact, _written):
         matching.spread(matching.unique(token))
-    matching.spread(matching.gaps())
+    matching.spread(matching.outputs())
+    for token in (_surrounded, _scoped, _shaped, _attributed, _operator):
+        matching.spread(matching.unique(token))
+    for token in (_scoped, _shaped, _operator):
+        for pair in matching.gaps(token):
+            matching.spread([pair])  # one by one: what an edge leads to goes before the order
+    matching.checks.clear()  # a node whose result is another now is known by its edges alone
+    matching.spread(matching.edges())
     forward = dict(sorted(matching.forward.items()))
     regions = tuple(sorted(_regions(matching)))
     return Alignment(matching.left, matching.right, forward, matching.backward, regions, outer)
-
-
-def view(graph: Graph, outer: View | None = None) -> View:
-    """Resolve the wires of a graph."""
-    result = View(graph, outer)
-    for node in graph["nodes"]:
-        if node["op"] == "Constant" and not node["domain"]:
-            continue
-        if _passes_on(node):
-            given = node["inputs"][0]
-            result.identities.append(node)
-            result.alias[node["outputs"][0]["name"]] = result.resolve(given["name"])
-            if given["given"] in {"constant", "initializer", "empty"}:
-                result.fixed[given["name"]] = given
-            continue
-        result.nodes[node["index"]] = node
-        for position, port in enumerate(node["outputs"]):
-            result.producer[port["name"]] = (node["index"], position)
-    for node in result.nodes.values():
-        for port in node["inputs"]:
-            if source := result.source(port):
-                result.consumers[source[0]].append((node["index"], port["parameter"]))
-    return result
-
-
-def _passes_on(node: Node) -> bool:
-    """Whether a node is an Identity, wired as the specification wants it."""
-    whole = node["inputs"] and node["inputs"][0]["name"] and node["outputs"]
-    return bool(whole) and node["op"] == "Identity" and not node["domain"]
 
 
 class _Matching:
@@ -126,6 +65,12 @@ class _Matching:
 
     def __init__(self, left: View, right: View) -> None:
         self.left, self.right = left, right
+        inputs = left.graph["inputs"], right.graph["inputs"]
+        # Of a model with other sizes only the ranks are the same; one in float16 has other types.
+        self.checks: list[Callable[[Port, Port], bool]] = []
+        self.checks.append(_sizes if all(map(_sizes, *inputs)) else _ranks)
+        if all(map(_types, *inputs)):
+            self.checks.append(_types)
         self.forward: dict[int, int] = {}
         self.backward: dict[int, int] = {}
 
@@ -145,8 +90,8 @@ class _Matching:
         shared = sorted((ours[key], theirs[key]) for key in ours.keys() & theirs.keys())
         return _increasing(shared)
 
-    def gaps(self) -> list[tuple[int, int]]:
-        """What is left, aligned as sequences of operators between neighbouring pairs."""
+    def gaps(self, token: Token) -> list[tuple[int, int]]:
+        """What is left, aligned as sequences of tokens between neighbouring pairs."""
         found: list[tuple[int, int]] = []
         anchors = _increasing(sorted(self.forward.items()))
         ours = [i for i in self.left.nodes if i not in self.forward]
@@ -156,35 +101,42 @@ class _Matching:
             a = _between(ours, low_i, high_i)
             b = _between(theirs, low_j, high_j)
             if a and b:
-                found += self._sequence(a, b)
+                found += self._sequence(a, b, token)
         return found
 
-    def _sequence(self, a: Sequence[int], b: Sequence[int]) -> list[tuple[int, int]]:
-        one = [_scoped(self.left, i) for i in a]
-        other = [_scoped(self.right, j) for j in b]
-        blocks = SequenceMatcher(None, one, other, autojunk=len(a) > 500).get_matching_blocks()
-        return [(a[k.a + n], b[k.b + n]) for k in blocks for n in range(k.size)]
+    def _sequence(self, a: Sequence[int], b: Sequence[int], token: Token) -> list[tuple[int, int]]:
+        one = [token(self.left, i) for i in a]
+        other = [token(self.right, j) for j in b]
+        return [(a[m], b[n]) for m, n in longest(one, other)]
 
     def spread(self, seeds: Iterable[tuple[int, int]]) -> None:
         """Add pairs, and follow edges of the same parameter to further ones."""
         waiting = [pair for pair in seeds if self._add(*pair)]
         while waiting:
-            i, j = waiting.pop()
-            waiting += [pair for pair in self._neighbors(i, j) if self._add(*pair)]
+            near = self._neighbors(*waiting.pop())
+            waiting += [pair for pair in near if self._add(*pair)]
+
+    def edges(self) -> Iterable[tuple[int, int]]:
+        """What the edges of the pairs lead to."""
+        return [near for pair in self.forward.items() for near in self._neighbors(*pair)]
 
     def _add(self, i: int, j: int) -> bool:
         one, other = self.left.nodes[i], self.right.nodes[j]
-        if i in self.forward or j in self.backward or _name(one) != _name(other):
+        if i in self.forward or j in self.backward or name_of(one) != name_of(other):
+            return False
+        results = one["outputs"], other["outputs"]
+        if not all(all(map(check, *results)) for check in self.checks):
             return False
         self.forward[i], self.backward[j] = j, i
         return True
 
     def _neighbors(self, i: int, j: int) -> Iterable[tuple[int, int]]:
-        inputs = {port["parameter"]: port for port in self.right.nodes[j]["inputs"]}
-        for port in self.left.nodes[i]["inputs"]:
-            if port["parameter"] in inputs:
+        one, other = self.left.nodes[i], self.right.nodes[j]
+        inputs = {formal(other, port): port for port in other["inputs"]}
+        for port in one["inputs"]:
+            if (name := formal(one, port)) in inputs:
                 source = self.left.source(port)
-                target = self.right.source(inputs[port["parameter"]])
+                target = self.right.source(inputs[name])
                 if source and target and source[1] == target[1]:
                     yield source[0], target[0]
         ours = self._readers(self.left, i, self.forward)
@@ -196,20 +148,71 @@ class _Matching:
     @staticmethod
     def _readers(side: View, index: int, matched: dict[int, int]) -> dict[Hashable, list[int]]:
         readers: dict[Hashable, list[int]] = defaultdict(list)
-        for consumer, parameter in side.consumers[index]:
-            if consumer not in matched:
-                readers[_name(side.nodes[consumer]), parameter].append(consumer)
+        for reader, parameter, output in side.consumers[index]:
+            if reader not in matched:
+                readers[name_of(side.nodes[reader]), parameter, output].append(reader)
         return readers
-
-
-def _name(node: Node) -> tuple[str, str]:
-    return node["domain"], node["op"]
 
 
 def _weights(side: View, index: int) -> Hashable:
     node = side.nodes[index]
-    hashes = [(p["parameter"], p["sha256"]) for p in node["inputs"] if "sha256" in p]
-    return (_name(node), tuple(hashes)) if hashes else None
+    held = [(formal(node, port), _content(side.port(port))) for port in node["inputs"]]
+    return (name_of(node), tuple(held)) if any(content for _, content in held) else None
+
+
+def _content(port: Port) -> str:
+    """What a constant holds, if that is more than a number, a shape or a list of axes."""
+    whole = "float" not in port.get("dtype", "") and port.get("dtype") != "double"
+    if "sha256" in port:
+        return port["sha256"]
+    return (
+        "" if whole or "value" not in port or port.get("shape") in ([], [1]) else str(port["value"])
+    )
+
+
+def _exact(side: View, index: int) -> Hashable:
+    """What a node is, where it stands, and all that is written down in it."""
+    return _surrounded(side, index), _written(side, index)
+
+
+def _written(side: View, index: int) -> Hashable:
+    """What a node is, with all that is written down in it; None where that is nothing."""
+    held = tuple(_held(side.port(port)) for port in side.nodes[index]["inputs"])
+    _, written = _attributed(side, index)
+    return (_shaped(side, index), written, held) if written or any(held) else None
+
+
+def _held(port: Port) -> str:
+    return str(port.get("value", port.get("sha256", "")))
+
+
+def _sizes(one: Port, other: Port) -> bool:
+    """Whether two values have the same sizes, as far as both are known."""
+    left, right = one.get("shape"), other.get("shape")
+    if left is None or right is None:
+        return True
+    fixed = (
+        pair for pair in zip(left, right, strict=False) if all(isinstance(n, int) for n in pair)
+    )
+    return len(left) == len(right) and all(m == n for m, n in fixed)
+
+
+def _ranks(one: Port, other: Port) -> bool:
+    left, right = one.get("shape"), other.get("shape")
+    return left is None or right is None or len(left) == len(right)
+
+
+def _types(one: Port, other: Port) -> bool:
+    return one.get("dtype", other.get("dtype")) == other.get("dtype", one.get("dtype"))
+
+
+def _surrounded(side: View, index: int) -> Hashable:
+    """What a node is, what it reads, and what reads it."""
+    node = side.nodes[index]
+    sources = [(formal(node, port), side.source(port)) for port in node["inputs"]]
+    reads = [(name, name_of(side.nodes[found[0]]), found[1]) for name, found in sources if found]
+    readers = [(name_of(side.nodes[reader]), name) for reader, name, _ in side.consumers[index]]
+    return _shaped(side, index), tuple(reads), tuple(sorted(set(readers)))
 
 
 def _scoped(side: View, index: int) -> Hashable:
@@ -219,17 +222,17 @@ def _scoped(side: View, index: int) -> Hashable:
 def _shaped(side: View, index: int) -> Hashable:
     node = side.nodes[index]
     shapes = [(p.get("dtype"), tuple(p.get("shape") or ())) for p in node["outputs"]]
-    return (_name(node), tuple(shapes))
+    return (name_of(node), tuple(shapes))
 
 
-def _attributed(side: View, index: int) -> Hashable:
+def _attributed(side: View, index: int) -> tuple[tuple[str, str], Hashable]:
     node = side.nodes[index]
     written = [(a["name"], str(a["value"])) for a in node["attributes"] if not a["default"]]
-    return (_name(node), tuple(written))
+    return (name_of(node), tuple(written))
 
 
 def _operator(side: View, index: int) -> Hashable:
-    return _name(side.nodes[index])
+    return name_of(side.nodes[index])
 
 
 def _singles(side: View, matched: dict[int, int], token: Token) -> dict[Hashable, int]:
@@ -276,7 +279,7 @@ def _regions(matching: _Matching) -> Iterable[tuple[tuple[int, ...], tuple[int, 
             if index in matched:
                 continue
             groups.add((side, index))
-            for consumer, parameter in view_.consumers[index]:
+            for consumer, parameter, _ in view_.consumers[index]:
                 if consumer in matched:
                     pair = consumer if side == "left" else matched[consumer]
                     groups.join((side, index), ("into", pair, parameter))

@@ -25,10 +25,9 @@ from atlas import audit_cuts, schema
 from atlas.advice import RIGHT
 from atlas.audit_reproducer import Defects
 from atlas.audit_try import RIGHT_BY_RUNTIME, Case, Found, attempt, read_cut, write_cuts
+from atlas.frozen import Reference
 from atlas.isolate import Result, run_isolated
-from atlas.judge import judge_cell
 from atlas.opsets import named_operator
-from atlas.parity import Reference
 from atlas.records import (
     AUDIT_DEFECTS,
     VERSION,
@@ -43,6 +42,7 @@ from atlas.records import (
 from atlas.runtimes import onnxruntime as runtime
 from atlas.text import clean
 from atlas.tolerances import Tolerances
+from atlas.verdicts import judge_cell
 
 ORDER: tuple[str, ...] = get_args(AuditOutcome)
 T = TypeVar("T")

@@ -16,14 +16,15 @@ import numpy as np
 
 from atlas import audit_cuts, runtimes
 from atlas.advice import RIGHT
-from atlas.judge import judge_cell
+from atlas.frozen import Reference
 from atlas.measure import dtype_name
 from atlas.onnx_file import inspect
-from atlas.parity import Reference, run_file
+from atlas.parity import run_file
 from atlas.records import AuditOutcome, CellVerdict, DefineRecord, Signature
 from atlas.runtimes import onnxruntime as runtime
 from atlas.text import describe
 from atlas.tolerances import Tolerances
+from atlas.verdicts import judge_cell
 
 PLAIN, OPTIMIZED = "onnxruntime-unoptimized", "onnxruntime"
 # Where a runtime's own result is the reference there is no float64 run, and what is close without

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from atlas.causes import Cause, Situation, explain
-from atlas.differences import Difference, body_differences, differences
+from atlas.difference_types import Difference
+from atlas.differences import body_differences, differences
+from atlas.functions import inlined, local_functions, split, within
 from atlas.records import Change, DumpRecord, ExportRecord, GraphFile, Node, Place, read_json
 
 MOST_PLACES = 50
@@ -16,12 +18,7 @@ MOST_PLACES = 50
 
 def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Change]:
     """The changes between two graphs; equal statements about several nodes are one change."""
-    found = differences(left["graph"], right["graph"])
-    functions = {(f["domain"], f["name"]): f["graph"] for f in right["functions"]}
-    for function in left["functions"]:
-        other = functions.get((function["domain"], function["name"]))
-        if other is not None:
-            found += body_differences(function["graph"], other)
+    found = _differences(left, right)
     changes: dict[str, Change] = {}
     for difference in found:
         cause = explain(difference, situation)
@@ -36,6 +33,19 @@ def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Cha
         else:
             changes[key] = change
     return sorted(changes.values(), key=_importance)
+
+
+def _differences(left: GraphFile, right: GraphFile) -> list[Difference]:
+    """What differs between two files, functions of one of them alone put in their calls' place."""
+    shared, ours = split(left, right)
+    partners, theirs = split(right, left)
+    found = differences(inlined(left["graph"], ours), inlined(right["graph"], theirs))
+    for name, function in shared.items():
+        bodies = inlined(function["graph"], ours), inlined(partners[name]["graph"], theirs)
+        found += [within(each, name) for each in body_differences(*bodies)]
+    return (
+        found + local_functions(left["graph"], ours) + local_functions(right["graph"], theirs, True)
+    )
 
 
 def usable_graphs(dump: Path, export: Path) -> dict[int, str]:
@@ -108,8 +118,8 @@ def _place(one: Node | None, other: Node | None) -> Place:
     shown = one or other
     assert shown is not None
     return {
-        "from_node": one["index"] if one else None,
-        "to_node": other["index"] if other else None,
+        "from_node": one.get("origin", one["index"]) if one else None,
+        "to_node": other.get("origin", other["index"]) if other else None,
         "name": shown["name"],
         "scope": shown["scope"],
     }

@@ -30,6 +30,7 @@ _DEFINE = {
     "onnx": ("onnx", "onnx-ir", "onnxruntime", "numpy", "safetensors"),
 }
 _EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
+_LOCATE = ("torch", "onnx", "onnx-ir", "numpy")
 _DUMP = ("onnx", "onnx-ir")
 _COMPARE = ("onnx",)
 _AUDIT = ("onnx", "onnxruntime", "numpy")
@@ -82,6 +83,7 @@ class Settings:
     converter: dict[str, Any]
     options: dict[str, dict[str, Any]]
     memoize: bool
+    worker: bool
     audit: bool
     input_sets: list[str]
     tolerances: dict[str, Any]
@@ -166,6 +168,24 @@ class Settings:
             "index_outputs": ties,
         }
         return canonical_json({**spec, "versions": _versions(packages)})
+
+    def locate_spec(self, model: str) -> str:
+        """Canonical JSON of what looking for the origin of wrong results depends on."""
+        spec = self.models[model]
+        own = {"onnx": spec.onnx} if spec.kind == "onnx" else _construction(spec)
+        names = [self._packages("runtimes", name, (name,)) for name in self.runtimes]
+        packages = {*_LOCATE, *(package for of in names for package in of)}
+        return canonical_json(
+            {
+                **own,
+                "model": model,
+                "exporters": spec.exporters,
+                "runtimes": self.runtimes,
+                "tolerances": spec.tolerances,
+                "limits": self.limits,
+                "versions": _versions(sorted(packages)),
+            }
+        )
 
     def compare_spec(self, model: str, exporter: str) -> str:
         """Canonical JSON of what comparing the graphs of a sweep depends on."""

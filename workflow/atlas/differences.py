@@ -7,59 +7,18 @@ node against an initializer) are kept and marked, not hidden.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from atlas import schema
-from atlas.align import Alignment, View, align
+from atlas.align import Alignment, align
+from atlas.difference_types import Difference, Kind
 from atlas.picture import content_of, operator, type_of, visible
 from atlas.records import Attribute, Graph, Node, Port
-
-WORDS = 300  # characters of a value in words
-
-Kind = Literal[
-    "input",  # the same formal input, given in another way
-    "attribute",  # the same attribute, another value
-    "attribute-to-input",
-    "input-to-attribute",
-    "encoding",  # the same value, written down in another way
-    "semantics",  # the same node under a schema version that means something else
-    "type",  # another dtype or shape of a result
-    "operators",  # other operators in the same place
-    "identity",  # Identity nodes, which compute nothing
-    "signature",  # inputs or outputs of the graph
-]
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A matched pair next to a region; `parameter` is the input that the region feeds, or ""."""
-
-    left: Node
-    right: Node
-    parameter: str
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One difference. `left` and `right` are the nodes; a region has several, or none on a side.
-
-    `before` and `after` are words. `neutral`: equal meaning, by what the files alone say. `around`:
-    how a region is wired to matched pairs.
-    """
-
-    kind: Kind
-    op: str
-    domain: str
-    parameter: str
-    before: str
-    after: str
-    left: tuple[Node, ...]
-    right: tuple[Node, ...]
-    neutral: bool = False
-    around: tuple[Wire, ...] = ()
+from atlas.regions import identities, region
+from atlas.view import View, name_of
+from atlas.wording import WORDS, given, written
 
 
 def differences(left: Graph, right: Graph) -> list[Difference]:
@@ -81,8 +40,8 @@ def _aligned(alignment: Alignment, within: tuple[Node, Node] | None = None) -> l
         for name in one["subgraphs"].keys() & other["subgraphs"].keys():
             inner = align(one["subgraphs"][name], other["subgraphs"][name], alignment)
             found += _aligned(inner, (one, other))
-    found += [_region(alignment, *region) for region in alignment.regions]
-    found += _identities(alignment)
+    found += [region(alignment, *nodes) for nodes in alignment.regions]
+    found += identities(alignment)
     return found
 
 
@@ -101,7 +60,9 @@ def _signature(alignment: Alignment, within: tuple[Node, Node] | None) -> Iterat
         ours, theirs = left[side], right[side]  # type: ignore[literal-required]
         if len(ours) != len(theirs) or any(map(_type_differs, ours, theirs)):
             one, other = ([f"{p['name']}: {type_of(p)}" for p in ports] for ports in (ours, theirs))
-            yield _of_graph(side, ", ".join(one), ", ".join(other), within)
+            pair = _of_types(alignment, ours, theirs) if side == "outputs" else None
+            found = _of_graph(side, ", ".join(one), ", ".join(other), within)
+            yield replace(found, left=pair[:1], right=pair[1:]) if pair and not within else found
     rewired = [
         (_origin(alignment.left, one), _origin(alignment.right, other))
         for one, other in zip(left["outputs"], right["outputs"], strict=False)
@@ -110,6 +71,18 @@ def _signature(alignment: Alignment, within: tuple[Node, Node] | None) -> Iterat
     if rewired:
         before, after = (", ".join(words) for words in zip(*rewired, strict=True))
         yield _of_graph("outputs", before, after, within)
+
+
+def _of_types(
+    alignment: Alignment, ours: Sequence[Port], theirs: Sequence[Port]
+) -> tuple[Node, Node] | None:
+    """The nodes of one operator that compute the first output whose type differs."""
+    for one, other in zip(ours, theirs, strict=False):
+        source, target = alignment.left.source(one), alignment.right.source(other)
+        if _type_differs(one, other) and source and target:
+            nodes = alignment.left.nodes[source[0]], alignment.right.nodes[target[0]]
+            return nodes if name_of(nodes[0]) == name_of(nodes[1]) else None
+    return None
 
 
 def _of_graph(side: str, before: str, after: str, within: tuple[Node, Node] | None) -> Difference:
@@ -138,7 +111,7 @@ def _origin(side: View, port: Port) -> str:
 
 def _type_differs(one: Port, other: Port) -> bool:
     """Whether two ports of a graph differ in dtype, rank, or a size that both know."""
-    if one.get("dtype", other.get("dtype")) != other.get("dtype", one.get("dtype")):
+    if _another_type(one, other):
         return True
     left, right = one.get("shape"), other.get("shape")
     if left is None or right is None:
@@ -150,10 +123,14 @@ def _type_differs(one: Port, other: Port) -> bool:
 
 
 def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
-    yield from _inputs_and_attributes(alignment, one, other)
+    found = list(_inputs_and_attributes(alignment, one, other))
+    yield from found
+    follows = _type_follows(alignment, one, other) or any(
+        each.kind == "attribute" and each.parameter in {"to", "dtype"} for each in found
+    )
     for ours, theirs in zip(one["outputs"], other["outputs"], strict=False):
         # Another shape follows from another input or attribute, which is a difference of its own.
-        if ours.get("dtype", theirs.get("dtype")) != theirs.get("dtype", ours.get("dtype")):
+        if not follows and _another_type(ours, theirs):
             yield _difference(
                 "type",
                 one,
@@ -164,6 +141,22 @@ def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
             )
     if one["since"] != other["since"]:
         yield _difference("semantics", one, other, "", operator(one), operator(other))
+
+
+def _another_type(one: Port, other: Port) -> bool:
+    return one.get("dtype", other.get("dtype")) != other.get("dtype", one.get("dtype"))
+
+
+def _type_follows(alignment: Alignment, one: Node, other: Node) -> bool:
+    """Whether results are of another type because an input is, which is told where that began."""
+    for ours, theirs in zip(one["inputs"], other["inputs"], strict=False):
+        if _another_type(ours, theirs):
+            source, target = alignment.left.source(ours), alignment.right.source(theirs)
+            if source is None and target is None:
+                return True
+            if source and target and alignment.forward.get(source[0]) == target[0]:
+                return True
+    return False
 
 
 def _inputs_and_attributes(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
@@ -191,7 +184,8 @@ def _renamed(one: Node, other: Node) -> dict[str, str]:
     if one["since"] is None or other["since"] is None or one["since"] == other["since"]:
         return {}
     changes = schema.transition(one["op"], one["since"], other["since"], one["domain"]).changes
-    pairs = dict(change.names for change in changes if change.names[0] != change.names[1])
+    named = (change.names for change in changes if change.role != "output")
+    pairs = {old: new for old, new in named if old != new}
     positions = zip(one["inputs"], other["inputs"], strict=False)
     return pairs | {
         # `inputs[0]` of a variadic input follows its stem.
@@ -206,8 +200,10 @@ def _moved(
 ) -> Difference:
     value = _flat(attribute["value"])
     same = port is not None and "value" in port and _flat(port["value"]) == value
+    if port is not None and "value" in port:
+        same = same or _same_axes(one, other, name, attribute["value"], port["value"])
     default = port is None or (port["given"] == "omitted" and attribute["default"])
-    words = f"attribute {_words(attribute)}" + ("" if attribute["written"] else " (the default)")
+    words = f"attribute {written(attribute)}" + ("" if attribute["written"] else " (the default)")
     pair = (words, given(port)) if kind == "attribute-to-input" else (given(port), words)
     return _difference(kind, one, other, name, *pair, neutral=same or default)
 
@@ -227,7 +223,8 @@ def _input(
         assert before is not None and after is not None
         if _same_value(alignment, before["name"], after["name"]):
             return None
-        return _difference("input", one, other, name, given(before), given(after))
+        words = given(before, alignment.left), given(after, alignment.right)
+        return _difference("input", one, other, name, *words)
     if left == right == "fixed":
         assert before is not None and after is not None
         if _content(before) == _content(after):
@@ -236,10 +233,26 @@ def _input(
             return _difference(
                 "encoding", one, other, name, given(before), given(after), neutral=True
             )
-        return _difference("input", one, other, name, given(before), given(after))
-    if left == right:
-        return None
-    return _difference("input", one, other, name, given(before), given(after))
+        same = before.get("dtype") == after.get("dtype") and _same_axes(
+            one, other, name, before.get("value"), after.get("value")
+        )
+        return _difference("input", one, other, name, given(before), given(after), neutral=same)
+    if left == right or (
+        {left, right} == {"computed", "fixed"} and _in_region(alignment, before, after)
+    ):
+        return None  # the region's difference names the constant
+    words = given(before, alignment.left), given(after, alignment.right)
+    return _difference("input", one, other, name, *words)
+
+
+def _in_region(alignment: Alignment, before: Port | None, after: Port | None) -> bool:
+    """Whether a value on one side comes from a node without a partner."""
+    ours = alignment.left.source(before) if before else None
+    theirs = alignment.right.source(after) if after else None
+    return bool(
+        (ours and ours[0] not in alignment.forward)
+        or (theirs and theirs[0] not in alignment.backward)
+    )
 
 
 def _way(port: Port | None) -> str:
@@ -281,35 +294,38 @@ def _entry(side: View, name: str) -> int | None:
     return names.index(name) if name in names else None
 
 
-def given(port: Port | None) -> str:
-    """How an input is given, in words."""
-    if port is None or port["given"] == "omitted":
-        return "omitted"
-    if port["given"] == "empty":
-        return f"an empty tensor {type_of(port)}"
-    if port["given"] in {"constant", "initializer"}:
-        return f"{port['given']} {type_of(port)} {content_of(port)}".strip()
-    return f"computed {type_of(port)}".strip()
-
-
 def _attribute(
     one: Node, other: Node, name: str, before: Attribute | None, after: Attribute | None
 ) -> Iterator[Difference]:
-    ours, theirs = _words(before), _words(after)
-    written = [side is not None and side["written"] for side in (before, after)]
+    ours, theirs = written(before), written(after)
+    stated = [side is not None and side["written"] for side in (before, after)]
     if before is not None and after is not None and before["value"] == after["value"]:
-        if written[0] != written[1] and before["value"] != "subgraph":
-            words = [f"{ours}, {'written' if w else 'left to the default'}" for w in written]
+        if stated[0] != stated[1] and before["value"] != "subgraph":
+            words = [f"{ours} ({'written' if w else 'left to the default'})" for w in stated]
             yield _difference("encoding", one, other, name, words[0], words[1], neutral=True)
-    elif any(written) or (before is not None and after is not None):
+    elif any(stated) or (before is not None and after is not None):
         # A default that only one of the versions has changes nothing unless it says otherwise.
         default = (before is None or before["default"]) and (after is None or after["default"])
         neutral = default and (before is None or after is None)
+        values = (side["value"] if side else None for side in (before, after))
+        neutral = neutral or _same_axes(one, other, name, *values)
         yield _difference("attribute", one, other, name, ours, theirs, neutral=neutral)
 
 
-def _words(attribute: Attribute | None) -> str:
-    return "absent" if attribute is None else visible(str(attribute["value"]), WORDS)
+def _same_axes(one: Node, other: Node, name: str, before: Any, after: Any) -> bool:
+    """Whether axes are the same, counted from the front and from the back."""
+    if name not in {"axis", "axes"} or before is None or after is None:
+        return False
+    # The axes of Unsqueeze are those of its result.
+    side: Literal["outputs", "inputs"] = "outputs" if one["op"] == "Unsqueeze" else "inputs"
+    shapes = [node[side][0].get("shape") if node[side] else None for node in (one, other)]
+    if not all(shapes):
+        return False
+    flat = [
+        [axis % len(shape or ()) if isinstance(axis, int) else axis for axis in _flat(value)]
+        for value, shape in zip((before, after), shapes, strict=True)
+    ]
+    return flat[0] == flat[1]
 
 
 def _difference(
@@ -324,59 +340,3 @@ def _difference(
     return Difference(
         kind, one["op"], one["domain"], parameter, before, after, (one,), (other,), neutral
     )
-
-
-def _region(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...]) -> Difference:
-    ours = tuple(alignment.left.nodes[i] for i in left)
-    theirs = tuple(alignment.right.nodes[j] for j in right)
-    name = _main(theirs) or _main(ours)
-    return Difference(
-        "operators", name["op"], name["domain"], "", spelled(ours), spelled(theirs), ours, theirs,
-        around=tuple(_around(alignment, left, right)),
-    )  # fmt: skip
-
-
-def _around(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Wire]:
-    """Where a region is wired to matched pairs: what it feeds, then what feeds it."""
-    for side, region, matched in (
-        (alignment.left, left, alignment.forward),
-        (alignment.right, right, alignment.backward),
-    ):
-        found = [wire for index in region for wire in _wires(side, index) if wire[0] in matched]
-        for neighbor, parameter in dict.fromkeys(found):
-            other = matched[neighbor]
-            i, j = (neighbor, other) if side is alignment.left else (other, neighbor)
-            yield Wire(alignment.left.nodes[i], alignment.right.nodes[j], parameter)
-
-
-def _wires(side: View, index: int) -> Iterator[tuple[int, str]]:
-    """The nodes that read a node's results, with the parameter; those that it reads, with ""."""
-    yield from side.consumers[index]
-    for port in side.nodes[index]["inputs"]:
-        if source := side.source(port):
-            yield source[0], ""
-
-
-def _main(nodes: tuple[Node, ...]) -> Any:
-    """The node that a region is named after: the one that computes most, taken as the rarest."""
-    if not nodes:
-        return None
-    counts = Counter(node["op"] for node in nodes)
-    plumbing = {"Cast", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Concat", "Shape", "Gather"}
-    return min(nodes, key=lambda node: (node["op"] in plumbing, counts[node["op"]], node["index"]))
-
-
-def spelled(nodes: tuple[Node, ...]) -> str:
-    """`2 Mul, Add`: the operators of a region in the order of the file."""
-    counts = Counter(f"{n['domain']}::{n['op']}" if n["domain"] else n["op"] for n in nodes)
-    words = [f"{count} {op}" if count > 1 else op for op, count in counts.items()]
-    return visible(", ".join(words), 2 * WORDS) or "nothing"
-
-
-def _identities(alignment: Alignment) -> Iterator[Difference]:
-    ours, theirs = alignment.left.identities, alignment.right.identities
-    if len(ours) != len(theirs):
-        yield Difference(
-            "identity", "Identity", "", "", str(len(ours)), str(len(theirs)),
-            tuple(ours), tuple(theirs), neutral=True,
-        )  # fmt: skip

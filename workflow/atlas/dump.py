@@ -83,7 +83,8 @@ def _write(graph: GraphFile, key: str, folder: Path) -> GraphEntry:
     svg, notice = picture.as_svg(graph)
     if svg:
         write_text(folder / f"{key}.svg", svg)
-    operators = Counter(picture.operator(node) for node in walk(graph["graph"]))
+    bodies = [graph["graph"], *(function["graph"] for function in graph["functions"])]
+    operators = Counter(picture.operator(node) for body in bodies for node in walk(body))
     return {
         "json": f"{key}.json",
         "text": f"{key}.txt",

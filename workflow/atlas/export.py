@@ -48,11 +48,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--spec", type=json.loads, required=True, help="specification as JSON")
     parser.add_argument("--define", type=Path, required=True, help="folder of the define stage")
     parser.add_argument("--base", type=Path, help="export folder that a conversion starts from")
-    parser.add_argument("--code", type=Path, nargs="*", default=[], help="files of this stage")
+    parser.add_argument("--code", default="", help="hash of the code of this stage")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)
     job = exporters.Job(options.spec, options.define, options.base)
-    sweep(job, options.output, digest([file_sha256(path) for path in options.code]))
+    sweep(job, options.output, options.code)
 
 
 def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:

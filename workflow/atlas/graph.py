@@ -38,7 +38,16 @@ def read(path: Path) -> tuple[GraphFile, dict[str, int]]:
     model = ir.from_proto(_with_shapes(proto))
     imports = dict(model.opset_imports)
     functions: list[Function] = [
-        {"domain": function.domain, "name": function.name, "graph": _function(function)}
+        {
+            "domain": function.domain,
+            "name": function.name,
+            "attributes": [
+                _attribute(attribute, {})
+                for attribute in function.attributes.values()
+                if attribute.value is not None
+            ],
+            "graph": _function(function),
+        }
         for function in model.functions.values()
     ]
     return {
@@ -189,23 +198,7 @@ def _attributes(node: ir.Node, since: int | None, domain: str) -> list[Attribute
     """Those that stand in the file, then the schema's defaults of those that do not."""
     known = schema.attributes(node.op_type, since, domain) if since else {}
     found: list[Attribute] = []
-    for name, attribute in sorted(node.attributes.items()):
-        if attribute.is_ref():
-            value: Any = f"@{attribute.ref_attr_name}"
-        elif attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):
-            value = "subgraph"
-        else:
-            value = _attribute_value(attribute)
-        default = name in known and known[name].default is not None
-        found.append(
-            {
-                "name": name,
-                "type": attribute.type.name.lower(),
-                "value": value,
-                "default": default and _plain(known[name].default) == value,
-                "written": True,
-            }
-        )
+    found += [_attribute(attribute, known) for _, attribute in sorted(node.attributes.items())]
     for name, parameter in sorted(known.items()):
         if name not in node.attributes and parameter.default is not None:
             found.append(
@@ -218,6 +211,24 @@ def _attributes(node: ir.Node, since: int | None, domain: str) -> list[Attribute
                 }
             )
     return found
+
+
+def _attribute(attribute: ir.Attr, known: Mapping[str, schema.AttributeParameter]) -> Attribute:
+    """An attribute that stands in the file; `known` are those of the operator's schema."""
+    if attribute.is_ref():
+        value: Any = f"@{attribute.ref_attr_name}"
+    elif attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):
+        value = "subgraph"
+    else:
+        value = _attribute_value(attribute)
+    default = known[attribute.name].default if attribute.name in known else None
+    return {
+        "name": attribute.name,
+        "type": attribute.type.name.lower(),
+        "value": value,
+        "default": default is not None and _plain(default) == value,
+        "written": True,
+    }
 
 
 def _attribute_value(attribute: ir.Attr) -> Any:

@@ -309,6 +309,33 @@ def _slices(
     return slice_front(np.concatenate(pairs))
 
 
+def allowed_error(
+    eager: Array, exact64: Array | None, noise_factor: float, noise_floor: float
+) -> Floats:
+    """The error that noise allows each element of a float output, of shape `eager.shape`.
+
+    The strictest of what the tensor and the slices through the element allow, as `slices` of a
+    measure are judged: `max(noise_factor * n_torch, noise_floor)` units each.
+    """
+    e = _parts(eager)
+    eps, smallest, _ = _precision(eager.dtype)
+    finite = np.isfinite(e)
+    truth = _truth(exact64, eager, finite)
+    y = e if truth is None else truth
+    own, size = (np.where(finite, np.abs(values), 0.0) for values in (e - y, y))
+    allowed = np.full(e.shape, np.inf)
+    every = tuple(range(e.ndim))
+    for axis in (None, *sorted({1, eager.ndim - 1} & set(range(eager.ndim)))):
+        others = tuple(a for a in every if a != axis)
+        speaks = np.count_nonzero(size, axis=others, keepdims=True) >= MIN_SLICE
+        unit = np.maximum(eps * size.max(axis=others, keepdims=True, initial=0.0), smallest)
+        noise = noise_factor * own.max(axis=others, keepdims=True, initial=0.0)
+        limit = np.maximum(noise, noise_floor * unit)
+        allowed = np.minimum(allowed, limit if axis is None else np.where(speaks, limit, np.inf))
+    strictest: Floats = allowed.min(axis=-1)
+    return strictest
+
+
 def slice_front(pairs: Floats) -> list[list[float]]:
     """The pairs (n_torch, n_runtime), shape [n, 2], that decide; largest ratio first."""
     with np.errstate(divide="ignore", invalid="ignore"):

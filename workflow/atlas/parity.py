@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import safetensors.numpy
 
-from atlas import runtimes, sources, ties
+from atlas import frozen, runtimes, sources, ties
 from atlas.isolate import Result, run_isolated
-from atlas.measure import Array, blank_measure, dtype_name, is_float, measure
+from atlas.measure import Array, blank_measure, dtype_name, is_float
 from atlas.records import (
     VERSION,
     Cell,
@@ -225,7 +224,7 @@ def _run_all(
     """Run the items in child processes; the reference is read once, before they fork."""
     if not items or model["outcome"] != "ok":
         return
-    reference = Reference.read(job.define, model, job.spec.get("index_outputs"))
+    reference = frozen.Reference.read(job.define, model, job.spec.get("index_outputs"))
     limits = job.spec.get("limits", {})
 
     def work(item: _Item) -> dict[str, Any]:
@@ -248,42 +247,8 @@ def _impersonal(detail: str, path: Path) -> str:
     return clean(detail)
 
 
-@dataclass(frozen=True)
-class Reference:
-    """The frozen tensors of a model, per input set: inputs, eager and float64 outputs."""
-
-    model: DefineRecord
-    inputs: Mapping[str, Array]
-    outputs: Mapping[str, Array]
-    index_outputs: Mapping[str, Mapping[str, Any]]
-
-    @classmethod
-    def read(
-        cls, folder: Path, model: DefineRecord, index_outputs: Mapping[str, Any] | None = None
-    ) -> Reference:
-        """Read what the define stage wrote."""
-        inputs, outputs = (
-            safetensors.numpy.load_file(folder / f"{name}.safetensors")
-            for name in ("inputs", "reference")
-        )
-        return cls(model, inputs, outputs, index_outputs or {})
-
-    def results(self, set_name: str) -> dict[str, ties.Expected]:
-        """By output name its position, torch's values and the best truth that there is."""
-        found = {}
-        for i, port in enumerate(self.model["outputs"]):
-            eager = self.outputs[f"{set_name}/eager/{i}"]
-            exact = self.outputs.get(f"{set_name}/float64/{i}", eager)
-            found[port["name"]] = ties.Expected(i, eager, exact)
-        return found
-
-    def feed(self, set_name: str) -> list[Array]:
-        """The inputs of a set, in the model's order."""
-        return [self.inputs[f"{set_name}/{i}"] for i in range(len(self.model["inputs"]))]
-
-
 def run_file(
-    runtime: runtimes.Runtime, path: Path, variant: str, reference: Reference
+    runtime: runtimes.Runtime, path: Path, variant: str, reference: frozen.Reference
 ) -> dict[str, Any]:
     """Load and run one file on all input sets: outcome, detail, measures and durations."""
     try:
@@ -296,7 +261,7 @@ def run_file(
     except Exception as error:
         return _nothing(*runtime.classify(error, "load"))
     loaded = time.perf_counter() - started
-    places, notes = _places(session, [port["name"] for port in reference.model["inputs"]])
+    places, notes = frozen.places(session, [port["name"] for port in reference.model["inputs"]])
     if places is None:
         return _nothing("failed", notes[0])
     measures: list[Measure] = []
@@ -323,25 +288,6 @@ def run_file(
     }
 
 
-def _places(session: runtimes.Session, names: Sequence[str]) -> tuple[list[int] | None, list[str]]:
-    """Which of the model's inputs each graph input takes, and what is worth saying about it.
-
-    By name where the graph has no other names (exporters drop inputs that nothing uses), else by
-    position.
-    """
-    graph = list(session.input_names)
-    if set(graph) <= set(names):
-        unused = [name for name in names if name not in graph]
-        note = f"the graph has no input {', '.join(unused)}"
-        return [names.index(name) for name in graph], [note] if unused else []
-    if len(graph) == len(names):
-        return list(range(len(names))), [f"inputs are called {', '.join(graph)}"]
-    return None, [
-        f"the graph wants {len(graph)} inputs ({', '.join(graph)}), "
-        f"the model has {len(names)} ({', '.join(names)})"
-    ]
-
-
 def _renamed(model: DefineRecord, graph: Sequence[str]) -> list[str]:
     names = [port["name"] for port in model["outputs"]]
     pairs = [(a, b) for a, b in zip(names, graph, strict=False) if a != b]
@@ -349,7 +295,7 @@ def _renamed(model: DefineRecord, graph: Sequence[str]) -> list[str]:
 
 
 def _measure_set(
-    reference: Reference, set_name: str, graph: Sequence[str], got: Sequence[Any]
+    reference: frozen.Reference, set_name: str, graph: Sequence[str], got: Sequence[Any]
 ) -> list[Measure]:
     """The measures of one input set: outputs by position, checked for number and order."""
     names = [port["name"] for port in reference.model["outputs"]]
@@ -368,8 +314,7 @@ def _measure_set(
             measures.append({**blank, "structure": f"a {type(value).__name__}, not a tensor"})
         else:
             array = None if value is None else np.asarray(value)
-            exact = reference.outputs.get(f"{set_name}/float64/{i}")
-            found = measure(name, set_name, array, eager, exact)
+            found = reference.measure(i, name, set_name, array)
             found = found if deterministic or found["structure"] else blank
             if name in index_outputs and found["flips"]:
                 found = ties.rank(

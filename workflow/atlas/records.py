@@ -163,7 +163,11 @@ class Attribute(TypedDict):
 
 
 class Node(TypedDict):
-    """`since`: the schema version in force; `scope`: the module path, where it was kept."""
+    """`since`: the schema version in force; `scope`: the module path, where it was kept.
+
+    `origin`, only while two graphs are compared: the index of the call that stands in the file for
+    a node of an inlined function.
+    """
 
     index: int
     name: str
@@ -175,6 +179,7 @@ class Node(TypedDict):
     outputs: list[Port]
     attributes: list[Attribute]
     subgraphs: dict[str, Graph]
+    origin: NotRequired[int]
 
 
 class Graph(TypedDict):
@@ -187,8 +192,11 @@ class Graph(TypedDict):
 
 
 class Function(TypedDict):
+    """A local function. `attributes`: the defaults of those of its attributes that have one."""
+
     domain: str
     name: str
+    attributes: list[Attribute]
     graph: Graph
 
 
@@ -208,7 +216,10 @@ class DumpCell(TypedDict):
 
 
 class GraphEntry(TypedDict):
-    """`operators`: nodes of each; `picture`: a file name, or "" with the reason in `notice`."""
+    """`operators`: nodes of each, those of a local function once, however often it is called.
+
+    `picture`: a file name, or "" with the reason in `notice`.
+    """
 
     json: str
     text: str
@@ -326,6 +337,88 @@ class JudgeRecord(TypedDict):
     version: int
     stage: Literal["judge"]
     cells: list[CellVerdict]
+
+
+class BlamedNode(TypedDict):
+    """A node that is to blame: `index` in the order of the file, `since` its schema version.
+
+    `text`: operator, version and the attributes that are not at their default.
+    """
+
+    index: int
+    text: str
+    op: str
+    domain: str
+    since: int | None
+    name: str
+    scope: str
+
+
+class BlamedInput(TypedDict):
+    """What a blamed node is given from outside of the blamed part, and the range of its values.
+
+    `minimum` and `maximum` are of the finite values, on the input set that decided; None where
+    there are none, or where they are no numbers.
+    """
+
+    node: int
+    parameter: str
+    given: str
+    dtype: str
+    shape: list[int]
+    minimum: float | None
+    maximum: float | None
+
+
+class Located(TypedDict):
+    """Where a wrong result begins: the first nodes whose inputs agree and whose result does not.
+
+    `requested`: the opsets whose files have this fault; what else is said is of the first, in
+    others the schema versions may differ. `fault`: the `file` says
+    something else than the model; the `kernel` of the runtime computes something else than the
+    file says; the runtime's `optimization` does; the `outputs` of the graph are not the model's;
+    the result is `constant` in the file; `undecided` between file and kernel. `output` is the wrong
+    output, `value` the first wrong value in the file, `against` where the right one is from.
+    `error` and `allowed` are in units of rounding. `repairs`: with the right value in its place the
+    output is right. `idle`: the blamed node changes nothing, so that something is missing at its
+    place. `instead`: what the right computation has there. `right_at`: an opset under
+    which the very same nodes are right. `inherited`: the file was converted from this one, which is
+    wrong too. `reproducer` is a folder beside the record, "" with the reason in `detail`; `shows`:
+    the cut in it was run, and is wrong.
+    """
+
+    exporter: str
+    requested: list[int]
+    runtimes: list[str]
+    verdict: str
+    output: str
+    set: str
+    fault: Literal["file", "kernel", "optimization", "outputs", "constant", "undecided"]
+    nodes: list[BlamedNode]
+    inputs: list[BlamedInput]
+    value: str
+    difference: str
+    error: float | None
+    allowed: float | None
+    against: str
+    repairs: bool
+    idle: bool
+    instead: str
+    right_at: int | None
+    inherited: str
+    sentence: str
+    reproducer: str
+    shows: bool
+    detail: str
+
+
+class LocateRecord(TypedDict):
+    """results/locate/{model}/record.json; reproducers in `reproducers/` beside it."""
+
+    version: int
+    stage: Literal["locate"]
+    model: str
+    located: list[Located]
 
 
 class Place(TypedDict):

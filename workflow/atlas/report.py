@@ -1,8 +1,9 @@
 """The last stage: what was found, as pages to read.
 
 reads   results/tables, results/judge and the records of define, export, dump and compare
-writes  report/index.html, which stands alone, report/models/MODEL.html and, for each operator that
-        occurs, report/operators/OPERATOR.html
+writes  report/: index.html, which stands alone; models/MODEL.html; pairs/MODEL/*.html with both
+        graphs of each step; operators/OPERATOR.html; and tables/ and files/, copies of what the
+        pages link to, so that the folder is whole when it is sent somewhere
 
 Nothing in a page depends on the clock or the machine, but for durations, which stand in elements of
 class `time`. Every text of a model, an exporter or a runtime is escaped, cut, and stripped of
@@ -16,7 +17,8 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,15 +26,28 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from atlas import report_changes, report_index, report_model, report_operator
+from atlas import (
+    report_audit,
+    report_canvas,
+    report_changes,
+    report_files,
+    report_index,
+    report_model,
+    report_operator,
+)
 from atlas.advice import spell_spans
 from atlas.picture import visible
 from atlas.records import write_text
 from atlas.report_data import Data, load
+from atlas.report_layout import Planner
 
 TEMPLATES = Path(__file__).parents[1] / "report"
 MOST_TEXT = 2000  # characters of one text on a page; the tables hold all of it
+MODELS_AT_ONCE = 40  # whose graphs are placed by one process
 _BREAKS = re.compile(r"[\t\r\n]+")
+# Attributes are quoted and escaped, so no `>` of a model ends a tag.
+_WAYS_OUT = re.compile(r'<a (?:[^>]* )?href="(?!#|https://)[^"]*"[^>]*>(.*?)</a>', re.DOTALL)
+_SCRIPTS = {"index": ("script.js", "scene.js"), "pair": ("scene.js",), "model": ("scene.js",)}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,49 +60,89 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--spec", type=json.loads, required=True, help="the run as JSON")
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    parser.add_argument("--cards", type=Path, help="folder for a page per model that stands alone")
     options = parser.parse_args(arguments)
-    build(load(options.spec, options.results), options.output)
+    build(load(options.spec, options.results), options.output, options.cards)
 
 
-def build(data: Data, folder: Path) -> None:
-    """Write every page below `folder`; the index last: it never links to what is not there."""
-    pages, catalog = environment(), report_operator.Catalog(data)
+def build(data: Data, folder: Path, cards: Path | None = None) -> None:
+    """Write every page below `folder`; the index last: it never links to what is not there.
+
+    Below `cards` go the models' pages once more, without links to other pages: what Snakemake's
+    report shows one by one.
+    """
+    pages, catalog, planner = environment(), report_operator.Catalog(data), Planner()
+    write = partial(_write, pages, catalog, folder)
+    report_files.carry(data, folder)
     (folder / "operators").mkdir(parents=True, exist_ok=True)  # a run may have none
-    for entry in catalog.entries:
-        page = report_operator.page(data, entry)
-        _write(pages, "operator", page, catalog, folder / "operators" / entry.file)
-    for model in data.models:
-        page = report_model.page(data, model)
-        _write(pages, "model", page, catalog, folder / "models" / f"{model}.html")
-    _write(pages, "index", report_index.page(data), catalog, folder / "index.html")
-    _remove_others(folder / "models", {f"{model}.html" for model in data.models})
-    _remove_others(folder / "operators", {entry.file for entry in catalog.entries})
+    written = {
+        write("operator", report_operator.page(data, entry), f"operators/{entry.file}")
+        for entry in catalog.entries
+    }
+    for start in range(0, len(data.models), MODELS_AT_ONCE):
+        models = data.models[start : start + MODELS_AT_ONCE]
+        canvases = [
+            report_canvas.Canvas(p) for model in models for p in report_canvas.pairs(data, model)
+        ]
+        views = [report_model.View(data, model) for model in models]
+        planner.prepare(
+            [each.folded.scene for each in canvases] + [s for view in views for s in view.scenes]
+        )
+        for canvas in canvases:
+            page = canvas.context(planner) | {"spec": data.spec, "opsets": []}
+            written.add(write("pair", page, canvas.pair.place))
+        for view in views:
+            written.add(write("model", view.page(planner), f"models/{view.model}.html"))
+            if cards:
+                text = (folder / "models" / f"{view.model}.html").read_text(encoding="utf-8")
+                write_text(cards / f"{view.model}.html", _WAYS_OUT.sub(r"\1", text))
+        planner.forget()
+    if data.spec["audit"]:
+        page = report_audit.page(data.spec, data.audits())
+        written.add(write("audit", page, "audit.html"))
+    else:
+        (folder / "audit.html").unlink(missing_ok=True)
+    written.add(write("index", report_index.page(data, catalog, planner), "index.html"))
+    _remove_others(folder, written)
+    for path in cards.glob("*.html") if cards else ():
+        if path.stem not in data.models:
+            path.unlink()
 
 
 def _write(
     pages: Environment,
+    catalog: report_operator.Catalog,
+    folder: Path,
     template: str,
     page: dict[str, Any],
-    catalog: report_operator.Catalog,
-    path: Path,
-) -> None:
+    place: str,
+) -> Path:
     """Render a page; `operators_at` is the way from it to the pages of operators."""
-    ways = {"index": "operators/", "model": "../operators/", "operator": ""}
-    page |= {"operators": catalog, "operators_at": ways[template]}
-    write_text(path, render(pages, template, page))
+    ways = {
+        "index": "operators/",
+        "audit": "operators/",
+        "operator": "",
+        "pair": "../../operators/",
+    }
+    page |= {"operators": catalog, "operators_at": ways.get(template, "../operators/")}
+    write_text(folder / place, render(pages, template, page))
+    return folder / place
 
 
 def render(pages: Environment, template: str, page: dict[str, Any]) -> str:
-    """A page with its style, and on the index its script, inside."""
-    inlined = _inline(page, template == "index")
+    """A page with its style inside, and its script where it has one."""
+    inlined = _inline(page, _SCRIPTS.get(template, ()))
     return pages.get_template(f"{template}.html.j2").render(page, **inlined)
 
 
-def _remove_others(folder: Path, names: Set[str]) -> None:
+def _remove_others(folder: Path, written: Set[Path]) -> None:
     """Remove the pages of an earlier run that are none of this one's."""
-    for path in folder.glob("*.html"):
-        if path.name not in names:
-            path.unlink()
+    for part in ("models", "operators", "pairs"):
+        for path in [*(folder / part).rglob("*.html")]:
+            if path not in written:
+                path.unlink()
+                if path.parent != folder / part and not any(path.parent.iterdir()):
+                    path.parent.rmdir()
 
 
 def environment() -> Environment:
@@ -102,13 +157,17 @@ def environment() -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "bytes": _bytes,
+        "carried": report_files.carried,
         "cited": report_changes.cited,
         "fold": _fold,
         "href": _href,
+        "measured": _measured,
         "number": _number,
         "lines": _lines,
         "plural": _plural,
+        "contrast_page": report_canvas.contrast_place,
         "spans": spell_spans,
+        "step_page": report_canvas.step_place,
         "ticks": _ticks,
         "web": _web,
         "whole": _whole,
@@ -117,15 +176,15 @@ def environment() -> Environment:
     return pages
 
 
-def _inline(page: dict[str, Any], scripted: bool) -> dict[str, str]:
+def _inline(page: dict[str, Any], scripts: Iterable[str]) -> dict[str, str]:
     """Style and script of a page, with the hashes by which its policy allows them."""
     style = _source("style.css") + f":root {{ --opsets: {len(page['opsets'])}; }}\n"
-    script = _source("script.js") if scripted else ""
+    script = Markup("").join(map(_source, scripts))
     return {
         "style": style,
         "style_hash": _hash(style),
         "script": script,
-        "script_hash": _hash(script) if scripted else "",
+        "script_hash": _hash(script) if script else "",
     }
 
 
@@ -168,15 +227,23 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     if value == 0 or isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f") if value else "0"
+        # Markup, as a narrow space would be shown as a code; digits need no escape.
+        return Markup(f"{value:,}".replace(",", "\u202f")) if value else "0"
     if 0.01 <= abs(value) < 1000:
         return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
 
 
+def _measured(value: float, unit: str) -> str:
+    """A measure of the matrix: bytes, seconds or a count."""
+    if unit == "s":
+        return f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
+    return _bytes(int(value)) if unit == "B" else _number(value)
+
+
 def _plural(count: int, noun: str, several: str = "") -> str:
-    return f"{_number(count)} {noun if count == 1 else several or noun + 's'}"
+    return Markup("{} {}").format(_number(count), noun if count == 1 else several or noun + "s")
 
 
 def _lines(text: str) -> Markup:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import Any, TypeVar
 
 from atlas.records import (
+    AuditRecord,
     CellVerdict,
     CompareRecord,
     Contrast,
@@ -23,9 +22,15 @@ from atlas.records import (
 )
 from atlas.tolerances import Tolerances
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 Row = dict[str, Any]
 Key = tuple[str, str, int]
-TABLES = ("cells", "parity", "changes", "ranges", "opsets", "contrasts", "models", "surprises")
+TABLES = (
+    *("cells", "parity", "changes", "ranges", "opsets", "contrasts", "models", "surprises"),
+    "located",
+)
 _DEFAULTS: dict[str, Any] = {
     "title": "opset-atlas",
     "command": "snakemake --cores 4",
@@ -48,6 +53,25 @@ class Sweep:
     compare: CompareRecord
 
 
+class Records(Mapping[K, V]):
+    """Records read when they are asked for; few are held, as a run may have thousands."""
+
+    def __init__(self, keys: Iterable[K], read: Callable[[K], V], held: int = 256) -> None:
+        self._keys = dict.fromkeys(keys)
+        self._read = lru_cache(held)(read)
+
+    def __getitem__(self, key: K) -> V:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self._read(key)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
 @dataclass(frozen=True)
 class Data:
     """Everything of a run that the report shows. `tables` holds rows, `None` where empty."""
@@ -55,9 +79,9 @@ class Data:
     spec: dict[str, Any]
     results: Path
     tables: dict[str, list[Row]]
-    definitions: dict[str, DefineRecord]
-    sweeps: dict[tuple[str, str], Sweep]
-    contrasts: dict[str, list[Contrast]]
+    definitions: Mapping[str, DefineRecord]
+    sweeps: Mapping[tuple[str, str], Sweep]
+    contrasts: Mapping[str, list[Contrast]]
     verdicts: list[CellVerdict]
 
     @property
@@ -93,6 +117,16 @@ class Data:
             found.setdefault(key, []).append(verdict)
         return found
 
+    @property
+    def table_names(self) -> list[str]:
+        """The tables of the run, those that are about no model too."""
+        return [*self.tables, "coverage", *(["audit"] if self.spec["audit"] else [])]
+
+    def audits(self) -> list[AuditRecord]:
+        """What the audit of the version converter found, where it was asked for."""
+        folders = [self.results / "audit" / model for model in self.models]
+        return [read_json(folder / "record.json", "audit") for folder in folders]
+
     def tolerances(self, model: str = "") -> Tolerances:
         """What verdicts were given under, for all models or for one."""
         common = Tolerances().updated(self.spec["tolerances"])
@@ -123,24 +157,22 @@ def load(spec: dict[str, Any], results: Path) -> Data:
     """
     order = spec.get("order", list(spec["sweeps"]))
     spec = _DEFAULTS | spec | {"sweeps": {model: spec["sweeps"][model] for model in order}}
-    sweeps = {
-        (model, exporter): _sweep(results, model, exporter)
-        for model, exporters in spec["sweeps"].items()
-        for exporter in exporters
-    }
+    sweeps = [(model, name) for model, names in spec["sweeps"].items() for name in names]
     return Data(
         spec=spec,
         results=results,
         tables={name: _table(results / "tables" / f"{name}.json") for name in TABLES},
-        definitions={
-            model: read_json(results / "define" / model / "record.json", "define")
-            for model in spec["sweeps"]
-        },
-        sweeps=sweeps,
-        contrasts={
-            model: read_json(results / "contrast" / model / "record.json", "contrast")["pairs"]
-            for model in spec["sweeps"]
-        },
+        definitions=Records(
+            spec["sweeps"],
+            lambda model: read_json(results / "define" / model / "record.json", "define"),
+        ),
+        sweeps=Records(sweeps, lambda sweep: _sweep(results, *sweep)),
+        contrasts=Records(
+            spec["sweeps"],
+            lambda model: read_json(results / "contrast" / model / "record.json", "contrast")[
+                "pairs"
+            ],
+        ),
         verdicts=read_json(results / "judge" / "verdicts.json", "judge")["cells"],
     )
 
@@ -155,6 +187,5 @@ def _sweep(results: Path, model: str, exporter: str) -> Sweep:
 
 def _table(path: Path) -> list[Row]:
     """Rows of a table. The JSON form, as CSV tells an empty text from none no more."""
-    frame = pd.DataFrame(json.loads(path.read_text(encoding="utf-8")), dtype=object)
-    rows = frame.where(frame.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
+    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))
+    return rows

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import platform
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 
 from atlas import coverage
 from atlas.records import RunOutcome, Verdict
-from atlas.report_changes import Pictures, Told, tell, telling
+from atlas.report_canvas import Canvas, of_step
+from atlas.report_changes import Told, tell, telling
 from atlas.report_data import Data, Row
-from atlas.report_matrix import LEGEND, columns, line
+from atlas.report_layout import Planner
+from atlas.report_located import origins
+from atlas.report_matrix import LEGEND, columns, least, line
+from atlas.report_operator import Catalog
 
 KINDS = {
     "silently-wrong": "Silently wrong",
@@ -22,6 +29,11 @@ KINDS = {
     "loads-nowhere": "Runs nowhere",
     "above-noise": "Beyond float noise",
 }
+MOST_SENTENCES = 24  # models whose advice stands open, a sentence each; more are grouped
+MOST_PICKS = 400  # models listed openly under an exporter
+MOST_CHANGES = 60  # changes of a kind on this page; the pages of models and the table have all
+MOST_DEFINITIONS = 400  # models whose hashes stand here; each model's page has its own
+MOST_FILES = 1000  # files whose hashes stand here; the table of cells has all
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Surprise:
         return states.get(self.kind, "unproven" if self.kind == "above-noise" else self.kind)
 
 
-def page(data: Data) -> dict[str, Any]:
+def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
     """What the template of the index is given."""
     opsets = columns(data)
     lines = {
@@ -67,39 +79,85 @@ def page(data: Data) -> dict[str, Any]:
         for model, exporters in data.spec["sweeps"].items()
     }
     occurring = {key for group in lines.values() for each in group for key in each.states}
+    advice = [row for row in data.tables["models"] if row["outcome"] != "failed"]
+    found = group_surprises(data.tables["surprises"])
     return {
         "spec": data.spec,
         "figures": figures(data),
         "coverage": coverage.summarize([sweep.dump for sweep in data.sweeps.values()]),
-        "advice": [row for row in data.tables["models"] if row["outcome"] != "failed"],
+        "located": origins(data),
+        "advice": advice,
+        "most_picks": MOST_PICKS,
+        "groups": group_advice(advice) if len(advice) > MOST_SENTENCES else [],
         "broken": [row for row in data.tables["models"] if row["outcome"] == "failed"],
-        "surprises": group_surprises(data.tables["surprises"]),
-        "tables": list(data.tables),
+        "surprises": found,
+        "kinds": [(kind, list(group)) for kind, group in groupby(found, lambda each: each.title)],
+        "tables": data.table_names,
         "opsets": opsets,
         "lines": lines,
+        "least": {
+            model: {name: least(data, model, name) for name in ("nodes", "size_bytes")}
+            for model in data.models
+        },
+        "operators_of": operators_of(catalog),
         "legend": [entry for entry in LEGEND if entry[0] in occurring],
         "exporters": list(dict.fromkeys(e for es in data.spec["sweeps"].values() for e in es)),
-        "case": _case(data),
-        "changes": _changes(data),
+        "case": _case(data, planner),
+        "changes": told(data.tables["changes"]),
+        "most_changes": MOST_CHANGES,
         "parity": parity_summary(data),
         "tolerances": data.tolerances(),
-        "definitions": data.definitions,
+        "definitions": data.definitions if len(data.models) <= MOST_DEFINITIONS else {},
         "versions": versions(data),
         "files": [cell for cell in data.tables["cells"] if cell["sha256"]],
+        "most_files": MOST_FILES,
+        "machine": machine(),
     }
+
+
+def machine() -> str:
+    """What writes the page: it says what the seconds mean. Shown as a time is, as it may vary."""
+    name = next((line for line in _cpu() if line), platform.processor() or platform.machine())
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores ({name})"
+
+
+def _cpu() -> Iterator[str]:
+    """The processor's name, where Linux tells it."""
+    path = Path("/proc/cpuinfo")
+    for row in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        if row.startswith("model name"):
+            yield row.partition(":")[2].strip()
+
+
+def group_advice(advice: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    """Advice by the exporter to use; first ("") the models for which nothing qualifies."""
+    found: dict[str, list[Row]] = {}
+    for row in advice:
+        found.setdefault(row["use_exporter"] or "", []).append(row)
+    return sorted(found.items(), key=lambda group: (group[0] != "", -len(group[1]), group[0]))
+
+
+def operators_of(catalog: Catalog) -> dict[tuple[str, str], list[int]]:
+    """Per sweep the operators in its files, as numbers of the catalog: what a filter asks for."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for number, operator in enumerate(catalog.entries):
+        for use in operator.uses:
+            numbers = found.setdefault((use.model, use.exporter), [])
+            if number not in numbers:
+                numbers.append(number)
+    return found
 
 
 def figures(data: Data) -> dict[str, int]:
     """Counts for the head of the page."""
     changes = data.tables["changes"]
     unexplained = sum(change["cause"] == "unexplained" for change in changes)
-    graphs = {(s.model, s.exporter, key) for s in data.sweeps.values() for key in s.dump["graphs"]}
     return {
         "models": len(data.models),
         "sweeps": len(data.sweeps),
         "cells": len(data.tables["cells"]),
         "files": sum(cell["sha256"] is not None for cell in data.tables["cells"]),
-        "graphs": len(graphs),
+        "graphs": sum(len(sweep.dump["graphs"]) for sweep in data.sweeps.values()),
         "changes": len(changes),
         "unexplained": unexplained,
         # Rounded down: nothing is called complete that is not.
@@ -175,23 +233,32 @@ def versions(data: Data) -> dict[str, list[str]]:
     return {name: sorted(found[name]) for name in sorted(found, key=str.lower)}
 
 
-def _changes(data: Data) -> list[tuple[str, list[Told], list[Told]]]:
-    """Per model what can matter, and what is another encoding of the same meaning."""
-    found = []
-    for model, group in groupby(data.tables["changes"], key=lambda row: row["model"]):
-        told = tell(group)
-        different = [each for each in told if not each.row.get("neutral")]
-        same = [each for each in told if each.row.get("neutral")]
-        found.append((model, different, same))
-    return found
+def told(rows: Iterable[Row]) -> tuple[list[Told], list[Told]]:
+    """Each change once for all models: what can matter, and what is another encoding.
+
+    Unexplained ones come first, then what most models have.
+    """
+    found = sorted(
+        tell(rows), key=lambda each: (each.row["cause"] != "unexplained", -len(each.models))
+    )
+    different = [each for each in found if not each.row.get("neutral")]
+    return different, [each for each in found if each.row.get("neutral")]
 
 
-def _case(data: Data) -> dict[str, Any] | None:
+def _case(data: Data, planner: Planner) -> dict[str, Any] | None:
     """The change to look at first, with both its graphs."""
     found = telling(data)
     if not found:
         return None
     sweep, step, change = found
     # Its own nodes are pointed out alone, so that the eye goes there.
-    pair = Pictures(data).pair(sweep, {**step, "changes": [change]})
-    return {"sweep": sweep, "step": step, "change": change, "pair": pair}
+    pair = of_step(data, sweep, step, [change])
+    canvas = Canvas(pair)
+    return {
+        "sweep": sweep,
+        "step": step,
+        "change": change,
+        "pair": pair,
+        "folded": canvas.folded,
+        "sides": canvas.draw(planner),
+    }

@@ -8,7 +8,8 @@ from typing import Any
 
 from atlas.advice import RIGHT, UNPROVEN
 from atlas.records import CellVerdict
-from atlas.report_data import Data
+from atlas.report_data import Data, Row
+from atlas.report_plot import worst
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,37 @@ class State:
 class Block:
     """Neighbouring cells of one sweep with the same state and the same graph.
 
-    `state` is None where nothing was requested; `graph` is what the comparison calls equal.
+    `state` is None where nothing was requested; `graph` is what the comparison calls equal. The
+    other views of the matrix show what `cells` and `parity` hold: the least and the most of it.
     """
 
     first: int
     last: int
-    width: int
     state: State | None
     graph: str | None
+    cells: list[Row]
+    parity: float | None = None
+    width: int = 1
+
+    def span(self, name: str) -> tuple[Any, Any] | None:
+        """The least and the most of a measure of the cells table; None where nothing has it."""
+        values = [cell[name] for cell in self.cells if cell[name] is not None]
+        return (min(values), max(values)) if values else None
+
+    @property
+    def tone(self) -> str:
+        """What the view of parity says: the worst share of what is allowed, against 1."""
+        if self.parity is None or self.state is None:
+            return "none"
+        return "good" if self.parity <= 1 else "bad" if self.state.key == "wrong" else "fair"
+
+    def heat(self, name: str, least: float | None) -> int:
+        """0 for the least of the model, up to 3 for more than twice of it."""
+        ends = self.span(name)
+        if not ends or not least:
+            return 0
+        share = ends[1] / least
+        return 0 if share <= 1.02 else 1 if share <= 1.25 else 2 if share <= 2 else 3
 
 
 @dataclass(frozen=True)
@@ -92,18 +116,41 @@ def line(data: Data, model: str, exporter: str, opsets: Sequence[int]) -> Line:
         for part in data.rows("ranges", model, exporter)
         for opset in range(part["first"], part["last"] + 1)
     }
+    parity: dict[int, list[Row]] = {}
+    for row in data.rows("parity", model, exporter):
+        parity.setdefault(row["requested"], []).append(row)
+    tolerances = data.tolerances(model)
     blocks: list[Block] = []
     for opset in opsets:
         cell = cells.get(opset)
         verdicts = data.verdicts_of.get((model, exporter, opset), [])
         now = state(cell, verdicts) if cell else None
         graph = graphs.get(opset) if cell and cell["outcome"] == "ok" else None
+        share = worst(parity.get(opset, ()), tolerances)
+        own = [cell] if cell else []
         if blocks and (blocks[-1].state, blocks[-1].graph) == (now, graph):
-            last = blocks[-1]
-            blocks[-1] = Block(last.first, opset, last.width + 1, now, graph)
+            before = blocks.pop()
+            shares = [each for each in (before.parity, share) if each is not None]
+            blocks.append(
+                Block(
+                    before.first,
+                    opset,
+                    now,
+                    graph,
+                    before.cells + own,
+                    max(shares, default=None),
+                    before.width + 1,
+                )
+            )
         else:
-            blocks.append(Block(opset, opset, 1, now, graph))
+            blocks.append(Block(opset, opset, now, graph, own, share))
     return Line(model, exporter, blocks)
+
+
+def least(data: Data, model: str, name: str) -> float | None:
+    """The least of a measure over all files of a model, which the others are seen against."""
+    values = [row[name] for row in data.rows("cells", model) if row[name]]
+    return min(values, default=None)
 
 
 def state(cell: dict[str, Any], verdicts: Iterable[CellVerdict]) -> State:

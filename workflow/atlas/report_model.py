@@ -6,59 +6,98 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
 from atlas.records import Cell, Step
-from atlas.report_changes import Pictures, Side
 from atlas.report_data import Data, Row, Sweep
-from atlas.report_matrix import LEGEND, Line, columns, line, state
-from atlas.report_plot import plot
+from atlas.report_draw import draw
+from atlas.report_fold import Folded, fold
+from atlas.report_layout import Planner
+from atlas.report_matrix import LEGEND, Line, columns, least, line, state
+from atlas.report_operators import operators_of
+from atlas.report_plot import facets
+from atlas.report_scene import Scene, scene
 
 _MEASURES = ("runtime", "output", "verdict", "max_abs", "max_rel", "n_torch", "n_runtime", "detail")
 
 
 @dataclass(frozen=True)
 class StepView:
-    """A step of a sweep: what can matter, what only looks different, and both graphs."""
+    """A step of a sweep: what can matter, and what only looks different."""
 
     step: Step
     different: list[Any]
     same: list[Any]
-    pair: tuple[Side, Side]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The graph of a sweep that its page draws."""
+
+    opset: int
+    nodes: int
+    folded: Folded
 
 
 @dataclass(frozen=True)
 class SweepView:
-    """All about one sweep. `others` are graphs that no step shows."""
+    """All about one sweep. `shown` is None where there is no file."""
 
     sweep: Sweep
     line: Line
     steps: list[StepView]
-    others: list[Side]
+    shown: Shown | None
     graphs: list[Row]
     cells: list[Row]
     parity: list[Row]
     messages: list[Row]
 
 
-def page(data: Data, model: str) -> dict[str, Any]:
-    """What the template of a model's page is given."""
-    tolerances = data.tolerances(model)
-    pictures = Pictures(data)
-    views = [_sweep(data, sweep, pictures) for sweep in data.sweeps_of(model)]
-    occurring = {key for view in views for key in view.line.states}
-    return {
-        "spec": data.spec,
-        "model": model,
-        "description": data.spec["descriptions"].get(model, ""),
-        "definition": data.definitions[model],
-        "advice": data.rows("models", model)[0],
-        "opsets": _opsets(data, model),
-        "choices": [row for row in data.rows("opsets", model) if row["lowest_exporting"]],
-        "legend": [entry for entry in LEGEND if entry[0] in occurring],
-        "plot": plot(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
-        "tolerances": tolerances,
-        "sweeps": views,
-        "contrasts": data.contrasts[model],
-    }
+class View:
+    """A model's page, before its graphs have their places and after."""
+
+    def __init__(self, data: Data, model: str) -> None:
+        self.data, self.model = data, model
+        self.sweeps = [_sweep(data, sweep) for sweep in data.sweeps_of(model)]
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """What the page will draw."""
+        return [view.shown.folded.scene for view in self.sweeps if view.shown]
+
+    def page(self, planner: Planner) -> dict[str, Any]:
+        """What the template is given."""
+        data, model = self.data, self.model
+        tolerances = data.tolerances(model)
+        occurring = {key for view in self.sweeps for key in view.line.states}
+        return {
+            "spec": data.spec,
+            "model": model,
+            "description": data.spec["descriptions"].get(model, ""),
+            "definition": data.definitions[model],
+            "advice": data.rows("models", model)[0],
+            "opsets": _opsets(data, model),
+            "least": {name: least(data, model, name) for name in ("nodes", "size_bytes")},
+            "choices": [row for row in data.rows("opsets", model) if row["lowest_exporting"]],
+            "legend": [entry for entry in LEGEND if entry[0] in occurring],
+            "facets": facets(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
+            "tolerances": tolerances,
+            "sweeps": self.sweeps,
+            "pictures": {view.sweep.exporter: self._drawn(view, planner) for view in self.sweeps},
+            "contrasts": data.contrasts[model],
+            "operator_rows": operators_of(data, model),
+        }
+
+    def _drawn(self, view: SweepView, planner: Planner) -> tuple[Markup, str] | None:
+        if not view.shown:
+            return None
+        shown = view.shown.folded.scene
+        plan = planner.plan(shown)
+        if plan.notice:
+            return Markup(), plan.notice
+        exporter = view.sweep.exporter
+        label = f"{self.model}, {exporter}, opset {view.shown.opset}: {view.shown.nodes} nodes"
+        return draw(shown, plan, "left", label, exporter, {}), ""
 
 
 def merge(rows: Iterable[Row]) -> list[Row]:
@@ -84,30 +123,22 @@ def _opsets(data: Data, model: str) -> list[int]:
     return [opset for opset in columns(data) if opset in asked]
 
 
-def _sweep(data: Data, sweep: Sweep, pictures: Pictures) -> SweepView:
+def _sweep(data: Data, sweep: Sweep) -> SweepView:
     steps = [
         StepView(
             step,
             [change for change in step["changes"] if not change["neutral"]],
             [change for change in step["changes"] if change["neutral"]],
-            pictures.pair(sweep, step),
         )
         for step in sweep.compare["steps"]
         if step["changes"]
-    ]
-    graphs = _graphs(sweep)
-    shown = {side.graph for step in steps for side in step.pair}
-    others = [
-        pictures.one(sweep, row["graph"], row["opsets"][0])
-        for row in graphs
-        if row["graph"] not in shown
     ]
     return SweepView(
         sweep=sweep,
         line=line(data, sweep.model, sweep.exporter, _opsets(data, sweep.model)),
         steps=steps,
-        others=others,
-        graphs=graphs,
+        shown=_shown(data, sweep),
+        graphs=_graphs(sweep),
         cells=_cells(data, sweep),
         parity=merge(
             row
@@ -116,6 +147,18 @@ def _sweep(data: Data, sweep: Sweep, pictures: Pictures) -> SweepView:
         ),
         messages=_messages(sweep),
     )
+
+
+def _shown(data: Data, sweep: Sweep) -> Shown | None:
+    """The recommended graph where it is this sweep's, else that of the last opset."""
+    advice = data.rows("models", sweep.model)[0]
+    wanted = advice["use_opset"] if advice["use_exporter"] == sweep.exporter else None
+    cells = [cell for cell in sweep.dump["cells"] if cell["graph"]]
+    if not cells:
+        return None
+    cell = next((cell for cell in cells if cell["requested"] == wanted), cells[-1])
+    graph = data.graph(sweep, str(cell["graph"]))["graph"]
+    return Shown(cell["requested"], len(graph["nodes"]), fold(scene(graph, graph), ()))
 
 
 def _graphs(sweep: Sweep) -> list[Row]:
@@ -138,14 +181,13 @@ def _cells(data: Data, sweep: Sweep) -> list[Row]:
     for row in data.rows("cells", sweep.model, sweep.exporter):
         opset = row["requested"]
         cell, dump = recorded[opset], dumped.get(opset)
-        text = sweep.dump["graphs"][dump["graph"]]["text"] if dump and dump["graph"] else ""
         verdicts = data.verdicts_of.get((sweep.model, sweep.exporter, opset), [])
         rows.append(
             {
                 **row,
                 "file": cell["file"],
                 "state": state(row, verdicts),
-                "text": text,
+                "graph": dump["graph"] if dump else None,
             }
         )
     return rows

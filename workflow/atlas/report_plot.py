@@ -54,34 +54,61 @@ class Plot:
     unmeasured: dict[str, list[int]]
 
 
-def plot(rows: Iterable[Row], exporters: Iterable[str], tolerances: Tolerances) -> Plot | None:
-    """The plot of one model; None where nothing was measured.
+def facets(
+    rows: Iterable[Row], exporters: Iterable[str], tolerances: Tolerances
+) -> list[tuple[list[str], Plot]]:
+    """A plot per runtime, all on one scale; runtimes that measure the same share one."""
+    every, names = list(rows), list(exporters)
+    found: list[tuple[list[str], list[Row]]] = []
+    for runtime in dict.fromkeys(row["runtime"] for row in every):
+        own = [row for row in every if row["runtime"] == runtime]
+        measured = _measured(own, names, tolerances)
+        for runtimes, others in found:
+            if _measured(others, names, tolerances) == measured:
+                runtimes.append(runtime)
+                break
+        else:
+            found.append(([runtime], own))
+    plots = [(runtimes, plot(own, names, tolerances, every)) for runtimes, own in found]
+    return [(runtimes, drawn) for runtimes, drawn in plots if drawn]
+
+
+def plot(
+    rows: Iterable[Row],
+    exporters: Iterable[str],
+    tolerances: Tolerances,
+    scale: Iterable[Row] = (),
+) -> Plot | None:
+    """One plot of a model; None where nothing was measured.
 
     Args:
         rows: of the parity table. The worst output and runtime of a cell counts.
         exporters: in the order of the configuration, which is that of the series.
         tolerances: which say what is allowed.
+        scale: rows that the axes have room for, beside `rows`.
     """
-    ratios: dict[str, dict[int, float]] = {exporter: {} for exporter in exporters}
-    unmeasured: dict[str, list[int]] = {}
-    for row in rows:
-        if row["n_torch"] is None or row["n_runtime"] is None:
-            if row["verdict"] == "mismatch":
-                unmeasured.setdefault(row["exporter"], []).append(row["requested"])
-            continue
-        ratio = _ratio(row["n_torch"], row["n_runtime"], tolerances)
-        sweep = ratios[row["exporter"]]
-        sweep[row["requested"]] = max(ratio, sweep.get(row["requested"], 0.0))
-    ratios = {exporter: sweep for exporter, sweep in ratios.items() if sweep}
-    if not ratios:
+    own, exporters = list(rows), list(exporters)
+    ratios, unmeasured = _measured(own, exporters, tolerances)
+    if not any(ratios.values()):
         return None
-    values = [value for sweep in ratios.values() for value in sweep.values()]
-    opsets = sorted({opset for sweep in ratios.values() for opset in sweep})
+    room, _ = _measured([*own, *scale], exporters, tolerances)
+    values = [value for sweep in room.values() for value in sweep.values()]
+    opsets = sorted({opset for sweep in room.values() for opset in sweep})
     top = max(1, math.ceil(math.log10(max([*values, 1.0]))))
     bottom = math.log10(FLOOR)
+    present = [name for name in exporters if room[name]]
     series = [
-        _series(name, number, sweep, opsets, bottom, top, (number - (len(ratios) - 1) / 2) * DODGE)
-        for number, (name, sweep) in enumerate(ratios.items())
+        _series(
+            name,
+            number,
+            ratios[name],
+            opsets,
+            bottom,
+            top,
+            (number - (len(present) - 1) / 2) * DODGE,
+        )
+        for number, name in enumerate(present)
+        if ratios[name]
     ]
     step = max(1, (top - int(bottom)) // 6)
     marks = range(int(bottom), top + 1, step)
@@ -92,6 +119,34 @@ def plot(rows: Iterable[Row], exporters: Iterable[str], tolerances: Tolerances) 
         limit=_y(0, bottom, top),
         unmeasured=unmeasured,
     )
+
+
+def worst(rows: Iterable[Row], tolerances: Tolerances) -> float | None:
+    """The largest share of what is allowed among rows of the parity table; None without any."""
+    found = [
+        _ratio(row["n_torch"], row["n_runtime"], tolerances)
+        for row in rows
+        if row["n_torch"] is not None and row["n_runtime"] is not None
+    ]
+    return max(found, default=None)
+
+
+def _measured(
+    rows: Iterable[Row], exporters: Iterable[str], tolerances: Tolerances
+) -> tuple[dict[str, dict[int, float]], dict[str, list[int]]]:
+    """Per exporter and opset the worst share; and opsets of mismatches without a size."""
+    ratios: dict[str, dict[int, float]] = {exporter: {} for exporter in exporters}
+    unmeasured: dict[str, list[int]] = {}
+    for row in rows:
+        if row["n_torch"] is None or row["n_runtime"] is None:
+            opsets = unmeasured.setdefault(row["exporter"], [])
+            if row["verdict"] == "mismatch" and row["requested"] not in opsets:
+                opsets.append(row["requested"])
+            continue
+        ratio = _ratio(row["n_torch"], row["n_runtime"], tolerances)
+        sweep = ratios[row["exporter"]]
+        sweep[row["requested"]] = max(ratio, sweep.get(row["requested"], 0.0))
+    return ratios, {exporter: opsets for exporter, opsets in unmeasured.items() if opsets}
 
 
 def _ratio(n_torch: float, n_runtime: float, tolerances: Tolerances) -> float:

@@ -14,11 +14,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 from atlas.schema_changes import FUNCTION, OPTIONALITY, TEXT, TYPES, Kind, SchemaChange
 from atlas.schema_compare import compare
+from atlas.schema_notes import Note, all_notes
+from atlas.schema_pages import operator_url, url
 from atlas.schema_parameters import (
     AttributeParameter,
     FormalParameter,
@@ -46,6 +46,7 @@ __all__ = [
     "explain_parameter",
     "in_force",
     "inputs",
+    "newest_name",
     "notes",
     "operator_url",
     "operators",
@@ -55,8 +56,6 @@ __all__ = [
     "url",
     "versions",
 ]
-
-_SITE = "https://onnx.ai/onnx/operators"
 
 
 class Summary(StrEnum):
@@ -117,26 +116,6 @@ class Transition:
             for change in self.changes
             if parameter in change.names and change.kind not in TEXT
         )
-
-
-@dataclass(frozen=True)
-class Note:
-    """A hand-written word on what a change means.
-
-    `old` is None where the operator itself is new. `numeric`: results can differ. `says` stands in
-    the newer version's text and not in the older one's, `said` the other way round: the evidence.
-    """
-
-    op: str
-    domain: str
-    old: int | None
-    new: int
-    note: str
-    parameter: str
-    numeric: bool
-    source: str
-    says: str
-    said: str
 
 
 @dataclass(frozen=True)
@@ -210,6 +189,20 @@ def parameter_names(
 
 
 @functools.cache
+def newest_name(op: str, since: int | None, parameter: str, domain: str = "") -> str:
+    """What the newest version of an operator calls a formal input of version `since`.
+
+    BatchNormalization-9's `mean` is `input_mean` since 14; names that nobody changed stay.
+    """
+    known = versions(op, domain)
+    if since is None or since not in known or since == known[-1]:
+        return parameter
+    changes = transition(op, since, known[-1], domain).changes
+    names = [change.names for change in changes if change.role == "input"]
+    return next((new for old, new in names if old == parameter), parameter)
+
+
+@functools.cache
 def transition(op: str, old: int, new: int, domain: str = "") -> Transition:
     """What changes from version `old` to version `new`, upwards or downwards.
 
@@ -234,26 +227,6 @@ def down_is_types_only(op: str, new: int, old: int, domain: str = "") -> bool:
     return new > old and narrowed and not numeric and all(step <= allowed for step in kinds)
 
 
-def url(op: str, old: int, new: int, domain: str = "") -> str | None:
-    """The ONNX page that compares two versions, named in either order; None where there is none.
-
-    The generator (`docs/docsgen/source/onnx_sphinx.py` in onnx/onnx, `_insert_diff`) writes one
-    page for every pair of versions of an operator, the older first, without naming the domain.
-    """
-    low, high = sorted((old, new))
-    known = versions(op, domain)
-    if low == high or low not in known or high not in known:
-        return None
-    return f"{_SITE}/text_diff_{op}_{low}_{high}.html"
-
-
-def operator_url(op: str, domain: str = "") -> str | None:
-    """The ONNX page of an operator; None for one that ONNX does not define."""
-    if not versions(op, domain):
-        return None
-    return f"{_SITE}/onnx_{canonical_domain(domain).replace('.', '')}_{op}.html"
-
-
 def notes(op: str, old: int | None, new: int, domain: str = "") -> list[Note]:
     """The notes on every version passed between two, in whichever direction.
 
@@ -262,7 +235,7 @@ def notes(op: str, old: int | None, new: int, domain: str = "") -> list[Note]:
     low, high = (None, new) if old is None else sorted((old, new))
     return [
         note
-        for note in _notes()
+        for note in all_notes()
         if (note.op, note.domain) == (op, canonical_domain(domain))
         and note.new <= high
         and (low is None or (note.old is not None and note.old >= low))
@@ -345,37 +318,3 @@ def _description(op: str, since: int, name: str, domain: str) -> str:
     if bare not in of_name:
         raise ValueError(f"{op}-{since} has no input, attribute or output {name!r}")
     return of_name[bare]
-
-
-@functools.cache
-def _notes() -> tuple[Note, ...]:
-    import yaml  # only needed here, and this module is imported by every stage
-
-    text = Path(__file__).with_name("schema_notes.yaml").read_text(encoding="utf-8")
-    return tuple(note for entry in yaml.safe_load(text) for note in _expand(entry))
-
-
-def _expand(entry: dict[str, Any]) -> list[Note]:
-    """One note per operator of an entry; its source is the ONNX page of the change."""
-    names = entry["op"] if isinstance(entry["op"], list) else [entry["op"]]
-    old, new, domain = entry["from"], entry["to"], entry.get("domain", "")
-    return [
-        Note(
-            op=op,
-            domain=domain,
-            old=old,
-            new=new,
-            note=entry["note"],
-            parameter=entry.get("parameter", ""),
-            numeric=entry["numeric"],
-            source=_page(op, old, new, domain),
-            says=entry.get("says", ""),
-            said=entry.get("said", ""),
-        )
-        for op in names
-    ]
-
-
-def _page(op: str, old: int | None, new: int, domain: str) -> str:
-    page = operator_url(op, domain) if old is None else url(op, old, new, domain)
-    return page or ""

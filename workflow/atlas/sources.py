@@ -1,12 +1,13 @@
 """Which files of this package a stage is made of, so that a change to one rebuilds what it made.
 
-Snakemake tracks the files among a rule's inputs by content, but not what a script imports.
+Snakemake tracks a rule's parameters and input files, but not what a script imports.
 """
 
 from __future__ import annotations
 
 import ast
 import functools
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,14 @@ def closure(*modules: str) -> list[Path]:
     return sorted({*files, PACKAGE / "__init__.py"})
 
 
+@functools.cache
+def digest(*modules: str) -> str:
+    """SHA-256 over the names and contents of `closure`."""
+    parts = [f"{path.relative_to(PACKAGE)} {_sha256(path)}" for path in closure(*modules)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@functools.cache
 def plugins(folder: str) -> list[str]:
     """Names of the exporters, runtimes or causes: their files, without importing them."""
     return sorted(path.stem for path in (PACKAGE / folder).glob("[a-z]*.py"))
@@ -47,6 +56,11 @@ def environment() -> dict[str, str]:
 def _file(module: str) -> Path:
     path = PACKAGE.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@functools.cache
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _data(module: str) -> list[Path]:

@@ -1,7 +1,8 @@
 """Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
-writes  cells, parity, changes, ranges, opsets, contrasts, models, coverage, surprises: .csv, .json
+writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises, coverage,
+        located and, where it was asked for, audit, each as .csv and .json
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from atlas import coverage, opsets
+from atlas import audit_rows, coverage, opsets
 from atlas.advice import recommend, spell_spans, surprises
 from atlas.records import (
+    BlamedInput,
     Cell,
     CellVerdict,
     CompareRecord,
@@ -24,6 +26,7 @@ from atlas.records import (
     ExportRecord,
     GraphFile,
     JudgeRecord,
+    LocateRecord,
     read_json,
 )
 from atlas.table import write_table
@@ -43,7 +46,10 @@ COLUMNS = {
     " explanation url nodes",
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
     "coverage": coverage.COLUMNS,
+    "audit": audit_rows.COLUMNS,
     "surprises": "severity kind model exporter requested runtime sentence",
+    "located": "model exporter requested runtime output verdict fault operators nodes value error"
+    " allowed against repairs right_at inputs sentence reproducer shows",
 }
 
 
@@ -55,7 +61,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
-    for name, rows in tables(sweeps, options.results).items():
+    found = tables(sweeps, options.results)
+    if options.spec["audit"]:
+        found["audit"] = _audit(sweeps, options.results)
+    for name, rows in found.items():
         write_table(options.output / name, rows, COLUMNS[name].split())
 
 
@@ -93,6 +102,7 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
             for exporter in sweeps[model]
         ),
         "surprises": surprises(cells, judged["cells"]),
+        "located": [row for model in sweeps for row in _located(results / "locate" / model)],
     }
 
 
@@ -219,6 +229,41 @@ def _contrasts(folder: Path) -> Iterator[Row]:
                 **{name: change.get(name) for name in COLUMNS["contrasts"].split()[4:-1]},
                 "nodes": len(change["places"]),
             }
+
+
+def _audit(models: Iterable[str], results: Path) -> list[Row]:
+    folders = [results / "audit" / model for model in models]
+    return audit_rows.rows(read_json(folder / "record.json", "audit") for folder in folders)
+
+
+def _located(folder: Path) -> Iterator[Row]:
+    """A row per cell, runtime and finding; `reproducer` is a path below results."""
+    record: LocateRecord = read_json(folder / "record.json", "locate")
+    for found in record["located"]:
+        operators = ", ".join(node["text"] for node in found["nodes"])
+        nodes = ", ".join(node["name"] or f"#{node['index']}" for node in found["nodes"])
+        place = f"locate/{record['model']}/{found['reproducer']}" if found["reproducer"] else ""
+        for requested in found["requested"]:
+            for runtime in found["runtimes"]:
+                yield {
+                    **{name: found.get(name) for name in COLUMNS["located"].split()},
+                    "model": record["model"],
+                    "requested": requested,
+                    "runtime": runtime,
+                    "operators": operators,
+                    "nodes": nodes,
+                    "inputs": "; ".join(_range(given) for given in found["inputs"]),
+                    "reproducer": place,
+                }
+
+
+def _range(given: BlamedInput) -> str:
+    """`updates float32[3,4] -1.5 to 1.7`"""
+    shape = ",".join(map(str, given["shape"]))
+    text = f"{given['parameter']} {given['dtype']}[{shape}]"
+    if given["minimum"] is None or given["maximum"] is None:
+        return text
+    return f"{text} {given['minimum']:.6g} to {given['maximum']:.6g}"
 
 
 if __name__ == "__main__":

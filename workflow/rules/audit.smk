@@ -1,27 +1,23 @@
 """audit: is onnx's version converter right on this run's files? Asked for by `audit: true`.
 
 in   the frozen model, its files of every exporter, and what the runtimes made of them
-out  per model record.json (every step up and down) and defects/ (reproducers); in all the table
-     audit.csv and .json, and the page report/audit.html
+out  record.json (every step up and down) and defects/ (reproducers); the tables and the report show them
 """
 
 
 rule audit:
     input:
-        code=code("audit"),
         define="<results>/define/{model}/record.json",
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
         reference=ancient("<results>/define/{model}/reference.safetensors"),
         export=model_exports,
-        cells=ancient(model_files),
+        cells=ancient(model_cells),
         parity=model_parity,
     output:
         record="<results>/audit/{model}/record.json",
         defects=directory("<results>/audit/{model}/defects"),
     log:
         "<logs>/audit/{model}.log",
-    benchmark:
-        "<benchmarks>/audit/{model}.jsonl"
     conda:
         "../../envs/parity.yaml"
     threads: 1
@@ -29,43 +25,10 @@ rule audit:
         mem_mb=1000,
         runtime=60,
     params:
+        code=code("audit"),
         spec=audit_spec,
         results=subpath(input.define, ancestor=3),
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas.audit --spec {params.spec:q} --results {params.results}"
+        "python -m atlas audit --spec {params.spec:q} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"
-
-
-rule audit_report:
-    input:
-        code=code("report_audit"),
-        templates=report_templates(),
-        records=collect("<results>/audit/{model}/record.json", model=settings.models),
-    output:
-        csv=report(
-            "<results>/tables/audit.csv",
-            category="Tables",
-            caption="../report/tables.rst",
-        ),
-        json="<results>/tables/audit.json",
-        page=report(
-            "<results>/report/audit.html",
-            category="Report",
-            caption="../report/report.rst",
-        ),
-    log:
-        "<logs>/audit_report.log",
-    localrule: True
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        spec=report_spec(),
-        results=subpath(output.csv, ancestor=2),
-    shell:
-        "python -m atlas.report_audit --spec {params.spec:q} --results {params.results}"
-        " > {log} 2>&1"

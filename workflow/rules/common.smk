@@ -17,7 +17,7 @@ DEFAULT_CONFIG = "config/config.yaml"
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from atlas import config as atlas_config
-from atlas import sources
+from atlas import sources, worker
 
 os.environ |= sources.environment()
 
@@ -37,8 +37,20 @@ def load_settings():
 
 
 def code(*modules):
-    """Files that a stage is made of, relative to the working directory: tracked by content."""
-    return [os.path.relpath(path) for path in sources.closure(*modules)]
+    """A hash of the files that a stage is made of: a parameter, so that their content counts.
+
+    As input files they would be a dozen more to look at for every job.
+    """
+    return sources.digest(*modules)
+
+
+def start_worker():
+    """Jobs on this machine share one warm process; those of a cluster are on others."""
+    if settings.worker and workflow.local_exec:
+        if reason := worker.start(Path("results/logs/worker.log")):
+            print(
+                f"note: every job starts Python for itself: {reason}", file=sys.stderr
+            )
 
 
 def collect_sweeps(pattern, **fixed):
@@ -119,16 +131,24 @@ def model_exports(wildcards):
     return of_model(wildcards, "export", "record.json")
 
 
-def model_files(wildcards):
+def model_cells(wildcards):
     return of_model(wildcards, "export", "cells")
 
 
 def model_parity(wildcards):
+    """What every runtime measured of every sweep of a model."""
     return [
         path
         for runtime in settings.runtimes
         for path in of_model(wildcards, "parity", f"{runtime}.json")
     ]
+
+
+def audit_records():
+    """The records of the audit, where it was asked for."""
+    if not settings.audit:
+        return []
+    return collect("<results>/audit/{model}/record.json", model=settings.models)
 
 
 def model_exporters(wildcards):
@@ -168,6 +188,10 @@ def contrast_spec(wildcards):
     return settings.compare_spec(wildcards.model, " ".join(exporters))
 
 
+def locate_spec(wildcards):
+    return settings.locate_spec(wildcards.model)
+
+
 def audit_spec(wildcards):
     return settings.audit_spec(wildcards.model)
 
@@ -183,6 +207,11 @@ def report_spec():
     return settings.report_spec(" ".join(["snakemake --cores 4", *given]))
 
 
+def report_memory():
+    """MB. The report holds the tables of all models, about a third of a MB each (docs/report.md)."""
+    return 500 + len(settings.models) // 2
+
+
 def base_option(wildcards, input):
     return f"--base {os.path.dirname(input.base[0])}" if input.base else ""
 
@@ -193,6 +222,10 @@ def dump_of_model(wildcards, input):
 
 def export_of_model(wildcards, input):
     return os.path.dirname(os.path.dirname(input.export[0]))
+
+
+def parity_of_model(wildcards, input):
+    return os.path.dirname(os.path.dirname(input.parity[0]))
 
 
 def tables_folder(wildcards, output):
@@ -209,4 +242,6 @@ TABLES = [
     "models",
     "coverage",
     "surprises",
+    "located",
+    *(["audit"] if settings.audit else []),
 ]

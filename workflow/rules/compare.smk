@@ -9,7 +9,6 @@ contrast: what differs between exporters at one opset, per model.
 
 rule compare:
     input:
-        code=code("compare", *(f"causes.{name}" for name in sources.plugins("causes"))),
         record="<results>/dump/{model}/{exporter}/record.json",
         graphs=ancient("<results>/dump/{model}/{exporter}/graphs"),
         export="<results>/export/{model}/{exporter}/record.json",
@@ -17,8 +16,6 @@ rule compare:
         "<results>/compare/{model}/{exporter}/record.json",
     log:
         "<logs>/compare/{model}/{exporter}.log",
-    benchmark:
-        "<benchmarks>/compare/{model}/{exporter}.jsonl"
     conda:
         "../../envs/onnx.yaml"
     threads: 1
@@ -26,17 +23,17 @@ rule compare:
         mem_mb=500,
         runtime=10,
     params:
+        code=code("compare", *(f"causes.{name}" for name in sources.plugins("causes"))),
         spec=compare_spec,
         dump=subpath(input.record, parent=True),
         export=subpath(input.export, parent=True),
     shell:
-        "python -m atlas.compare --dump {params.dump} --export {params.export}"
+        "python -m atlas compare --dump {params.dump} --export {params.export}"
         " --output {output} > {log} 2>&1"
 
 
 rule contrast:
     input:
-        code=code("contrast", *(f"causes.{name}" for name in sources.plugins("causes"))),
         record=model_dumps,
         graphs=ancient(model_graphs),
         export=model_exports,
@@ -44,8 +41,6 @@ rule contrast:
         "<results>/contrast/{model}/record.json",
     log:
         "<logs>/contrast/{model}.log",
-    benchmark:
-        "<benchmarks>/contrast/{model}.jsonl"
     conda:
         "../../envs/onnx.yaml"
     threads: 1
@@ -53,10 +48,11 @@ rule contrast:
         mem_mb=500,
         runtime=10,
     params:
+        code=code("contrast", *(f"causes.{name}" for name in sources.plugins("causes"))),
         spec=contrast_spec,
         exporters=model_exporters,
         dump=dump_of_model,
         export=export_of_model,
     shell:
-        "python -m atlas.contrast --model {wildcards.model} --dump {params.dump}"
+        "python -m atlas contrast --model {wildcards.model} --dump {params.dump}"
         " --export {params.export} --exporters {params.exporters} --output {output} > {log} 2>&1"

@@ -7,7 +7,6 @@ out  record.json (hashes, signature, versions), weights, inputs and reference as
 
 rule define:
     input:
-        code=code("define"),
         sources=model_sources,
     output:
         record="<results>/define/{model}/record.json",
@@ -16,8 +15,6 @@ rule define:
         reference="<results>/define/{model}/reference.safetensors",
     log:
         "<logs>/define/{model}.log",
-    benchmark:
-        "<benchmarks>/define/{model}.jsonl"
     conda:
         "../../envs/export.yaml"
     threads: 1
@@ -25,7 +22,8 @@ rule define:
         mem_mb=1000,
         runtime=10,
     params:
+        code=code("define"),
         spec=define_spec,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas.define --spec {params.spec:q} --output {params.folder} > {log} 2>&1"
+        "python -m atlas define --spec {params.spec:q} --output {params.folder} > {log} 2>&1"

@@ -7,7 +7,6 @@ out  record.json (which opset has which graph), graphs/DIGEST.json, .txt, .svg
 
 rule dump:
     input:
-        code=code("dump"),
         record="<results>/export/{model}/{exporter}/record.json",
         cells=ancient("<results>/export/{model}/{exporter}/cells"),
     output:
@@ -15,8 +14,6 @@ rule dump:
         graphs=directory("<results>/dump/{model}/{exporter}/graphs"),
     log:
         "<logs>/dump/{model}/{exporter}.log",
-    benchmark:
-        "<benchmarks>/dump/{model}/{exporter}.jsonl"
     conda:
         "../../envs/onnx.yaml"
     threads: 1
@@ -24,8 +21,9 @@ rule dump:
         mem_mb=500,
         runtime=10,
     params:
+        code=code("dump"),
         spec=dump_spec,
         export=subpath(input.record, parent=True),
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas.dump --export {params.export} --output {params.folder} > {log} 2>&1"
+        "python -m atlas dump --export {params.export} --output {params.folder} > {log} 2>&1"

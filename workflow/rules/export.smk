@@ -9,7 +9,6 @@ The outputs are updated, not replaced: a new opset exports that opset alone.
 
 rule export:
     input:
-        code=export_code,
         sources=model_sources,
         define="<results>/define/{model}/record.json",
         # Tensors count by the hashes in the record, whatever their size and age.
@@ -21,8 +20,6 @@ rule export:
         cells=update(directory("<results>/export/{model}/{exporter}/cells")),
     log:
         "<logs>/export/{model}/{exporter}.log",
-    benchmark:
-        "<benchmarks>/export/{model}/{exporter}.jsonl"
     wildcard_constraints:
         exporter=one_of(direct_exporters()),
     conda:
@@ -32,19 +29,19 @@ rule export:
         mem_mb=1500,
         runtime=60,
     params:
+        code=export_code,
         spec=export_spec,
         base="",
         define=subpath(input.define, parent=True),
         folder=subpath(output.record, parent=True),
     shell:
         # The torch.export exporter orders some values by a set of strings.
-        "PYTHONHASHSEED=0 python -m atlas.export --spec {params.spec:q} --define {params.define}"
-        " {params.base} --code {input.code} --output {params.folder} > {log} 2>&1"
+        "PYTHONHASHSEED=0 python -m atlas export --spec {params.spec:q} --define {params.define}"
+        " {params.base} --code {params.code} --output {params.folder} > {log} 2>&1"
 
 
 use rule export as convert with:
     input:
-        code=export_code,
         sources=model_sources,
         define="<results>/define/{model}/record.json",
         base=base_record,
@@ -52,6 +49,7 @@ use rule export as convert with:
     wildcard_constraints:
         exporter=one_of(converters()),
     params:
+        code=export_code,
         spec=export_spec,
         base=base_option,
         define=subpath(input.define, parent=True),

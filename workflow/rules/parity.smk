@@ -9,7 +9,6 @@ New tolerances judge again and run no model.
 
 rule parity:
     input:
-        code=parity_code,
         define="<results>/define/{model}/record.json",
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
         reference=ancient("<results>/define/{model}/reference.safetensors"),
@@ -20,8 +19,6 @@ rule parity:
         timing=update("<results>/parity/{model}/{exporter}/{runtime}.timing.json"),
     log:
         "<logs>/parity/{model}/{exporter}/{runtime}.log",
-    benchmark:
-        "<benchmarks>/parity/{model}/{exporter}/{runtime}.jsonl"
     conda:
         "../../envs/parity.yaml"
     threads: 1
@@ -29,18 +26,18 @@ rule parity:
         mem_mb=1000,
         runtime=30,
     params:
+        code=parity_code,
         spec=parity_spec,
         define=subpath(input.define, parent=True),
         export=subpath(input.record, parent=True),
     shell:
-        "python -m atlas.parity --spec {params.spec:q} --define {params.define}"
+        "python -m atlas parity --spec {params.spec:q} --define {params.define}"
         " --export {params.export} --runtime {wildcards.runtime}"
         " --output {output.record} --timing {output.timing} > {log} 2>&1"
 
 
 rule judge:
     input:
-        code=code("judge"),
         records=collect_sweeps(
             "<results>/parity/{model}/{exporter}/{runtime}.json",
             runtime=settings.runtimes,
@@ -57,7 +54,8 @@ rule judge:
         mem_mb=500,
         runtime=10,
     params:
+        code=code("judge"),
         spec=settings.judge_spec(),
     shell:
-        "python -m atlas.judge --spec {params.spec:q} --output {output} {input.records}"
+        "python -m atlas judge --spec {params.spec:q} --output {output} {input.records}"
         " > {log} 2>&1"

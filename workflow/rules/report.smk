@@ -1,14 +1,13 @@
 """tables and report: everything that was found, as files to build on and as pages to read.
 
 in   the records of every stage
-out  tables/*.csv and .json; report/index.html, which stands alone, a page per model and a page per
-     operator
+out  tables/*.csv and .json; report/, a folder that is whole: index.html, a page per model, pair and
+     operator, and the files that they link to; cards/, a model's page that stands alone
 """
 
 
 rule tables:
     input:
-        code=code("tables"),
         define=collect("<results>/define/{model}/record.json", model=settings.models),
         export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
         timing=collect_sweeps("<results>/export/{model}/{exporter}/timing.json"),
@@ -18,13 +17,19 @@ rule tables:
         contrast=collect(
             "<results>/contrast/{model}/record.json", model=settings.models
         ),
+        located=collect("<results>/locate/{model}/record.json", model=settings.models),
+        audit=audit_records(),
         verdicts="<results>/judge/verdicts.json",
     output:
-        csv=report(
-            collect("<results>/tables/{table}.csv", table=TABLES),
-            category="Tables",
-            caption="../report/tables.rst",
-        ),
+        csv=[
+            report(
+                f"<results>/tables/{table}.csv",
+                category="Tables",
+                labels={"table": table},
+                caption="../report/tables.rst",
+            )
+            for table in TABLES
+        ],
         json=collect("<results>/tables/{table}.json", table=TABLES),
     log:
         "<logs>/tables.log",
@@ -36,17 +41,17 @@ rule tables:
         mem_mb=500,
         runtime=10,
     params:
+        code=code("tables"),
         spec=report_spec(),
         results=subpath(input.verdicts, ancestor=2),
         folder=tables_folder,
     shell:
-        "python -m atlas.tables --spec {params.spec:q} --results {params.results}"
+        "python -m atlas tables --spec {params.spec:q} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"
 
 
 rule report:
     input:
-        code=code("report"),
         templates=report_templates(),
         tables=collect("<results>/tables/{table}.csv", table=TABLES),
         define=collect("<results>/define/{model}/record.json", model=settings.models),
@@ -57,16 +62,24 @@ rule report:
         contrast=collect(
             "<results>/contrast/{model}/record.json", model=settings.models
         ),
+        located=collect("<results>/locate/{model}/record.json", model=settings.models),
+        audit=audit_records(),
         verdicts="<results>/judge/verdicts.json",
     output:
         # Updated, not removed first: the old report stays whole until the new one is.
-        index=report(
-            update("<results>/report/index.html"),
+        pages=report(
+            update(directory("<results>/report")),
+            htmlindex="index.html",
             category="Report",
             caption="../report/report.rst",
         ),
-        models=update(directory("<results>/report/models")),
-        operators=update(directory("<results>/report/operators")),
+        cards=report(
+            update(directory("<results>/cards")),
+            patterns=["{model}.html"],
+            category="Models",
+            labels={"model": "{model}"},
+            caption="../report/card.rst",
+        ),
     log:
         "<logs>/report.log",
     localrule: True
@@ -74,12 +87,12 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=report_memory(),
         runtime=10,
     params:
+        code=code("report"),
         spec=report_spec(),
         results=subpath(input.verdicts, ancestor=2),
-        folder=subpath(output.index, parent=True),
     shell:
-        "python -m atlas.report --spec {params.spec:q} --results {params.results}"
-        " --output {params.folder} > {log} 2>&1"
+        "python -m atlas report --spec {params.spec:q} --results {params.results}"
+        " --output {output.pages} --cards {output.cards} > {log} 2>&1"

@@ -13,7 +13,7 @@ import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
 
-from atlas.differences import Difference
+from atlas.difference_types import Difference
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,11 @@ def explain(difference: Difference, situation: Situation) -> Cause:
         cause: Cause | None = module.explain(difference, situation)
         if cause is not None:
             return cause
+    if difference.neutral:
+        words = f"Both mean the same: {difference.before}, and {difference.after}."
+        return Cause("unexplained", words, neutral=True)
     words = f"{difference.before} became {difference.after}; no schema change accounts for it"
-    return Cause("unexplained", f"Unexplained: {words}.", numeric=not difference.neutral)
+    return Cause("unexplained", f"Unexplained: {words}.", numeric=True)
 
 
 @functools.cache

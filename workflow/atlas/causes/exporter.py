@@ -1,20 +1,20 @@
-"""The schemas allow both: who wrote the files chose, or a version conversion left its mark.
+"""Both ways can be written at one of the opsets: who wrote the files chose, or the converter did.
 
-Claimed only for two files of one exporter, and only where no schema of an operator that takes part,
-or stands next to it, changed in more than the types it allows.
+Claimed only for two files of one exporter, or for two exporters at one opset, and only where the
+schemas of all operators that take part are known.
 """
 
 from __future__ import annotations
 
-from atlas import schema
+from collections.abc import Iterable
+
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference
-from atlas.schema import Summary
+from atlas.difference_types import Difference
+from atlas.fit import known, obstacles
+from atlas.records import Node
 
 ORDER = 30
 CONVERTER = "converter"
-# Transitions under which a node of the older version stays what it is.
-LIGHT = {Summary.NONE, Summary.TEXT_ONLY, Summary.FUNCTION_ONLY, Summary.TYPES_ONLY}
 
 
 def explain(difference: Difference, situation: Situation) -> Cause | None:
@@ -23,13 +23,17 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         return _two_exporters(difference, situation)
     if not situation.exporter or difference.kind in {"semantics", "type", "signature"}:
         return None
-    if difference.kind not in {"encoding", "identity"} and not _same_schemas(difference, situation):
+    if difference.kind in {"encoding", "identity", "function"}:
+        end = "Both mean the same"
+    elif allowed := _allowed(difference, situation):
+        end = allowed
+    else:
         return None
     converted = situation.exporter == CONVERTER
     who = "onnx.version_converter" if converted else f"the {situation.exporter} exporter"
     return Cause(
         cause=CONVERTER if converted else "exporter",
-        explanation=f"{_what(difference)} The schema allows both; {who} chose.",
+        explanation=f"{_what(difference)} {end}; {who} chose.",
         neutral=difference.neutral,
         numeric=not difference.neutral,
     )
@@ -51,28 +55,33 @@ def _two_exporters(difference: Difference, situation: Situation) -> Cause | None
     )
 
 
-def _same_schemas(difference: Difference, situation: Situation) -> bool:
-    """Whether every operator that takes part is specified alike at both opsets, types aside."""
-    neighbors = [node for wire in difference.around for node in (wire.left, wire.right)]
-    return all(
-        _alike(node["op"], node["domain"], situation)
-        for node in (*difference.left, *difference.right, *neighbors)
+def _allowed(difference: Difference, situation: Situation) -> str:
+    """At which of the opsets the schemas allow both ways; "" where that is not known."""
+    nodes = (*difference.left, *difference.right)
+    if not all(map(known, nodes)):
+        return ""
+    forward = situation.from_opset <= situation.to_opset
+    older, newer = (
+        (difference.left, difference.right) if forward else (difference.right, difference.left)
     )
+    low, high = sorted((situation.from_opset, situation.to_opset))
+    could_before = _fits(newer, low, difference.parameter)
+    could_after = _fits(older, high, difference.parameter)
+    if could_before and could_after:
+        return "The schemas of both opsets allow both"
+    if could_before or could_after:
+        return f"The schemas of opset {low if could_before else high} allow both"
+    return ""
 
 
-def _alike(op: str, domain: str, situation: Situation) -> bool:
-    if domain:
-        return False
-    old = schema.in_force(op, situation.from_opset, domain)
-    new = schema.in_force(op, situation.to_opset, domain)
-    if old is None or new is None:
-        return False
-    return old == new or (
-        schema.transition(op, old, new, domain).summary in LIGHT
-        and not any(note.numeric for note in schema.notes(op, old, new, domain))
-    )
+def _fits(nodes: Iterable[Node], opset: int, parameter: str) -> bool:
+    """Whether nodes could stand at an opset, or one parameter of a node as it is."""
+    found = (each for node in nodes for each in obstacles(node, opset))
+    return all(parameter and each.parameter not in {"", parameter} for each in found)
 
 
 def _what(difference: Difference) -> str:
+    if difference.kind == "identity":
+        return f"Nodes that compute nothing: {difference.before} before, {difference.after} after."
     name = f"`{difference.parameter}` of {difference.op}" if difference.parameter else "This place"
     return f"{name} is {difference.before} before and {difference.after} after."

@@ -1,45 +1,111 @@
 """A region that is there because the schema of an operator next to it changed.
 
-Either it computes what is an attribute in one version and an input in the other, or it only moves
-axes around an operator whose rule about axes changed.
+It computes an input that the other version does not have, or has as an attribute; it moves axes
+around an operator whose rule about axes changed; or it did the work of a parameter that came with
+the newer version, which a reviewed note says (padding before an AveragePool without `ceil_mode`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from atlas import schema
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference, Wire
+from atlas.difference_types import Difference, Wire
+from atlas.fit import concerns, obstacles
+from atlas.records import Node
 from atlas.schema import Kind
+from atlas.view import attribute
+from atlas.wording import given
 
 ORDER = 15
 MOVES = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Shape"}
 
 
 def explain(difference: Difference, situation: Situation) -> Cause | None:
-    """A region whose every result goes into such an input, or that is nothing but moves."""
-    if difference.kind != "operators":
-        return None
-    return _computed_input(difference) or _moved_axes(difference)
+    """A region beside such an operator, or another parameter of it that stood in for a new one."""
+    if difference.kind == "operators":
+        return (
+            _computed_input(difference)
+            or _moved_axes(difference)
+            or _stood_in(difference, difference.around)
+        )
+    if difference.kind in {"input", "attribute"}:
+        pair = Wire(difference.left[0], difference.right[0], "")
+        return _stood_in(difference, (pair,), difference.parameter)
+    return None
 
 
 def _computed_input(difference: Difference) -> Cause | None:
-    feeds = [wire for wire in difference.around if wire.parameter]
+    feeds = {wire.parameter: wire for wire in difference.around if wire.parameter}
     if len(feeds) != 1 or bool(difference.left) == bool(difference.right):
         return None
-    for change in _changes(feeds[0]):
-        if change.kind in {Kind.ATTRIBUTE_TO_INPUT, Kind.INPUT_TO_ATTRIBUTE}:
-            is_input = difference.right or difference.left
-            words = difference.after if difference.right else difference.before
-            name = feeds[0].parameter
-            sentence = (
-                f"`{name}` of {feeds[0].right['op']} is an attribute in one of its versions "
-                f"{feeds[0].left['since']} and {feeds[0].right['since']} and an input in "
-                f"the other: {len(is_input)} nodes ({words}) compute it."
-            )
-            return _cause(feeds[0], sentence, str(_class(feeds[0])), numeric=False)
+    ((name, wire),) = feeds.items()
+    nodes, words = (
+        (difference.right, difference.after)
+        if difference.right
+        else (difference.left, difference.before)
+    )
+    count = "one node computes" if len(nodes) == 1 else f"{len(nodes)} nodes compute"
+    versions = f"{wire.left['since']} and {wire.right['since']}"
+    for change in _changes(wire):
+        match change.kind:
+            case Kind.ATTRIBUTE_TO_INPUT | Kind.INPUT_TO_ATTRIBUTE:
+                what = (
+                    f"is an attribute in one of its versions {versions} and an input in the other"
+                )
+            case Kind.INPUT_ADDED | Kind.INPUT_REMOVED:
+                what = f"is an input in only one of its versions {versions}"
+            case _:
+                continue
+        sentence = f"`{name}` of {wire.right['op']} {what}: {count} it ({words})."
+        return _cause(wire, sentence, str(_class(wire)), numeric=False)
     return None
+
+
+def _stood_in(difference: Difference, wires: Iterable[Wire], parameter: str = "") -> Cause | None:
+    """Something that, by a reviewed note, does the work of a parameter where that is not there."""
+    ops = set() if parameter else {n["op"] for n in (*difference.left, *difference.right)}
+    for wire in wires:
+        newer, older = sorted((wire.left, wire.right), key=lambda node: -(node["since"] or 0))
+        if not _differs(wire):
+            continue
+        for note in schema.notes(newer["op"], older["since"], newer["since"] or 0, newer["domain"]):
+            fed = not parameter and wire.parameter in note.instead
+            did_it = parameter in note.instead or fed or (ops and ops <= set(note.instead))
+            if did_it and note.parameter and _uses(newer, older, note.parameter):
+                words = f" {note.note} Therefore {_became(difference)}."
+                sentence = (
+                    f"{newer['op']}-{newer['since']} has `{note.parameter}`, which is "
+                    f"{_shown(newer, note.parameter)} here; {newer['op']}-{older['since']} has not."
+                )
+                return _cause(wire, sentence + words, str(_class(wire)), numeric=True)
+    return None
+
+
+def _became(difference: Difference) -> str:
+    """`pads` goes from … to …; `Add` beside it is gone."""
+    before, after = difference.before, difference.after
+    if difference.parameter:
+        return f"`{difference.parameter}` goes from {before} to {after}"
+    if not difference.left or not difference.right:
+        came = "stands beside it now" if difference.right else "beside it is gone"
+        return f"{after if difference.right else before} {came}"
+    return f"{before} beside it becomes {after}"
+
+
+def _uses(newer: Node, older: Node, name: str) -> bool:
+    """Whether a node uses a parameter that the older version does not have."""
+    version = older["since"] or 0
+    found = (each for each in obstacles(newer, version) if each.parameter == name)
+    return any(each.other == version and not each.numeric for each in found)
+
+
+def _shown(node: Node, name: str) -> str:
+    found = attribute(node, name)
+    if found is not None:
+        return f"`{found['value']}`"
+    return given(next((port for port in node["inputs"] if port["parameter"] == name), None))
 
 
 def _moved_axes(difference: Difference) -> Cause | None:
@@ -82,7 +148,13 @@ def _axis_notes(wire: Wire) -> list[schema.Note]:
         return []
     old, new = wire.left["since"] or 0, wire.right["since"] or 0
     notes = schema.notes(wire.left["op"], old, new, wire.left["domain"])
-    return [note for note in notes if note.numeric and note.parameter in {"", "axis", "axes"}]
+    return [
+        note
+        for note in notes
+        if note.numeric
+        and note.parameter in {"axis", "axes"}
+        and concerns(note, wire.left, wire.right)
+    ]
 
 
 def _cause(wire: Wire, sentence: str, schema_class: str, numeric: bool) -> Cause:

@@ -1,21 +1,22 @@
-"""An operator that came, or went, between the two opsets took the place of a subgraph."""
+"""One subgraph took the place of another, because one of them cannot be written at both opsets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-import onnx.defs
-
 from atlas import schema
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference, spelled
+from atlas.difference_types import Difference
+from atlas.fit import Obstacle, obstacles
+from atlas.function_body import body_operators
 from atlas.records import Node
+from atlas.wording import spelled
 
 ORDER = 20
 
 
 def explain(difference: Difference, situation: Situation) -> Cause | None:
-    """A new operator on the newer side, or one that is deprecated there."""
+    """What keeps the newer side from the lower opset, else the older side from the higher one."""
     if difference.kind != "operators" or not difference.left or not difference.right:
         return None
     forward = situation.from_opset <= situation.to_opset
@@ -23,76 +24,74 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         (difference.left, difference.right) if forward else (difference.right, difference.left)
     )
     low, high = sorted((situation.from_opset, situation.to_opset))
-    return _new(older, newer, low, high) or _deprecated(older, newer, low, high)
-
-
-def _new(older: Iterable[Node], newer: Iterable[Node], low: int, high: int) -> Cause | None:
-    older, newer = tuple(older), tuple(newer)
-    for node in newer:
-        versions = schema.versions(node["op"], node["domain"])
-        if versions and low < versions[0] <= high:
-            body = _body(node, versions[0], older)
-            sentence = (
-                f"{node['op']} exists since opset {versions[0]}; "
-                f"it takes the place of {_count(older)} ({spelled(older)}).{body}"
-            )
-            return Cause(
-                cause="replacement",
-                explanation=sentence,
-                schema_class="new operator",
-                to_version=versions[0],
-                url=schema.operator_url(node["op"], node["domain"]) or "",
-                numeric=True,
-            )
+    if low == high:
+        return None
+    if found := _first(newer, low):
+        end = f"Up to opset {low} the file has {_count(older)} in this place ({spelled(older)})."
+        if found.other is None:
+            end = f"It takes the place of {_count(older)} ({spelled(older)})."
+            end += _body(found.node, older)
+        return _cause(found, end)
+    if found := _first(older, high):
+        end = f"{_capital(spelled(newer))} takes its place from opset {high} on."
+        return _cause(found, end)
     return None
 
 
-def _body(node: Node, since: int, older: tuple[Node, ...]) -> str:
-    """Whether the operator's function body is made of what it replaced; "" where it has none."""
-    body = _body_operators(node, since)
-    if not body:
+def _first(nodes: Iterable[Node], opset: int) -> Obstacle | None:
+    """The weightiest reason: an operator that is not there, then one that means something else."""
+    found = [each for node in nodes for each in obstacles(node, opset)]
+    return min(found, key=_weight, default=None)
+
+
+def _weight(obstacle: Obstacle) -> int:
+    if obstacle.other is None:
+        return 0
+    if not obstacle.parameter:
+        return 1
+    return 2 if obstacle.numeric else 3
+
+
+def _cause(obstacle: Obstacle, end: str) -> Cause:
+    node, other = obstacle.node, obstacle.other
+    op, domain, since = node["op"], node["domain"], node["since"] or 0
+    page = schema.url(op, other, since, domain) if other is not None else None
+    kind = (
+        "new operator"
+        if other is None
+        else str(schema.transition(op, other, since, domain).summary)
+    )
+    if other is not None and schema.deprecated(op, max(other, since), domain):
+        kind = "deprecated"
+    return Cause(
+        cause="replacement",
+        explanation=f"{obstacle.words}. {end}",
+        schema_class=kind,
+        from_version=other,
+        to_version=since,
+        url=page or schema.operator_url(op, domain) or "",
+        numeric=True,
+    )
+
+
+def _body(node: Node, older: tuple[Node, ...]) -> str:
+    """How the operator's own function body compares with what it replaced; "" without one."""
+    body = body_operators(node)
+    replaced = {each["op"] for each in older}
+    if not body or not body & replaced:
         return ""
-    replaced = {n["op"] for n in older}
-    shared = sorted(replaced & set(body))
-    if not shared:
-        return " Its function body shares no operator with them."
-    return f" Its function body computes the same with {', '.join(shared)}."
+    if body == replaced:
+        return f" Its function body in ONNX is made of the same operators ({_listed(body)})."
+    return f" Its function body in ONNX has {_listed(body & replaced)} of these."
 
 
-def _deprecated(older: Iterable[Node], newer: Iterable[Node], low: int, high: int) -> Cause | None:
-    older, newer = tuple(older), tuple(newer)
-    for node in older:
-        since = _deprecation(node)
-        if since is not None and low < since <= high:
-            sentence = (
-                f"{node['op']} is deprecated since opset {since}; {spelled(newer)} takes its place."
-            )
-            return Cause(
-                cause="replacement",
-                explanation=sentence,
-                schema_class="deprecated",
-                from_version=node["since"],
-                to_version=since,
-                url=schema.operator_url(node["op"], node["domain"]) or "",
-                numeric=True,
-            )
-    return None
-
-
-def _deprecation(node: Node) -> int | None:
-    op, domain = node["op"], node["domain"]
-    gone = (v for v in schema.versions(op, domain) if schema.deprecated(op, v, domain))
-    return next(gone, None)
-
-
-def _body_operators(node: Node, since: int) -> set[str]:
-    """The operators of the schema's function body; empty where it has no fixed one."""
-    if not onnx.defs.has(node["op"], since, node["domain"]):
-        return set()
-    definition = onnx.defs.get_schema(node["op"], since, node["domain"])
-    body = definition.function_body
-    return {inner.op_type for inner in body.node} if definition.has_function else set()
+def _listed(operators: Iterable[str]) -> str:
+    return ", ".join(sorted(operators))
 
 
 def _count(nodes: tuple[Node, ...]) -> str:
     return "one node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

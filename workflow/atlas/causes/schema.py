@@ -6,7 +6,8 @@ import re
 
 from atlas import schema
 from atlas.causes import Cause, Situation
-from atlas.differences import Difference
+from atlas.difference_types import Difference
+from atlas.fit import as_before, concerns, notes_on
 from atlas.records import Attribute, Node
 from atlas.schema import Kind, SchemaChange, Transition
 
@@ -123,7 +124,10 @@ class _Case:
         unread, condition = self._condition(name)
         if unread and value != "omitted":
             sentence += f" It is read only {condition}, so nothing that is computed changes."
-        neutral = unread or value == "omitted"
+        same = as_before(self.other if added else self.one, name, self.old if added else self.new)
+        if same and value != "omitted":
+            sentence += " That is what it means to leave it out."
+        neutral = unread or same or value == "omitted"
         return self._cause(sentence, neutral=neutral, numeric=not neutral)
 
     def moved(self) -> Cause | None:
@@ -153,16 +157,9 @@ class _Case:
         before, after = _named(self.one, name), _named(self.other, name)
         for change in self._changes(name):
             if change.kind is Kind.ATTRIBUTE_ADDED and before is None and after is not None:
-                end = (
-                    f"{self._who()} writes its default `{self.difference.after}`"
-                    if after["default"]
-                    else f"{self._who()} sets it to `{self.difference.after}`"
-                )
-                sentence = f"`{name}` is an attribute since {self.op}-{self._since(name)}; {end}."
-                return self._cause(sentence, neutral=after["default"], numeric=not after["default"])
+                return self._new_attribute(name, after)
             if change.kind is Kind.ATTRIBUTE_REMOVED and after is None:
-                sentence = f"{self.op}-{self.new} no longer has the attribute `{name}`."
-                return self._cause(sentence, neutral=False, numeric=True)
+                return self._gone_attribute(name)
             if change.kind is Kind.DEFAULT_CHANGED and not (
                 before and before["written"] and after and after["written"]
             ):
@@ -173,14 +170,43 @@ class _Case:
                 return self._cause(sentence, neutral=False, numeric=True)
         return self._reworded(name)
 
+    def _new_attribute(self, name: str, after: Attribute) -> Cause:
+        value = self.difference.after
+        same = as_before(self.other, name, self.old)
+        if after["default"]:
+            end = f"{self._who()} writes its default `{value}`"
+        elif same:
+            end = f"{self._who()} sets it to `{value}`, which is what {self.op}-{self.old} does"
+        else:
+            end = f"{self._who()} sets it to `{value}`"
+        sentence = f"`{name}` is an attribute since {self.op}-{self._since(name)}; {end}."
+        return self._cause(sentence, neutral=same, numeric=not same)
+
+    def _gone_attribute(self, name: str) -> Cause:
+        same = as_before(self.one, name, self.new)
+        sentence = f"{self.op}-{self.new} no longer has the attribute `{name}`" + (
+            f"; it was `{self.difference.before}`, which is what {self.op}-{self.new} does."
+            if same
+            else f", which was `{self.difference.before}`."
+        )
+        return self._cause(sentence, neutral=same, numeric=not same)
+
     def _reworded(self, name: str) -> Cause | None:
         """An attribute whose meaning or spelling changed in the text: known from reviewed notes."""
-        notes = [note for note in self._notes() if note.parameter == name]
-        if not any(self._names_both(note) for note in notes):
+        newer, older = sorted((self.one, self.other), key=lambda node: -(node["since"] or 0))
+        new = notes_on(newer, name, older["since"] or 0)
+        notes = [n for n in self._notes() if n.parameter == name and concerns(n, newer, older)]
+        told = [note for note in notes if note in new or self._names_both(note)]
+        if not told:
             return None
         words = f"{self._who()} wrote {self.difference.before} and writes {self.difference.after}"
-        sentence = f"{' '.join(note.note for note in notes)} Therefore {words}."
-        return self._cause(sentence, neutral=False, numeric=any(note.numeric for note in notes))
+        sentence = f"{' '.join(note.note for note in told)} Therefore {words}."
+        same = self.difference.neutral or any(self._respelled(note) for note in told)
+        return self._cause(sentence, neutral=same, numeric=not same)
+
+    def _respelled(self, note: schema.Note) -> bool:
+        pair = self.difference.before, self.difference.after
+        return pair in note.renames.items() or pair[::-1] in note.renames.items()
 
     def _names_both(self, note: schema.Note) -> bool:
         """Whether a note is about these values: it names both, or the meaning of all numbers."""
@@ -190,12 +216,12 @@ class _Case:
         )
         values = [a["value"] for a in (before, after) if a]
         if not all(isinstance(value, str) for value in values):
-            return note.numeric
+            return note.numeric and not note.when
         return all(re.search(rf"\b{re.escape(value)}\b", note.note) for value in values)
 
     def semantics(self) -> Cause | None:
         """The same node, whose specification says something else: known from reviewed notes."""
-        notes = [note for note in self._notes() if note.numeric and self._concerns(note)]
+        notes = [n for n in self._notes() if n.numeric and concerns(n, self.one, self.other)]
         if not notes:
             return None
         words = " ".join(note.note for note in notes)
@@ -203,17 +229,6 @@ class _Case:
 
     def _who(self) -> str:
         return "the exporter" if self.situation.exporter else "the file"
-
-    def _concerns(self, note: schema.Note) -> bool:
-        """False where a note names the case that it is about, and this node is another one.
-
-        `sorted=0` speaks of one value of an attribute, "in nearest mode" of one mode.
-        """
-        found = [_named(node, note.parameter) for node in (self.one, self.other)]
-        values = {str(attribute["value"]) for attribute in found if attribute}
-        cases = re.findall(rf"\b{re.escape(note.parameter)}=(\w+)", note.note)
-        cases += re.findall(r"\b[Ii]n (\w+) mode\b", note.note)
-        return not note.parameter or not values or not cases or bool(values & set(cases))
 
     def _notes(self) -> list[schema.Note]:
         return list(schema.notes(self.op, self.old, self.new, self.domain))

@@ -36,7 +36,7 @@ class Memory:
         self._answers: Answers = {}
         self._operators: Hashable = None
         self._stand_ins: list[tuple[Any, str, Any]] = []
-        reason = _strange_version() if wanted else "switched off"
+        reason = strange_version() if wanted else "switched off"
         if not reason:
             try:
                 self._stand_ins = self._make_stand_ins()
@@ -143,7 +143,7 @@ def _typed_signature(original: Any) -> Any:
     return signature
 
 
-def _strange_version() -> str:
+def strange_version() -> str:
     """The first package whose version was not compared, or an empty string."""
     for name, known in KNOWN.items():
         found = importlib.metadata.version(name)

@@ -5,6 +5,7 @@ It returns normally with another opset than the one asked for when the conversio
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,23 @@ def prepare(job: Job) -> Export:
     if declared:
         options["dynamic_shapes"] = shapes
     return _Sweep(frozen, options, Memory(wanted=job.spec["memoize"]))
+
+
+def warm_up() -> None:
+    """Export a module of one operator, so that lazy imports and parsed sources are in memory."""
+    import io
+    import warnings
+
+    import torch
+
+    from atlas.exporters._memory import Memory
+
+    module, inputs = torch.nn.ReLU().eval(), (torch.zeros(2, 3),)
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+        torch.onnx.export(module, inputs, io.BytesIO(), dynamo=False, opset_version=17)
+        with Memory(wanted=True).remembering():
+            for opset in (17, 18):
+                torch.onnx.export(module, inputs, dynamo=True, opset_version=opset, verbose=False)
 
 
 class _Sweep:

@@ -49,6 +49,12 @@ class Runtime(Protocol):
     def run(self, session: Any, inputs: Mapping[str, Any]) -> list[Any]:
         """The outputs as numpy arrays (ml_dtypes' dtypes where numpy has none)."""
 
+    def script(self, variant: str) -> str:
+        """Lines of a script without this package, which define `run(path, inputs)`.
+
+        `inputs` maps names to arrays of numpy; what it returns is the first output.
+        """
+
     def classify(self, error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
         """What an exception of `load` or `run` means, and its message in one line."""
 

@@ -84,6 +84,20 @@ def run(session: OrtSession, inputs: Mapping[str, Any]) -> list[Any]:
     return [_to_numpy(v) for v in session.native.run_with_ort_values(session.output_names, values)]
 
 
+def script(variant: str) -> str:
+    """Lines of a stand-alone script that define `run(path, inputs)`."""
+    level = "ORT_DISABLE_ALL" if variant.endswith("-unoptimized") else "ORT_ENABLE_ALL"
+    return f"""import onnxruntime as ort
+
+
+def run(path, inputs):
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.{level}
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return session.run(None, inputs)[0]
+"""
+
+
 def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
     """By onnxruntime's result codes, which are its exceptions' types."""
     detail = _CODE.sub("", describe(error))

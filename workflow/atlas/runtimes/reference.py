@@ -55,6 +55,16 @@ def run(session: Evaluation, inputs: Mapping[str, Any]) -> list[Any]:
     return results
 
 
+def script(variant: str) -> str:
+    """Lines of a stand-alone script that define `run(path, inputs)`."""
+    return """import onnx.reference
+
+
+def run(path, inputs):
+    return onnx.reference.ReferenceEvaluator(path).run(None, inputs)[0]
+"""
+
+
 def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
     """An operator that it does not implement, or a file or run that fails."""
     if type(error).__name__ in _NO_KERNEL:

@@ -1,0 +1,67 @@
+"""A record of the locate stage by hand, for tests of what reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from atlas.records import VERSION, Located, LocateRecord, write_json
+
+
+def write(results: Path, model: str, *located: Located) -> None:
+    """Write the record of a model below `results`."""
+    record: LocateRecord = {
+        "version": VERSION,
+        "stage": "locate",
+        "model": model,
+        "located": list(located),
+    }
+    write_json(results / "locate" / model / "record.json", record)
+
+
+def finding(exporter: str, opset: int, text: str = "") -> Located:
+    """A wrong Softmax; `text` is the name of its node, and stands in the sentence."""
+    return {
+        "exporter": exporter,
+        "requested": [opset],
+        "runtimes": ["onnxruntime"],
+        "verdict": "mismatch",
+        "output": "y",
+        "set": "random-0",
+        "fault": "file",
+        "nodes": [
+            {
+                "index": 1,
+                "text": "Softmax-11(axis=1)",
+                "op": "Softmax",
+                "domain": "",
+                "since": 11,
+                "name": text,
+                "scope": "",
+            }
+        ],
+        "inputs": [
+            {
+                "node": 1,
+                "parameter": "input",
+                "given": "value",
+                "dtype": "float32",
+                "shape": [2, 3],
+                "minimum": -1.5,
+                "maximum": 0.25,
+            }
+        ],
+        "value": "y",
+        "difference": "",
+        "error": 8.2e6,
+        "allowed": 8.0,
+        "against": "the eager module in float64",
+        "repairs": True,
+        "idle": False,
+        "instead": "",
+        "right_at": 13,
+        "inherited": "",
+        "sentence": f"Softmax-11(axis=1) {text} is the first node whose result is wrong.",
+        "reproducer": f"reproducers/{exporter}/opset_{opset}",
+        "shows": True,
+        "detail": "",
+    }

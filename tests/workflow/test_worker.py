@@ -1,0 +1,165 @@
+"""The warm worker: to a user, nothing but the time is different.
+
+That its files are those of separate processes, to the byte, is what
+`test_through_a_scheduler_the_same_bytes` compares: jobs on a cluster have no worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from atlas import worker
+from atlas.__main__ import SOCKET
+from atlas.exporters import _memory
+from project import ROOT, Project
+
+RUN = """
+import pathlib, sys
+from atlas import worker
+print(worker.start(pathlib.Path("worker.log")) or "started", flush=True)
+import os
+print(os.environ["ATLAS_WORKER"], os.environ["ATLAS_WORKER_PREFIX"], sep="\\n", flush=True)
+sys.stdin.read()
+"""
+CONFIG = """
+models:
+  relu6:
+    factory: workflow/zoo/relu6.py:Relu6
+    inputs: [{name: x, shape: [2, 7]}]
+opsets: [13]
+exporters: [torchscript]
+input_sets: [random-0]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker")
+
+
+@pytest.fixture(scope="module")
+def environment(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment of the jobs of a run, which lasts as long as the tests of this module."""
+    own = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN], cwd=folder, env=own, text=True, **pipes
+    ) as run:
+        said, path, prefix = (run.stdout.readline().strip() for _ in range(3))
+        assert said == "started"
+        yield {**own, "ATLAS_WORKER": path, "ATLAS_WORKER_PREFIX": prefix}
+        run.stdin.close()
+    deadline = time.monotonic() + 20
+    while Path(path).parent.exists():  # it ends with its run and leaves nothing behind
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def ask(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "atlas", *arguments],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("judge", "--help"),
+        ("judge", "--no-such-option"),
+        ("dump", "--export", "nowhere", "--output", "out"),
+        ("compare", "a.onnx", "b.onnx"),
+        ("no_such_stage",),
+    ],
+)
+def test_status_and_words_are_those_of_a_process_of_its_own(
+    environment: dict[str, str], folder: Path, arguments: tuple[str, ...]
+) -> None:
+    alone = {key: value for key, value in environment.items() if key != SOCKET}
+    one, other = (ask(env, folder, *arguments) for env in (environment, alone))
+    assert one.returncode == other.returncode
+    assert last_line(one.stderr) == last_line(other.stderr)
+    assert without_usage(one.stdout) == without_usage(other.stdout)
+
+
+def without_usage(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("usage {")]
+
+
+def last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
+def test_jobs_run_beside_each_other_and_each_in_its_folder(
+    environment: dict[str, str], folder: Path
+) -> None:
+    places = [folder / name for name in ("one", "two with a space", "dreï")]
+    jobs = []
+    for place in places:
+        place.mkdir()
+        verdicts = ["judge", "--spec", "{}", "--output", "verdicts.json"]
+        command = [sys.executable, "-m", "atlas", *verdicts]
+        jobs.append(subprocess.Popen(command, cwd=place, env=environment))
+    assert [job.wait(60) for job in jobs] == [0, 0, 0]
+    assert all((place / "verdicts.json").is_file() for place in places)
+
+
+def test_a_job_that_is_cancelled_ends_in_the_worker_too(
+    environment: dict[str, str], folder: Path
+) -> None:
+    started = folder / "started"
+    spec = folder / "slow.py"
+    spec.write_text(
+        "import pathlib, os, time\n"
+        f"def slow():\n    pathlib.Path({str(started)!r}).write_text(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+    )
+    text = (
+        '{"model": "m", "factory": "slow.py:slow", "inputs": [], "seed": 0, "input_sets": [],'
+        ' "limits": {"cell_seconds": 600}}'
+    )
+    client = subprocess.Popen(
+        [sys.executable, "-m", "atlas", "define", "--spec", text, "--output", "out"],
+        cwd=folder, env=environment,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not started.exists() or not started.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    pid = int(started.read_text())
+    assert alive(pid)
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+    while alive(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_versions_that_nobody_compared_have_no_worker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(_memory.KNOWN, "torch", "2.99.0")
+    reason = worker.start(tmp_path / "worker.log")
+    assert "is not 2.99.0" in reason
+    assert SOCKET not in os.environ
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize("wanted", ["true", "false"])
+def test_the_switch(new_project: Callable[..., Project], wanted: str) -> None:
+    project = new_project(f"worker_{wanted}", f"{CONFIG}worker: {wanted}\n")
+    project.run()
+    log = (project.folder / "results/logs/export/relu6/torchscript.log").read_text()
+    assert f'"worker": {wanted}' in last_line(log)

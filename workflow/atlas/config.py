@@ -55,12 +55,13 @@ class ModelSpec:
     seed: int
     weights: str | None
     sources: list[str]
+    packages: list[str]
     opsets: list[int]
     exporters: list[str]
     options: dict[str, dict[str, Any]]
     tolerances: dict[str, Any]
     files: list[str]
-    distributions: dict[str, str]
+    distributions: dict[str, str | None]
 
     def source_files(self) -> list[str]:
         """The files that the model is made from, as far as they can be found without importing."""
@@ -259,7 +260,9 @@ def _model(
     if kind == "onnx":
         spec["exporters"] = ["converter"]
     spec["opsets"] = sorted(spec["opsets"])
-    found = distribution(spec["factory"]) if spec["factory"] else {}
+    found: dict[str, str | None] = {package: version(package) for package in spec["packages"]}
+    if spec["factory"]:
+        found |= distribution(spec["factory"])
     return ModelSpec(id=name, kind=kind, files=_files(spec, root), distributions=found, **spec)
 
 

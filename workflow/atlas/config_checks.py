@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 from atlas import torch_options
-from atlas.config_files import callable_problem, file_problem, module_constants
+from atlas.config_files import callable_problem, file_problem, module_constants, version
 from atlas.config_schema import KeyPath, key_path, schema_problems, show
 from atlas.config_yaml import NUMBERED, ConfigError
 
@@ -26,7 +27,7 @@ INTEGERS = {
     "int64": (-(2**63), 2**63 - 1),
 }
 # Keys of a model that an ONNX file as the model has no use for.
-NOT_FOR_ONNX = ("kwargs", "outputs", "dynamic_shapes", "dtype", "weights", "options")
+NOT_FOR_ONNX = ("kwargs", "outputs", "dynamic_shapes", "dtype", "weights", "packages", "options")
 STATE_DICTS = (".safetensors", ".pt", ".pth")
 
 
@@ -256,7 +257,13 @@ def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
 
 
 def _notices(config: Mapping[str, Any]) -> list[str]:
-    given = [config.get("options"), *(m.get("options") for m in config["models"].values())]
+    models = config["models"]
+    given = [config.get("options"), *(model.get("options") for model in models.values())]
+    found = []
     if any(given) and torch_options.installed_signature() is None:
-        return ["options: not checked: found no torch.onnx.export (is torch installed?)"]
-    return []
+        found.append("options: not checked: found no torch.onnx.export (is torch installed?)")
+    wanted = [package for model in models.values() for package in model.get("packages") or []]
+    for package, count in Counter(wanted).items():
+        if version(package) is None:
+            found.append(f"{package} is not installed: {count} models will not be available")
+    return found

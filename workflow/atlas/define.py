@@ -29,7 +29,7 @@ from atlas.records import (
     file_sha256,
     write_json,
 )
-from atlas.text import clean, describe, trace
+from atlas.text import describe, trace
 
 TENSOR_FILES = ("weights", "inputs", "reference")
 
@@ -72,8 +72,10 @@ def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
 
 
 def _blank_record(spec: Mapping[str, Any]) -> DefineRecord:
+    own = spec.get("distributions") or {}
     packages = ("torch", "numpy", "safetensors") if "factory" in spec else ("onnx", "onnxruntime")
     versions = {name: importlib.metadata.version(name) for name in packages}
+    versions |= {name: found for name, found in own.items() if found is not None}
     return {
         "version": VERSION,
         "stage": "define",
@@ -106,6 +108,7 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
     torch.set_num_threads(1)
     record = blank
     try:
+        _require(spec.get("distributions") or {})
         module = models.build(spec)
         record = {**record, "parameters": sum(p.numel() for p in module.parameters())}
         safetensors.torch.save_model(module, str(folder / "weights.safetensors"))
@@ -135,16 +138,24 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
     return record
 
 
+def _require(packages: Mapping[str, str | None]) -> None:
+    """Say what to install before a model's own import of it fails."""
+    if missing := [name for name, version in packages.items() if version is None]:
+        raise ModuleNotFoundError(f"not installed: {', '.join(missing)}")
+
+
 def _reference(
     module: Any, tensors: tuple[Any, ...], name: str
 ) -> tuple[ReferenceSet, dict[str, Any]]:
     """Run eagerly, twice, and in float64; copies, since a forward pass may change its module."""
     import torch
 
+    from atlas.truth import flat, run_in_float64
+
     with torch.no_grad():
-        eager = _flat(copy.deepcopy(module)(*_copies(tensors)))
-        again = _flat(copy.deepcopy(module)(*_copies(tensors)))
-        exact, why_not = _float64(module, tensors)
+        eager = flat(copy.deepcopy(module)(*_copies(tensors)))
+        again = flat(copy.deepcopy(module)(*_copies(tensors)))
+        exact, why_not = run_in_float64(module, tensors)
     same = len(eager) == len(again) and all(
         a.dtype == b.dtype and torch.equal(_bits(a), _bits(b))
         for a, b in zip(eager, again, strict=True)
@@ -162,37 +173,6 @@ def _reference(
     }, results
 
 
-def _float64(module: Any, tensors: tuple[Any, ...]) -> tuple[list[Any], str]:
-    """The outputs of a run in float64, and why they cannot be trusted ("" where they can).
-
-    A module may cast to a fixed dtype inside; its results are then no truth, although they look
-    like it. So every operator of the run is watched, not assumed.
-    """
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    narrow: set[str] = set()
-
-    class Watch(TorchDispatchMode):  # type: ignore[misc]
-        def __torch_dispatch__(
-            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            result = function(*args, **(kwargs or {}))
-            for tensor in _flat(result):
-                if tensor.is_floating_point() and tensor.dtype != torch.float64:
-                    narrow.add(f"{function} computes in {str(tensor.dtype).removeprefix('torch.')}")
-            return result
-
-    try:
-        double = copy.deepcopy(module).double()
-        wide = [t.double() if t.is_floating_point() else t for t in _copies(tensors)]
-        with Watch():
-            outputs = _flat(double(*wide))
-    except Exception as error:
-        return [], clean(f"float64 run raised {describe(error)}", 400)
-    return outputs, "; ".join(sorted(narrow)[:3])
-
-
 def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> DefineRecord:
     """In the child: the record of a model that is an ONNX file; its own output is the reference."""
     from atlas import onnx_model
@@ -205,14 +185,6 @@ def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> 
         record = {**record, "detail": describe(error), "traceback": trace(error)}
     record["sources"] = [_source(Path(spec["onnx"]))]
     return record
-
-
-def _flat(value: Any) -> list[Any]:
-    """The tensors in a result of any nesting, in the order in which exporters flatten it."""
-    import torch
-
-    leaves = torch.utils._pytree.tree_leaves(value)
-    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
 
 def _copies(tensors: tuple[Any, ...]) -> list[Any]:

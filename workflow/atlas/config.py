@@ -51,6 +51,7 @@ class ModelSpec:
     outputs: list[str] | None
     index_outputs: dict[str, dict[str, Any]]
     dynamic_shapes: dict[str, dict[str, str]] | None
+    dynamic_sizes: dict[str, list[int]]
     dtype: str
     seed: int
     weights: str | None
@@ -108,15 +109,19 @@ class Settings:
             "inputs": spec.inputs,
             "seed": spec.seed,
             "input_sets": self.input_sets,
+            "dynamic_sizes": spec.dynamic_sizes,
             "limits": self.limits,
             "source_files": spec.files,
             "versions": _versions(_DEFINE[spec.kind]),
         }
         if spec.kind == "onnx":
             return canonical_json({**shared, "onnx": spec.onnx})
-        return canonical_json(
-            {**shared, **_construction(spec), "weights": spec.weights, "outputs": spec.outputs}
-        )
+        own = {
+            "weights": spec.weights,
+            "outputs": spec.outputs,
+            "dynamic_shapes": spec.dynamic_shapes,
+        }
+        return canonical_json({**shared, **_construction(spec), **own})
 
     def export_spec(self, model: str, exporter: str) -> str:
         """Canonical JSON of what a sweep depends on, besides the files of the define stage.

@@ -14,7 +14,7 @@ from typing import Any
 
 from atlas import torch_options
 from atlas.config_files import callable_problem, file_problem, module_constants, version
-from atlas.config_schema import KeyPath, key_path, schema_problems, show
+from atlas.config_schema import KeyPath, key_path, schema_problems, show, suggestion
 from atlas.config_yaml import NUMBERED, ConfigError
 
 Problem = tuple[KeyPath, str]
@@ -240,19 +240,36 @@ def _index_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
 
 
 def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
-    """Dynamic shapes must speak of inputs, and of axes, that are there."""
+    """Dynamic shapes must speak of inputs and axes that are there, sizes of dimensions that are."""
     inputs = model.get("inputs")
+    declared = model.get("dynamic_shapes") or {}
+    if not model.get("onnx"):
+        known = sorted({name for axes in declared.values() for name in axes.values()})
+        for name in model.get("dynamic_sizes") or {}:
+            if not isinstance(inputs, list):
+                text = "expected a list of inputs: those of a callable have the sizes it gives them"
+                yield (*path, "dynamic_sizes", name), text
+            elif name not in known:
+                text = f"no dimension of `dynamic_shapes` has this name; {suggestion(name, known)}"
+                yield (*path, "dynamic_sizes", name), text
     if not isinstance(inputs, list):
         return
-    ranks = {item["name"]: len(item["shape"]) for item in inputs}
-    for name, axes in (model.get("dynamic_shapes") or {}).items():
-        if name not in ranks:
-            text = f"no such input; expected one of {', '.join(ranks)}"
+    shapes = {item["name"]: item["shape"] for item in inputs}
+    sizes: dict[str, int] = {}
+    for name, axes in declared.items():
+        if name not in shapes:
+            text = f"no such input; expected one of {', '.join(shapes)}"
             yield (*path, "dynamic_shapes", name), text
             continue
-        for axis in axes:
-            if int(axis) >= ranks[name]:
-                text = f"expected an axis below {ranks[name]}, the rank of {name!r}, got {axis}"
+        for axis, dimension in axes.items():
+            if int(axis) >= len(shapes[name]):
+                rank = len(shapes[name])
+                text = f"expected an axis below {rank}, the rank of {name!r}, got {axis}"
+                yield (*path, "dynamic_shapes", name, axis), text
+                continue
+            size = shapes[name][int(axis)]
+            if (other := sizes.setdefault(dimension, size)) != size:
+                text = f"{show(dimension)} is {size} here and {other} above; one name is one size"
                 yield (*path, "dynamic_shapes", name, axis), text
 
 

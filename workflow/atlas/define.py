@@ -16,6 +16,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from atlas.records import (
     file_sha256,
     write_json,
 )
+from atlas.sizes import is_traced, run_at_others
 from atlas.text import describe, trace
 
 TENSOR_FILES = ("weights", "inputs", "reference")
@@ -115,27 +117,57 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
         names = list(spec["input_sets"])
         if isinstance(spec["inputs"], str):
             names = [name for name in names if name.startswith("random")]
-        given: dict[str, Any] = {}
-        outputs: dict[str, Any] = {}
+        runs = _Runs(spec, module)
         for name in names:
-            tensors = models.make_inputs(spec, name)
-            reference, results = _reference(module, tensors, name)
-            record["sets"].append(reference)
-            given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
-            outputs |= {f"{name}/{key}": tensor for key, tensor in results.items()}
-        first = models.make_inputs(spec, names[0])
+            runs.add(name, spec["inputs"])
+        axes, chosen = spec.get("dynamic_shapes") or {}, spec.get("dynamic_sizes") or {}
+        if isinstance(spec["inputs"], list):
+            notes = run_at_others(spec["inputs"], axes, chosen, names[0], runs.add)
+            record["detail"] = "; ".join(notes)
+        record["sets"] = runs.sets
+        first = runs.inputs_of(names[0])
         record["inputs"] = _signatures(models.input_names(spec, len(first)), first)
-        first_outputs = [outputs[key] for key in outputs if key.startswith(f"{names[0]}/eager/")]
-        record["outputs"] = _signatures(
-            models.output_names(spec, len(first_outputs)), first_outputs
-        )
-        _save(given, folder / "inputs.safetensors")
-        _save(outputs, folder / "reference.safetensors")
+        results = runs.eager_of(names[0])
+        record["outputs"] = _signatures(models.output_names(spec, len(results)), results)
+        _save(runs.given, folder / "inputs.safetensors")
+        _save(runs.outputs, folder / "reference.safetensors")
         record["outcome"] = "ok"
     except BaseException as error:  # a factory may raise what is no Exception
         record = {**record, "detail": describe(error), "traceback": trace(error), "sets": []}
     record["sources"] = _sources(spec)
     return record
+
+
+@dataclass
+class _Runs:
+    """What the module was given and gave, by input set."""
+
+    spec: Mapping[str, Any]
+    module: Any
+    sets: list[ReferenceSet] = field(default_factory=list)
+    given: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, items: Any) -> None:
+        """Run the module on the set `name` of inputs like `items`, which carry their shapes."""
+        from atlas import model as models
+
+        tensors = models.make_inputs({**self.spec, "inputs": items}, name.partition("@")[0])
+        reference, results = _reference(self.module, tensors, name)
+        count = sum(key.startswith("eager/") for key in results)
+        if not is_traced(name) and count != len(self.eager_of(self.sets[0]["name"])):
+            raise ValueError(f"gives {count} outputs there")
+        self.sets.append(reference)
+        self.given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
+        self.outputs |= {f"{name}/{key}": tensor for key, tensor in results.items()}
+
+    def inputs_of(self, name: str) -> list[Any]:
+        """The inputs of a set, in order."""
+        return [tensor for key, tensor in self.given.items() if key.startswith(f"{name}/")]
+
+    def eager_of(self, name: str) -> list[Any]:
+        """The eager outputs of a set, in order."""
+        return [t for key, t in self.outputs.items() if key.startswith(f"{name}/eager/")]
 
 
 def _require(packages: Mapping[str, str | None]) -> None:

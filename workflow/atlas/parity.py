@@ -39,6 +39,7 @@ from atlas.records import (
     read_json,
     write_json,
 )
+from atlas.sizes import is_traced
 from atlas.text import clean
 
 # Outcomes that a second run would give again; a crash or a timeout may be the machine's.
@@ -309,8 +310,13 @@ def run_file(
             got = runtime.run(session, feed)
         except Exception as error:
             outcome, detail = runtime.classify(error, "run")
-            return _nothing(outcome, f"on {of_set['name']}: {detail}")
-        times.append(time.perf_counter() - started)
+            if is_traced(of_set["name"]):
+                return _nothing(outcome, f"on {of_set['name']}: {detail}")
+            detail = _impersonal(detail, path)
+            measures += _unmeasured(reference, of_set["name"], f"does not run: {detail}")
+            continue
+        if is_traced(of_set["name"]):
+            times.append(time.perf_counter() - started)
         measures += _measure_set(reference, of_set["name"], session.output_names, got)
         if not of_set["deterministic"]:
             notes.append(f"{of_set['name']}: torch's output changes from run to run, not compared")
@@ -346,6 +352,13 @@ def _renamed(model: DefineRecord, graph: Sequence[str]) -> list[str]:
     names = [port["name"] for port in model["outputs"]]
     pairs = [(a, b) for a, b in zip(names, graph, strict=False) if a != b]
     return [f"output {a} is called {b}" for a, b in pairs]
+
+
+def _unmeasured(reference: Reference, set_name: str, reason: str) -> Iterator[Measure]:
+    """A measure of every output on a set that the file does not run on."""
+    for i, port in enumerate(reference.model["outputs"]):
+        dtype = dtype_name(reference.outputs[f"{set_name}/eager/{i}"].dtype)
+        yield blank_measure(port["name"], set_name, dtype, reason)
 
 
 def _measure_set(

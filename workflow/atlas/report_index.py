@@ -16,6 +16,7 @@ from atlas.report_matrix import LEGEND, columns, line
 
 KINDS = {
     "silently-wrong": "Silently wrong",
+    "fixed-size": "Wrong at other sizes",
     "invalid": "Invalid file",
     "silently-moved": "Another opset",
     "loads-nowhere": "Runs nowhere",

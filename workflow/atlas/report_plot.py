@@ -66,7 +66,7 @@ def plot(rows: Iterable[Row], exporters: Iterable[str], tolerances: Tolerances) 
     unmeasured: dict[str, list[int]] = {}
     for row in rows:
         if row["n_torch"] is None or row["n_runtime"] is None:
-            if row["verdict"] == "mismatch":
+            if row["verdict"] in {"mismatch", "fixed-size"}:
                 unmeasured.setdefault(row["exporter"], []).append(row["requested"])
             continue
         ratio = _ratio(row["n_torch"], row["n_runtime"], tolerances)

@@ -219,7 +219,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     ),
     "two sizes of one name": (
         one(dynamic_shapes={"x": {0: "n", 1: "n"}}),
-        ['models.m.dynamic_shapes.x.1: "n" is 3 here and 1 above; one name is one size'],
+        ['models.m.dynamic_shapes.x.1: "n" is 3 here and 2 above; one name is one size'],
     ),
     "a size of no dimension": (
         one(dynamic_shapes={"x": {0: "batch"}}, dynamic_sizes={"bach": [2]}),

@@ -63,8 +63,9 @@ def _print_outcomes(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]])
 
 def _print_models(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:
     exporters = sorted({cell["exporter"] for cell in cells})
-    _row("model", "parameters", "use", "nodes", *(f"{name}, s" for name in exporters))
-    _row(*["---"] * (4 + len(exporters)))
+    own_error = _own_error()
+    _row("model", "parameters", "torch, u", "use", "nodes", *(f"{name}, s" for name in exporters))
+    _row(*["---"] * (5 + len(exporters)))
     for path in sorted(RESULTS.glob("define/*/record.json")):
         record = json.loads(path.read_text())
         own = [cell for cell in cells if cell["model"] == record["model"]]
@@ -79,8 +80,21 @@ def _print_models(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -
             ]
             nodes = chosen["nodes"]
         seconds = [sum(c["seconds"] for c in own if c["exporter"] == name) for name in exporters]
-        _row(record["model"], record["parameters"], use, nodes, *(f"{s:.1f}" for s in seconds))
+        error = own_error.get(record["model"], "–")
+        shown = (f"{second:.1f}" for second in seconds)
+        _row(record["model"], record["parameters"], error, use, nodes, *shown)
     print()
+
+
+def _own_error() -> dict[str, str]:
+    """By model torch's own error against float64: the largest of all outputs and random sets."""
+    found: dict[str, float] = defaultdict(float)
+    for path in RESULTS.glob("parity/*/*/onnxruntime.json"):
+        record = json.loads(path.read_text())
+        for measure in (m for cell in record["cells"] for m in cell["measures"]):
+            if measure["set"].startswith("random") and measure["n_torch"] is not None:
+                found[record["model"]] = max(found[record["model"]], measure["n_torch"])
+    return {name: f"{error:.1f}" for name, error in found.items()}
 
 
 def _print_surprises(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:
@@ -111,7 +125,8 @@ def _print_refusals(cells: list[dict[str, Any]]) -> None:
 
 
 def _row(*values: object) -> None:
-    print("| " + " | ".join(str(value).replace("|", "\\|") for value in values) + " |")
+    texts = (" ".join(str(value).split()).replace("|", "\\|") for value in values)
+    print(f"| {' | '.join(texts)} |")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test env dev lint format types schemas pictures figures bench bench-report lock clean
+.PHONY: help report test architectures env dev lint format types schemas pictures figures bench bench-report lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 report: env  ## run the workflow and print the report's path
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
@@ -21,6 +21,10 @@ report: env  ## run the workflow and print the report's path
 
 test: dev  ## all tests; those that need a missing program say so
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+architectures: $(VENV)/architectures.stamp  ## real architectures of transformers, then the report's path
+	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
+	@echo "report: $(CURDIR)/results/report/index.html"
 
 env: $(VENV)/main.stamp  ## the environment, from envs/main.lock
 
@@ -34,7 +38,11 @@ $(VENV)/main.stamp: envs/main.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/main.stamp envs/dev.lock
+$(VENV)/architectures.stamp: $(VENV)/main.stamp envs/architectures.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/architectures.lock
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/architectures.stamp envs/dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/dev.lock
 	@touch $@
 

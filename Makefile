@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test env dev lint format types schemas pictures figures lock clean
+.PHONY: help report test env dev lint format types schemas pictures figures explained growth lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,6 +60,12 @@ pictures: dev  ## the pictures of the README, from a finished run
 
 figures: env  ## the figures of the README, from a finished run
 	$(BIN)/python docs/figures.py
+
+explained: env  ## the share of changes with a cause, from a finished run
+	$(BIN)/python docs/explained.py $(ARGS)
+
+growth: env  ## the time of comparisons at 100, 1,000 and 10,000 nodes
+	$(BIN)/python docs/growth.py $(ARGS)
 
 lock:  ## resolve envs/*.in again
 	envs/lock.sh $(PYTHON)

@@ -296,10 +296,12 @@ def exported(real: Real, folder: Path) -> list[Path]:
     record = define.define(json.loads(settings.define_spec(real.model)), folder / "define")
     write_json(folder / "define" / "record.json", record)
     spec = json.loads(settings.export_spec(real.model, first))
+    base = None
     if real.exporter == "converter":
-        export.sweep(Job({**spec, "opsets": [real.old]}, folder / "define", None), folder / first)
+        base = folder / first
+        export.sweep(Job({**spec, "opsets": [real.old]}, folder / "define", None), base)
         spec = json.loads(settings.export_spec(real.model, "converter"))
-    export.sweep(Job(spec, folder / "define", folder / first), folder / real.exporter)
+    export.sweep(Job(spec, folder / "define", base), folder / real.exporter)
     return [folder / real.exporter / "cells" / f"opset_{n:02}.onnx" for n in (real.old, real.new)]
 
 

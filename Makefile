@@ -10,7 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test architectures env dev lint format types schemas pictures figures bench bench-report lock clean
+.PHONY: help report test architectures env dev lint format types schemas \
+	pictures figures explained growth bench bench-report lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -74,6 +75,12 @@ figures: env  ## the figures of the README, from a finished run
 
 bench: env  ## the workflow beside the loops that a user would write
 	$(BIN)/python bench/run.py $(ARGS)
+
+explained: env  ## the share of changes with a cause, from a finished run
+	$(BIN)/python docs/explained.py $(ARGS)
+
+growth: env  ## the time of comparisons at 100, 1,000 and 10,000 nodes
+	$(BIN)/python docs/growth.py $(ARGS)
 
 lock:  ## resolve envs/*.in again
 	envs/lock.sh $(PYTHON)

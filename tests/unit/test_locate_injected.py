@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx.numpy_helper
+import onnx.parser
 import pytest
 import torch
 import yaml
@@ -111,6 +112,20 @@ def test_the_node_with_the_fault_is_blamed(name: str, tmp_path: Path) -> None:
     # A factor beside a product has two nodes that could be either; nothing else may be blamed.
     assert counts.keys() <= {"exact", "region 2"}, counts
     assert counts["region 2"] <= 1
+
+
+def test_a_mask_hides_nothing(tmp_path: Path) -> None:
+    """Attention adds the smallest float to scores; a unit of that size would excuse any score."""
+    text = """<ir_version: 8, opset_import: ["": 17]>
+      g (float[4,6] q, float[4,6] k) => (float[4,6] y) { m = Transpose(k) s = MatMul(q, m) a = Add(s, mask) p = Softmax(a) y = MatMul(p, k) }"""
+    model = onnx.parser.parse_model(text)
+    mask = np.triu(np.full((4, 4), np.finfo(np.float32).min), 1)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(mask, "mask"))
+    generator = np.random.default_rng(1)
+    values = [generator.normal(size=(4, 6)).astype(np.float32) for _ in range(4)]
+    feeds = [{"q": values[0], "k": values[1]}, {"q": values[2], "k": values[3]}]
+    counts = Counter(outcomes(model, feeds, tmp_path))
+    assert set(counts) == {"exact"} and counts["exact"] >= 5
 
 
 def main(results: Path, models: list[str]) -> None:

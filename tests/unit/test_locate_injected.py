@@ -117,7 +117,8 @@ def test_the_node_with_the_fault_is_blamed(name: str, tmp_path: Path) -> None:
 def test_a_mask_hides_nothing(tmp_path: Path) -> None:
     """Attention adds the smallest float to scores; a unit of that size would excuse any score."""
     text = """<ir_version: 8, opset_import: ["": 17]>
-      g (float[4,6] q, float[4,6] k) => (float[4,6] y) { m = Transpose(k) s = MatMul(q, m) a = Add(s, mask) p = Softmax(a) y = MatMul(p, k) }"""
+      g (float[4,6] q, float[4,6] k) => (float[4,6] y) {
+      m = Transpose(k) s = MatMul(q, m) a = Add(s, mask) p = Softmax(a) y = MatMul(p, k) }"""
     model = onnx.parser.parse_model(text)
     mask = np.triu(np.full((4, 4), np.finfo(np.float32).min), 1)
     model.graph.initializer.append(onnx.numpy_helper.from_array(mask, "mask"))

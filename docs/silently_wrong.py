@@ -1,4 +1,4 @@
-"""The table of docs/silently-wrong.md, from a finished run: `python docs/silently_wrong.py RESULTS`.
+"""The table of docs/silently-wrong.md: `python docs/silently_wrong.py RESULTS`, after a run.
 
 One row per model, exporter and finding, as results/locate holds them.
 """

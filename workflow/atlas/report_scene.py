@@ -201,7 +201,9 @@ def _lines(node: Node) -> Iterator[Line]:
             yield _given(port)
     for attribute in node["attributes"]:
         if attribute["written"] and not attribute["default"]:
-            yield _line(attribute["name"], str(attribute["value"]))
+            value = attribute["value"]
+            tensor = isinstance(value, dict) and "value" in value
+            yield _line(attribute["name"], str(value["value"] if tensor else value))
     for name, graph in node["subgraphs"].items():
         count = len(graph["nodes"])
         yield _line(name, f"{count} node{'' if count == 1 else 's'} inside")

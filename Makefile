@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
 .PHONY: help report test architectures env dev lint format types schemas \
-	pictures figures explained growth bench bench-report lock clean
+	pictures figures explained growth validate bench bench-report lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16

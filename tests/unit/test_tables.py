@@ -326,7 +326,7 @@ def test_surprises_worst_first() -> None:
     assert found[0]["sentence"] == (
         "torchscript at opset 11: onnxruntime computes something else: off by 3"
     )
-    assert found[2]["sentence"] == "dynamo at opset 9 returned normally with opset 18"
+    assert found[3]["sentence"] == "dynamo at opset 9 returned normally with opset 18"
     assert surprises([cell("torchscript", 9, "refused"), cell("torchscript", 14)], []) == []
 
 

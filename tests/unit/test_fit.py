@@ -12,9 +12,9 @@ from atlas.schema_notes import all_notes
 from .pairs import Side, unary
 from .stage_files import graph
 
-SCATTER = (
-    "g (float[4] x, int64[2] i, float[2] u) => (float[4] y) {{ y = ScatterElements{}(x, i, u) }}"
-)
+INPUTS = "float[4] x, int64[2] i, float[2] u"
+SCATTER = f"g ({INPUTS}) => (float[4] y) {{{{ y = ScatterElements{{}}(x, i, u) }}}}"
+ADD = SCATTER.format('<reduction = "add">')
 INTEGERS = "g (int64[4] x) => (int64[4] y) { y = Clip(x) }"
 
 

@@ -7,10 +7,13 @@ pairs there are (nodes that only pass a value on are in neither), and every chan
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import torch
 from atlas import config, define, export
 from atlas.align import align
 from atlas.causes import Situation
@@ -279,6 +282,18 @@ PAIRS = (
         (("operators", "RMSNormalization", "", "replacement", False),),
     ),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    """What both exporters import, once here instead of in the child process of every sweep."""
+    torch.set_num_threads(1)  # a child of several threads would wait for those it lacks
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for dynamo in (False, True):
+            torch.onnx.export(
+                torch.nn.ReLU(), (torch.ones(2),), BytesIO(), dynamo=dynamo, verbose=False
+            )
 
 
 def exported(real: Real, folder: Path) -> list[Path]:

@@ -36,8 +36,7 @@ def main() -> None:
         page.screenshot(path=DOCS / "report.png")
         page.locator("#case").screenshot(path=DOCS / "case.png")
         page.goto(PAIR.resolve().as_uri())
-        page.set_viewport_size({"width": 1280, "height": 1420})
-        page.screenshot(path=DOCS / "pair.png")
+        page.screenshot(path=DOCS / "pair.png", full_page=True)
         browser.close()
 
 

@@ -10,10 +10,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test env dev lint format types schemas pictures figures validate bench bench-report lock clean
+.PHONY: help report test architectures env dev lint format types schemas \
+	pictures figures explained growth validate bench bench-report lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 report: env  ## run the workflow and print the report's path
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
@@ -21,6 +22,10 @@ report: env  ## run the workflow and print the report's path
 
 test: dev  ## all tests; those that need a missing program say so
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+architectures: $(VENV)/architectures.stamp  ## real architectures of transformers, then the report's path
+	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
+	@echo "report: $(CURDIR)/results/report/index.html"
 
 env: $(VENV)/main.stamp  ## the environment, from envs/main.lock
 
@@ -34,7 +39,11 @@ $(VENV)/main.stamp: envs/main.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/main.stamp envs/dev.lock
+$(VENV)/architectures.stamp: $(VENV)/main.stamp envs/architectures.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/architectures.lock
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/architectures.stamp envs/dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/dev.lock
 	@touch $@
 
@@ -66,6 +75,12 @@ figures: env  ## the figures of the README, from a finished run
 
 bench: env  ## the workflow beside the loops that a user would write
 	$(BIN)/python bench/run.py $(ARGS)
+
+explained: env  ## the share of changes with a cause, from a finished run
+	$(BIN)/python docs/explained.py $(ARGS)
+
+growth: env  ## the time of comparisons at 100, 1,000 and 10,000 nodes
+	$(BIN)/python docs/growth.py $(ARGS)
 
 lock:  ## resolve envs/*.in again
 	envs/lock.sh $(PYTHON)

@@ -34,10 +34,10 @@ def main() -> None:
         page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
         page.goto(REPORT.resolve().as_uri())
         page.screenshot(path=DOCS / "report.png")
+        page.evaluate("document.querySelector('.bar').hidden = true")  # it would lie over the case
         page.locator("#case").screenshot(path=DOCS / "case.png")
         page.goto(PAIR.resolve().as_uri())
-        page.set_viewport_size({"width": 1280, "height": 1420})
-        page.screenshot(path=DOCS / "pair.png")
+        page.screenshot(path=DOCS / "pair.png", full_page=True)
         browser.close()
 
 

@@ -16,4 +16,6 @@ freeze() {
     mv "$work/$1.lock" "$1.lock"
 }
 freeze main ""
-freeze dev "-c main.lock"
+freeze architectures "-c main.lock"
+"$work/venv/bin/pip" uninstall --quiet --yes -r architectures.lock
+freeze dev "-c main.lock -c architectures.lock"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from atlas.records import VERSION, Located, LocateRecord, write_json
+from atlas.records import VERSION, Located, LocateRecord, write_json, write_text
 
 
 def write(results: Path, model: str, *located: Located) -> None:
-    """Write the record of a model below `results`."""
+    """Write the record of a model below `results`, and a script where each reproducer would be."""
     record: LocateRecord = {
         "version": VERSION,
         "stage": "locate",
         "model": model,
         "located": list(located),
     }
-    write_json(results / "locate" / model / "record.json", record)
+    folder = results / "locate" / model
+    write_json(folder / "record.json", record)
+    for each in located:
+        write_text(folder / each["reproducer"] / "run.py", "print('wrong')\n")
 
 
 def finding(exporter: str, opset: int, text: str = "") -> Located:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ENVS = Path(__file__).parents[1] / "envs"
 CONDA = sorted(ENVS.glob("*.yaml"))
@@ -52,7 +53,7 @@ def test_there_is_a_conda_file_for_every_rule_that_names_one() -> None:
     assert set(re.findall(r'"../../envs/(\w+)\.yaml"', rules)) == {path.stem for path in CONDA}
 
 
-@pytest.mark.parametrize("name", ["main", "dev"])
+@pytest.mark.parametrize("name", ["main", "architectures", "dev"])
 def test_what_is_asked_for_is_locked(name: str) -> None:
     locked = pins("main.lock") | pins(f"{name}.lock")
     for package, version in asked_for(f"{name}.in").items():
@@ -61,7 +62,29 @@ def test_what_is_asked_for_is_locked(name: str) -> None:
 
 
 def test_the_locks_do_not_contradict_each_other() -> None:
-    assert not pins("main.lock").keys() & pins("dev.lock").keys()
+    main, more, dev = (pins(f"{name}.lock") for name in ("main", "architectures", "dev"))
+    assert not main.keys() & (more.keys() | dev.keys())
+    assert all(version == dev.get(name, version) for name, version in more.items())
+
+
+def test_the_architectures_change_nothing_that_the_default_run_uses() -> None:
+    """What transformers needs is in its own lock or in the main one, as a version that it takes."""
+    locked = pins("main.lock") | pins("architectures.lock")
+    waiting, seen = ["transformers"], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            needs = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            pytest.skip(f"{name} is not installed (pip install -r envs/architectures.lock)")
+        for need in map(Requirement, needs):
+            if need.marker is None or need.marker.evaluate({"extra": ""}):
+                assert need.specifier.contains(locked[normal(need.name)], prereleases=True), need
+                waiting.append(normal(need.name))
+    assert pins("architectures.lock").keys() <= seen
 
 
 def test_versions_with_known_flaws_are_excluded() -> None:

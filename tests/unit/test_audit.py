@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import onnx.version_converter
 import pytest
-from atlas import parity, report_audit
+from atlas import audit_rows, parity, report, report_audit
 from atlas.audit import audit
 from atlas.audit_cuts import changed_operators, cuts
 from atlas.audit_reproducer import Defects
@@ -119,7 +119,7 @@ def test_a_refusal_says_which_operator_and_does_not_hide_what_others_do(root: Pa
     assert "No Adapter To Version $12 for Relu" in down["detail"]
     assert told(record, 12) == {"Relu": ("refused", "cut"), "Softmax": ("wrong", "cut")}
     assert told(record, 14) == {"Relu": ("right", "file")}
-    rows = {(r["operator"], r["to_opset"]): r for r in report_audit.rows([record])}
+    rows = {(r["operator"], r["to_opset"]): r for r in audit_rows.rows([record])}
     assert rows["Relu", 12]["types_only"] and rows["Relu", 12]["transition"] == "types only"
     assert not rows["Softmax", 12]["types_only"]
 
@@ -173,7 +173,7 @@ def test_what_no_operator_alone_shows_is_told_of_all_that_it_can_be(
     assert (up["outcome"], up["one_of"]) == ("wrong", ["Add", "Relu"])
     assert told(record, 14) == {"Relu": ("right", "cut"), "Add": ("right", "cut")}
     assert (root / "results/audit/m/defects" / up["reproducer"] / "before.onnx").exists()
-    (row,) = [r for r in report_audit.rows([record]) if r["outcome"] == "wrong"]
+    (row,) = [r for r in audit_rows.rows([record]) if r["outcome"] == "wrong"]
     assert row["operator"] == "one of Add, Relu"
 
 
@@ -241,12 +241,10 @@ def test_a_cut_is_measured_against_itself(root: Path) -> None:
 def test_the_page_shows_every_outcome_and_no_text_of_a_model_as_markup(root: Path) -> None:
     record = run(root, RELU_SOFTMAX, 13)
     record["steps"][0]["operators"][0]["detail"] = "<script>alert(1)</script>"
-    spec = json.dumps({"order": ["m"]})
-    (root / "results/audit/m/record.json").write_text(json.dumps(record))
-    report_audit.main(["--spec", spec, "--results", str(root / "results")])
-    page = (root / "results/report/audit.html").read_text(encoding="utf-8")
+    pages = report.environment()
+    shown = report_audit.page({"title": "atlas"}, [record]) | {"operators_at": "operators/"}
+    page = report.render(pages, "audit", shown)
     assert "<script>" not in page and "&lt;script&gt;" in page
     for text in ("≠", "refused, types only", "Softmax_13_12_wrong/reproduce.py", "12 ⇄ 13"):
         assert text in page
-    table = json.loads((root / "results/tables/audit.json").read_text())
-    assert [row["outcome"] for row in table] == ["wrong", "refused", "right"]
+    assert [row["outcome"] for row in audit_rows.rows([record])] == ["wrong", "refused", "right"]

@@ -217,6 +217,22 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
         one(dynamic_shapes={"x": {2: "n"}}),
         ["an axis below 2, the rank of 'x', got 2"],
     ),
+    "two sizes of one name": (
+        one(dynamic_shapes={"x": {0: "n", 1: "n"}}),
+        ['models.m.dynamic_shapes.x.1: "n" is 3 here and 2 above; one name is one size'],
+    ),
+    "a size of no dimension": (
+        one(dynamic_shapes={"x": {0: "batch"}}, dynamic_sizes={"bach": [2]}),
+        ["models.m.dynamic_sizes.bach: no dimension of", "did you mean 'batch'?"],
+    ),
+    "sizes that are none": (
+        one(dynamic_shapes={"x": {0: "batch"}}, dynamic_sizes={"batch": [-1]}),
+        ["models.m.dynamic_sizes.batch[0]: expected a whole number from 0 to 2147483647, got -1"],
+    ),
+    "sizes of a callable": (
+        one(inputs="models.py:Net", dynamic_sizes={"batch": [1]}),
+        ["models.m.dynamic_sizes.batch: expected a list of inputs: those of a callable"],
+    ),
     "neither": (
         {"models": {"m": {}}},
         ["models.m: expected either 'factory' or 'onnx', got neither"],

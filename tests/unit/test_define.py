@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from atlas import config
 from atlas.config import PACKAGE
 from atlas.define import define
 from atlas.records import file_sha256
@@ -79,7 +80,13 @@ class Adds(Fine):
 
 class HardFloat(Fine):
     def forward(self, x):
-        return torch.exp(x.float() * 3).to(x.dtype)
+        third = torch.tensor(1 / 3, dtype=torch.float32) + torch.zeros(3)
+        return torch.exp(x.float() * third).softmax(-1, dtype=torch.float32).to(x.dtype)
+
+
+class HardHalf(Fine):
+    def forward(self, x):
+        return torch.exp(x.half() * 3).to(x.dtype)
 
 
 class DoubleFails(Fine):
@@ -253,7 +260,7 @@ def test_a_failed_model_leaves_nothing_of_an_earlier_run(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("HardFloat", "computes in float32"), ("DoubleFails", "RuntimeError: only float32 here")],
+    [("HardHalf", "computes in float16"), ("DoubleFails", "RuntimeError: only float32 here")],
 )
 def test_float64_that_is_no_truth(root: Path, name: str, reason: str) -> None:
     record = run_define(root, model(name))
@@ -261,6 +268,41 @@ def test_float64_that_is_no_truth(root: Path, name: str, reason: str) -> None:
     (entry,) = record["sets"]
     assert entry["deterministic"] and not entry["float64"] and reason in entry["why_not"]
     assert tensors(root, "reference").keys() == {"random-0/eager/0"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_steps_that_are_held_in_float32_are_no_less_exact_in_float64(
+    root: Path, dtype: str
+) -> None:
+    """As transformers writes normalizations and softmax, whatever the model's type."""
+    record = run_define(root, model("HardFloat", dtype=dtype))
+    assert record["sets"][0]["float64"], record["sets"]
+    (given,), reference = tensors(root, "inputs").values(), tensors(root, "reference")
+    third = torch.tensor(1 / 3, dtype=torch.float32).double()
+    exact = torch.exp(given.double() * third).softmax(-1)
+    assert torch.allclose(reference["random-0/float64/0"], exact, rtol=1e-14)
+    assert not torch.equal(reference["random-0/eager/0"].double(), exact)
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_a_package_that_is_not_installed_is_named(root: Path) -> None:
+    made = settings(root, model(packages=["no-such-package", "numpy"]))
+    assert made.notices == ["no-such-package is not installed: 1 models will not be available"]
+    record = run_define(root, model(packages=["no-such-package", "numpy"]))
+    assert record["outcome"] == "failed"
+    assert record["detail"] == "ModuleNotFoundError: not installed: no-such-package"
+    assert "no-such-package" not in record["versions"]
+
+
+def test_another_version_of_a_package_makes_another_model(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = model(packages=["numpy"])
+    before = settings(root, given)
+    monkeypatch.setattr(config, "version", lambda name: "0.0" if name == "numpy" else None)
+    after = settings(root, given)
+    assert before.define_spec("m") != after.define_spec("m")
+    assert json.loads(after.export_spec("m", "dynamo"))["distributions"] == {"numpy": "0.0"}
 
 
 def test_a_forward_pass_that_differs_each_time(root: Path) -> None:

@@ -281,6 +281,19 @@ def test_a_fault_of_a_kernel(tmp_path: Path, faulty: dict[str, Any], runtimes: l
     assert ops == (["Sin"] if "onnxruntime" in runtimes else ["Tanh", "Sin", "Add"])
 
 
+def test_the_evaluator_that_computes_old_versions_by_newer_rules(tmp_path: Path) -> None:
+    """Softmax-11 flattens; onnxruntime knows, onnx.reference does not. Its script runs it."""
+    text = '<ir_version: 8, opset_import: ["": 12]> g (float[2,3,4] x) => (float[2,3,4] y)'
+    model = parse(text + "{ a = Tanh(x) y = Softmax<axis=1>(a) }")
+    define = freeze_file(tmp_path / "define", model)
+    made = job(tmp_path, define, {12: model}, runtimes=["onnxruntime", "reference"])
+    found = only(locate.locate(made, tmp_path / "locate")["located"])
+    assert (found["fault"], found["runtimes"]) == ("kernel", ["reference"])
+    assert [n["op"] for n in found["nodes"]] == ["Softmax"]
+    assert found["reproducer"] == "reproducers/hand/opset_12_reference"
+    shown(tmp_path, found)
+
+
 def test_a_runtime_that_dies_over_it_is_a_finding(tmp_path: Path, faulty: dict[str, Any]) -> None:
     faulty["exits"] = True
     model = parse(SINE)

@@ -20,6 +20,7 @@ STAGES: dict[str, list[str]] = {
     "locate": ["runtimes.onnxruntime", "runtimes.reference"],
     "compare": CAUSES,
     "contrast": CAUSES,
+    "audit": [],
     "tables": [],
     "report": [],
 }

@@ -315,8 +315,10 @@ def test_surprises_worst_first() -> None:
         cell("torchscript", 12),
         cell("torchscript", 13),
         cell("torchscript", 14),
+        cell("torchscript", 15),
     ]
     verdicts = [
+        verdict("torchscript", 15, "fixed-size"),
         verdict("torchscript", 11, "mismatch", detail="off by 3"),
         verdict("torchscript", 12, "above-noise"),
         verdict("torchscript", 13, "no-kernel"),
@@ -326,6 +328,7 @@ def test_surprises_worst_first() -> None:
     found = surprises(cells, verdicts)
     assert [(row["kind"], row["exporter"], row["requested"]) for row in found] == [
         ("silently-wrong", "torchscript", 11),
+        ("fixed-size", "torchscript", 15),
         ("invalid", "dynamo", 10),
         ("silently-moved", "dynamo", 9),
         ("loads-nowhere", "torchscript", 13),
@@ -335,7 +338,7 @@ def test_surprises_worst_first() -> None:
     assert found[0]["sentence"] == (
         "torchscript at opset 11: onnxruntime computes something else: off by 3"
     )
-    assert found[2]["sentence"] == "dynamo at opset 9 returned normally with opset 18"
+    assert found[3]["sentence"] == "dynamo at opset 9 returned normally with opset 18"
     assert surprises([cell("torchscript", 9, "refused"), cell("torchscript", 14)], []) == []
 
 

@@ -19,10 +19,10 @@ CONFIG = "models: {soft: {onnx: soft.onnx}}\nopsets: [13]\n"
 def test_the_audit_is_asked_for_and_follows_its_files(new_project: Callable[..., Project]) -> None:
     project = new_project("audit", CONFIG)
     onnx.save(onnx.parser.parse_model(SOFTMAX), project.folder / "soft.onnx")
-    assert not {"audit", "audit_report"} & set(project.run())
+    assert not {"audit"} & set(project.run())
     index = project.folder / "results/report/index.html"
     assert "audit.html" not in index.read_text(encoding="utf-8")
-    more = {"audit": 1, "audit_report": 1, "tables": 1, "report": 1}
+    more = {"audit": 1, "tables": 1, "report": 1}
     assert project.run("--config", "audit=true") == more
     assert 'href="audit.html"' in index.read_text(encoding="utf-8")
     assert (project.folder / "results/report/audit.html").is_file()

@@ -23,6 +23,7 @@ RIGHT = {"exact", "within-noise"}
 UNPROVEN = {"no-noise-floor", "vacuous", "ill-conditioned", "above-noise"}
 SEVERITY = {
     "silently-wrong": 1,
+    "fixed-size": 1,
     "invalid": 2,
     "silently-moved": 3,
     "loads-nowhere": 4,
@@ -94,6 +95,9 @@ def _surprises(cell: Row, verdicts: Sequence[CellVerdict]) -> Iterator[dict[str,
         if verdict["verdict"] == "mismatch":
             sentence = f"{asked}: {verdict['runtime']} computes something else: {verdict['detail']}"
             yield _surprise(cell, "silently-wrong", verdict["runtime"], sentence)
+        if verdict["verdict"] == "fixed-size":
+            sentence = f"{asked}: {verdict['runtime']}: {verdict['detail']}"
+            yield _surprise(cell, "fixed-size", verdict["runtime"], sentence)
         if verdict["verdict"] == "above-noise":
             sentence = f"{asked}: {verdict['runtime']} is beyond float noise: {verdict['detail']}"
             yield _surprise(cell, "above-noise", verdict["runtime"], sentence)
@@ -156,6 +160,10 @@ def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> 
     """The worst thing on offer: wrong files before moved ones, per exporter as ranges."""
     for reason, test in (
         ("computes something else than the model", lambda c: "mismatch" in _verdicts(by_cell, c)),
+        (
+            "is right at the size it was traced at and not at others",
+            lambda c: "fixed-size" in _verdicts(by_cell, c),
+        ),
         (
             "is no valid file although the exporter reports success",
             lambda c: c["outcome"] == "invalid",

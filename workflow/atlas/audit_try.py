@@ -19,8 +19,8 @@ from atlas.advice import RIGHT
 from atlas.frozen import Reference
 from atlas.measure import dtype_name
 from atlas.onnx_file import inspect
-from atlas.parity import run_file
 from atlas.records import AuditOutcome, CellVerdict, DefineRecord, Signature
+from atlas.running import run_file
 from atlas.runtimes import onnxruntime as runtime
 from atlas.text import describe
 from atlas.tolerances import Tolerances
@@ -38,6 +38,7 @@ _RUNS: dict[tuple[Path, str], list[Any] | None] = {}
 
 _OUTCOMES: Mapping[str, AuditOutcome] = {
     "mismatch": "wrong",
+    "fixed-size": "wrong",
     "rejected": "invalid",
     "failed": "invalid",
     "no-kernel": "no-kernel",

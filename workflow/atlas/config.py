@@ -53,16 +53,18 @@ class ModelSpec:
     outputs: list[str] | None
     index_outputs: dict[str, dict[str, Any]]
     dynamic_shapes: dict[str, dict[str, str]] | None
+    dynamic_sizes: dict[str, list[int]]
     dtype: str
     seed: int
     weights: str | None
     sources: list[str]
+    packages: list[str]
     opsets: list[int]
     exporters: list[str]
     options: dict[str, dict[str, Any]]
     tolerances: dict[str, Any]
     files: list[str]
-    distributions: dict[str, str]
+    distributions: dict[str, str | None]
 
     def source_files(self) -> list[str]:
         """The files that the model is made from, as far as they can be found without importing."""
@@ -111,15 +113,19 @@ class Settings:
             "inputs": spec.inputs,
             "seed": spec.seed,
             "input_sets": self.input_sets,
+            "dynamic_sizes": spec.dynamic_sizes,
             "limits": self.limits,
             "source_files": spec.files,
             "versions": _versions(_DEFINE[spec.kind]),
         }
         if spec.kind == "onnx":
             return canonical_json({**shared, "onnx": spec.onnx})
-        return canonical_json(
-            {**shared, **_construction(spec), "weights": spec.weights, "outputs": spec.outputs}
-        )
+        own = {
+            "weights": spec.weights,
+            "outputs": spec.outputs,
+            "dynamic_shapes": spec.dynamic_shapes,
+        }
+        return canonical_json({**shared, **_construction(spec), **own})
 
     def export_spec(self, model: str, exporter: str) -> str:
         """Canonical JSON of what a sweep depends on, besides the files of the define stage.
@@ -295,7 +301,9 @@ def _model(
     if kind == "onnx":
         spec["exporters"] = ["converter"]
     spec["opsets"] = sorted(spec["opsets"])
-    found = distribution(spec["factory"]) if spec["factory"] else {}
+    found: dict[str, str | None] = {package: version(package) for package in spec["packages"]}
+    if spec["factory"]:
+        found |= distribution(spec["factory"])
     return ModelSpec(id=name, kind=kind, files=_files(spec, root), distributions=found, **spec)
 
 

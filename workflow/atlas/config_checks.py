@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 from atlas import torch_options
-from atlas.config_files import callable_problem, file_problem, module_constants
-from atlas.config_schema import KeyPath, key_path, schema_problems, show
+from atlas.config_files import callable_problem, file_problem, module_constants, version
+from atlas.config_schema import KeyPath, key_path, schema_problems, show, suggestion
 from atlas.config_yaml import NUMBERED, ConfigError
 
 Problem = tuple[KeyPath, str]
@@ -26,7 +27,7 @@ INTEGERS = {
     "int64": (-(2**63), 2**63 - 1),
 }
 # Keys of a model that an ONNX file as the model has no use for.
-NOT_FOR_ONNX = ("kwargs", "outputs", "dynamic_shapes", "dtype", "weights", "options")
+NOT_FOR_ONNX = ("kwargs", "outputs", "dynamic_shapes", "dtype", "weights", "packages", "options")
 STATE_DICTS = (".safetensors", ".pt", ".pth")
 
 
@@ -239,24 +240,47 @@ def _index_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
 
 
 def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
-    """Dynamic shapes must speak of inputs, and of axes, that are there."""
+    """Dynamic shapes must speak of inputs and axes that are there, sizes of dimensions that are."""
     inputs = model.get("inputs")
+    declared = model.get("dynamic_shapes") or {}
+    if not model.get("onnx"):
+        known = sorted({name for axes in declared.values() for name in axes.values()})
+        for name in model.get("dynamic_sizes") or {}:
+            if not isinstance(inputs, list):
+                text = "expected a list of inputs: those of a callable have the sizes it gives them"
+                yield (*path, "dynamic_sizes", name), text
+            elif name not in known:
+                text = f"no dimension of `dynamic_shapes` has this name; {suggestion(name, known)}"
+                yield (*path, "dynamic_sizes", name), text
     if not isinstance(inputs, list):
         return
-    ranks = {item["name"]: len(item["shape"]) for item in inputs}
-    for name, axes in (model.get("dynamic_shapes") or {}).items():
-        if name not in ranks:
-            text = f"no such input; expected one of {', '.join(ranks)}"
+    shapes = {item["name"]: item["shape"] for item in inputs}
+    sizes: dict[str, int] = {}
+    for name, axes in declared.items():
+        if name not in shapes:
+            text = f"no such input; expected one of {', '.join(shapes)}"
             yield (*path, "dynamic_shapes", name), text
             continue
-        for axis in axes:
-            if int(axis) >= ranks[name]:
-                text = f"expected an axis below {ranks[name]}, the rank of {name!r}, got {axis}"
+        for axis, dimension in axes.items():
+            if int(axis) >= len(shapes[name]):
+                rank = len(shapes[name])
+                text = f"expected an axis below {rank}, the rank of {name!r}, got {axis}"
+                yield (*path, "dynamic_shapes", name, axis), text
+                continue
+            size = shapes[name][int(axis)]
+            if (other := sizes.setdefault(dimension, size)) != size:
+                text = f"{show(dimension)} is {size} here and {other} above; one name is one size"
                 yield (*path, "dynamic_shapes", name, axis), text
 
 
 def _notices(config: Mapping[str, Any]) -> list[str]:
-    given = [config.get("options"), *(m.get("options") for m in config["models"].values())]
+    models = config["models"]
+    given = [config.get("options"), *(model.get("options") for model in models.values())]
+    found = []
     if any(given) and torch_options.installed_signature() is None:
-        return ["options: not checked: found no torch.onnx.export (is torch installed?)"]
-    return []
+        found.append("options: not checked: found no torch.onnx.export (is torch installed?)")
+    wanted = [package for model in models.values() for package in model.get("packages") or []]
+    for package, count in Counter(wanted).items():
+        if version(package) is None:
+            found.append(f"{package} is not installed: {count} models will not be available")
+    return found

@@ -16,6 +16,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from atlas.records import (
     file_sha256,
     write_json,
 )
-from atlas.text import clean, describe, trace
+from atlas.sizes import is_traced, run_at_others
+from atlas.text import describe, trace
 
 TENSOR_FILES = ("weights", "inputs", "reference")
 
@@ -72,8 +74,10 @@ def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
 
 
 def _blank_record(spec: Mapping[str, Any]) -> DefineRecord:
+    own = spec.get("distributions") or {}
     packages = ("torch", "numpy", "safetensors") if "factory" in spec else ("onnx", "onnxruntime")
     versions = {name: importlib.metadata.version(name) for name in packages}
+    versions |= {name: found for name, found in own.items() if found is not None}
     return {
         "version": VERSION,
         "stage": "define",
@@ -106,33 +110,70 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
     torch.set_num_threads(1)
     record = blank
     try:
+        _require(spec.get("distributions") or {})
         module = models.build(spec)
         record = {**record, "parameters": sum(p.numel() for p in module.parameters())}
         safetensors.torch.save_model(module, str(folder / "weights.safetensors"))
         names = list(spec["input_sets"])
         if isinstance(spec["inputs"], str):
             names = [name for name in names if name.startswith("random")]
-        given: dict[str, Any] = {}
-        outputs: dict[str, Any] = {}
+        runs = _Runs(spec, module)
         for name in names:
-            tensors = models.make_inputs(spec, name)
-            reference, results = _reference(module, tensors, name)
-            record["sets"].append(reference)
-            given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
-            outputs |= {f"{name}/{key}": tensor for key, tensor in results.items()}
-        first = models.make_inputs(spec, names[0])
+            runs.add(name, spec["inputs"])
+        axes, chosen = spec.get("dynamic_shapes") or {}, spec.get("dynamic_sizes") or {}
+        if isinstance(spec["inputs"], list):
+            notes = run_at_others(spec["inputs"], axes, chosen, names[0], runs.add)
+            record["detail"] = "; ".join(notes)
+        record["sets"] = runs.sets
+        first = runs.inputs_of(names[0])
         record["inputs"] = _signatures(models.input_names(spec, len(first)), first)
-        first_outputs = [outputs[key] for key in outputs if key.startswith(f"{names[0]}/eager/")]
-        record["outputs"] = _signatures(
-            models.output_names(spec, len(first_outputs)), first_outputs
-        )
-        _save(given, folder / "inputs.safetensors")
-        _save(outputs, folder / "reference.safetensors")
+        results = runs.eager_of(names[0])
+        record["outputs"] = _signatures(models.output_names(spec, len(results)), results)
+        _save(runs.given, folder / "inputs.safetensors")
+        _save(runs.outputs, folder / "reference.safetensors")
         record["outcome"] = "ok"
     except BaseException as error:  # a factory may raise what is no Exception
         record = {**record, "detail": describe(error), "traceback": trace(error), "sets": []}
     record["sources"] = _sources(spec)
     return record
+
+
+@dataclass
+class _Runs:
+    """What the module was given and gave, by input set."""
+
+    spec: Mapping[str, Any]
+    module: Any
+    sets: list[ReferenceSet] = field(default_factory=list)
+    given: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, items: Any) -> None:
+        """Run the module on the set `name` of inputs like `items`, which carry their shapes."""
+        from atlas import model as models
+
+        tensors = models.make_inputs({**self.spec, "inputs": items}, name.partition("@")[0])
+        reference, results = _reference(self.module, tensors, name)
+        count = sum(key.startswith("eager/") for key in results)
+        if not is_traced(name) and count != len(self.eager_of(self.sets[0]["name"])):
+            raise ValueError(f"gives {count} outputs there")
+        self.sets.append(reference)
+        self.given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
+        self.outputs |= {f"{name}/{key}": tensor for key, tensor in results.items()}
+
+    def inputs_of(self, name: str) -> list[Any]:
+        """The inputs of a set, in order."""
+        return [tensor for key, tensor in self.given.items() if key.startswith(f"{name}/")]
+
+    def eager_of(self, name: str) -> list[Any]:
+        """The eager outputs of a set, in order."""
+        return [t for key, t in self.outputs.items() if key.startswith(f"{name}/eager/")]
+
+
+def _require(packages: Mapping[str, str | None]) -> None:
+    """Say what to install before a model's own import of it fails."""
+    if missing := [name for name, version in packages.items() if version is None]:
+        raise ModuleNotFoundError(f"not installed: {', '.join(missing)}")
 
 
 def _reference(
@@ -141,10 +182,12 @@ def _reference(
     """Run eagerly, twice, and in float64; copies, since a forward pass may change its module."""
     import torch
 
+    from atlas.truth import flat, run_in_float64
+
     with torch.no_grad():
-        eager = _flat(copy.deepcopy(module)(*_copies(tensors)))
-        again = _flat(copy.deepcopy(module)(*_copies(tensors)))
-        exact, why_not = _float64(module, tensors)
+        eager = flat(copy.deepcopy(module)(*_copies(tensors)))
+        again = flat(copy.deepcopy(module)(*_copies(tensors)))
+        exact, why_not = run_in_float64(module, tensors)
     same = len(eager) == len(again) and all(
         a.dtype == b.dtype and torch.equal(_bits(a), _bits(b))
         for a, b in zip(eager, again, strict=True)
@@ -162,37 +205,6 @@ def _reference(
     }, results
 
 
-def _float64(module: Any, tensors: tuple[Any, ...]) -> tuple[list[Any], str]:
-    """The outputs of a run in float64, and why they cannot be trusted ("" where they can).
-
-    A module may cast to a fixed dtype inside; its results are then no truth, although they look
-    like it. So every operator of the run is watched, not assumed.
-    """
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    narrow: set[str] = set()
-
-    class Watch(TorchDispatchMode):  # type: ignore[misc]
-        def __torch_dispatch__(
-            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            result = function(*args, **(kwargs or {}))
-            for tensor in _flat(result):
-                if tensor.is_floating_point() and tensor.dtype != torch.float64:
-                    narrow.add(f"{function} computes in {str(tensor.dtype).removeprefix('torch.')}")
-            return result
-
-    try:
-        double = copy.deepcopy(module).double()
-        wide = [t.double() if t.is_floating_point() else t for t in _copies(tensors)]
-        with Watch():
-            outputs = _flat(double(*wide))
-    except Exception as error:
-        return [], clean(f"float64 run raised {describe(error)}", 400)
-    return outputs, "; ".join(sorted(narrow)[:3])
-
-
 def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> DefineRecord:
     """In the child: the record of a model that is an ONNX file; its own output is the reference."""
     from atlas import onnx_model
@@ -205,14 +217,6 @@ def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> 
         record = {**record, "detail": describe(error), "traceback": trace(error)}
     record["sources"] = [_source(Path(spec["onnx"]))]
     return record
-
-
-def _flat(value: Any) -> list[Any]:
-    """The tensors in a result of any nesting, in the order in which exporters flatten it."""
-    import torch
-
-    leaves = torch.utils._pytree.tree_leaves(value)
-    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
 
 def _copies(tensors: tuple[Any, ...]) -> list[Any]:

@@ -249,6 +249,11 @@ def _out_of_range(node: Node) -> bool:
     return not (new in {old, "bool"} or new in LOSSLESS.get(old, set()) or whole)
 
 
+def _axis_left_out(node: Node) -> bool:
+    found, port = attribute(node, "axis"), _port(node, "axis")
+    return not found["written"] if found else port is None or port["given"] == "omitted"
+
+
 def _half_precision(node: Node) -> bool:
     return bool({port.get("dtype") for port in node["inputs"]} & HALF)
 
@@ -261,4 +266,5 @@ _CASES: dict[str, Callable[[Node], bool]] = {
     "mixed types": _mixed_types,
     "out of range": _out_of_range,
     "half precision": _half_precision,
+    "axis left out": _axis_left_out,
 }

@@ -50,7 +50,8 @@ def local_functions(
     for (domain, name), count in calls(graph, functions).items():
         size = len(functions[domain, name]["graph"]["nodes"])
         times = "once" if count == 1 else f"{count} times"
-        words = f"the function {domain}::{name}, called {times}", f"its {size} nodes in place"
+        whole = "its node in place" if size == 1 else f"its {size} nodes in place"
+        words = f"the function {domain}::{name}, called {times}", whole
         nodes = tuple(
             node
             for node in graph["nodes"]

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from atlas import inputs
 from atlas.records import ReferenceSet, Signature
 from atlas.runtimes import onnxruntime as runtime
+from atlas.sizes import run_at_others
 
 WHY_NOT = "the model is an ONNX file; its own output is the reference"
 
@@ -32,20 +33,25 @@ def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     given: dict[str, np.ndarray] = {}
     outputs: dict[str, np.ndarray] = {}
     sets: list[ReferenceSet] = []
-    for name in spec["input_sets"]:
-        arrays = [
-            array.astype(_numpy(item["dtype"]))
-            for array, item in zip(inputs.make(items, name, spec["seed"]), items, strict=True)
-        ]
+
+    def run(name: str, items: list[dict[str, Any]]) -> None:
+        made = inputs.make(items, name.partition("@")[0], spec["seed"])
+        arrays = [a.astype(_numpy(i["dtype"])) for a, i in zip(made, items, strict=True)]
         feeds = {item["name"]: array for item, array in zip(items, arrays, strict=True)}
         first, second = runtime.run(session, feeds), runtime.run(session, feeds)
         same = all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
         sets.append({"name": name, "deterministic": same, "float64": False, "why_not": WHY_NOT})
-        given |= {f"{name}/{i}": array for i, array in enumerate(arrays)}
-        outputs |= {f"{name}/eager/{i}": array for i, array in enumerate(first)}
+        given.update({f"{name}/{i}": array for i, array in enumerate(arrays)})
+        outputs.update({f"{name}/eager/{i}": array for i, array in enumerate(first)})
+
+    for name in spec["input_sets"]:
+        run(name, items)
+    chosen = spec.get("dynamic_sizes") or {}
+    notes = run_at_others(items, _axes(graph), chosen, spec["input_sets"][0], run)
     save_file(given, folder / "inputs.safetensors")
     save_file(outputs, folder / "reference.safetensors")
     return {
+        "detail": "; ".join(notes),
         "parameters": sum(
             int(np.prod(value.shape.numpy())) for value in graph.initializers.values()
         ),
@@ -59,6 +65,17 @@ def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         ],
         "sets": sets,
     }
+
+
+def _axes(graph: onnx_ir.Graph) -> dict[str, dict[str, str]]:
+    """The dimensions that the file leaves variable; one without a name gets its input's."""
+    found: dict[str, dict[str, str]] = {}
+    for value in graph.inputs:
+        for axis, size in enumerate(value.shape or []):
+            if not isinstance(size, int) and value.name not in graph.initializers:
+                name = size.value or f"{value.name}.{axis}"
+                found.setdefault(value.name or "", {})[str(axis)] = name
+    return found
 
 
 def _items(graph: onnx_ir.Graph, declared: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -13,23 +13,18 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
-from atlas import frozen, runtimes, sources, ties
+from atlas import frozen, runtimes, sources
 from atlas.isolate import Result, run_isolated
-from atlas.measure import Array, blank_measure, dtype_name, is_float
 from atlas.records import (
     VERSION,
     Cell,
     DefineRecord,
     ExportRecord,
-    Measure,
     ParityRecord,
     RunCell,
     RunOutcome,
@@ -38,11 +33,10 @@ from atlas.records import (
     read_json,
     write_json,
 )
-from atlas.text import clean
+from atlas.running import SECONDS, impersonal, nothing, run_file
 
 # Outcomes that a second run would give again; a crash or a timeout may be the machine's.
 _LASTING = ("ran", "rejected", "no-kernel", "failed")
-_SECONDS = ("load_seconds", "first_run_seconds", "best_run_seconds")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -178,7 +172,7 @@ def _kept(output: Path, timing: Path, fingerprint: str) -> dict[tuple[str, str],
     for cell in cells:
         if cell["sha256"] and cell["outcome"] in _LASTING:
             key = (cell["sha256"], cell["runtime"])
-            found[key] = {**cell, **{name: times.get(key, {}).get(name) for name in _SECONDS}}
+            found[key] = {**cell, **{name: times.get(key, {}).get(name) for name in SECONDS}}
     return found
 
 
@@ -190,10 +184,10 @@ def _row(
     if result and cell["file"]:
         return result
     if model["outcome"] != "ok":
-        return _nothing("absent", f"there is no reference: {model['detail']}")
+        return nothing("absent", f"there is no reference: {model['detail']}")
     if cell["file"]:
-        return _nothing("absent", f"{cell['file']} is not there")
-    return _nothing("absent", ": ".join(filter(None, [cell["outcome"], cell["detail"]])))
+        return nothing("absent", f"{cell['file']} is not there")
+    return nothing("absent", ": ".join(filter(None, [cell["outcome"], cell["detail"]])))
 
 
 def _run_cell(requested: int, variant: str, sha256: str | None, row: Mapping[str, Any]) -> RunCell:
@@ -210,12 +204,8 @@ def _run_cell(requested: int, variant: str, sha256: str | None, row: Mapping[str
 def _durations(
     requested: int, variant: str, sha256: str | None, row: Mapping[str, Any]
 ) -> dict[str, Any]:
-    durations = {name: row.get(name) for name in _SECONDS}
+    durations = {name: row.get(name) for name in SECONDS}
     return {"requested": requested, "runtime": variant, "sha256": sha256, **durations}
-
-
-def _nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:
-    return {"outcome": outcome, "detail": detail, "measures": []}
 
 
 def _run_all(
@@ -229,7 +219,7 @@ def _run_all(
 
     def work(item: _Item) -> dict[str, Any]:
         result = run_file(runtime, item.path, item.variant, reference)
-        return {**result, "detail": _impersonal(result["detail"], item.path)}
+        return {**result, "detail": impersonal(result["detail"], item.path)}
 
     seconds, memory = float(limits.get("cell_seconds", 300)), limits.get("memory_mb")
     for item, result in run_isolated(items, work, seconds, memory):
@@ -237,105 +227,7 @@ def _run_all(
 
 
 def _lost(result: Result) -> dict[str, Any]:
-    return _nothing(cast(RunOutcome, result.status), result.detail)
-
-
-def _impersonal(detail: str, path: Path) -> str:
-    """A message without the folder that the run stands in."""
-    for folder in (path.parent.resolve(), path.parent.absolute(), path.parent):
-        detail = detail.replace(f"{folder}/", "")
-    return clean(detail)
-
-
-def run_file(
-    runtime: runtimes.Runtime, path: Path, variant: str, reference: frozen.Reference
-) -> dict[str, Any]:
-    """Load and run one file on all input sets: outcome, detail, measures and durations."""
-    try:
-        runtime.prepare()
-    except ImportError as error:
-        return _nothing("unavailable", clean(str(error)))
-    started = time.perf_counter()
-    try:
-        session = runtime.load(path, variant)
-    except Exception as error:
-        return _nothing(*runtime.classify(error, "load"))
-    loaded = time.perf_counter() - started
-    places, notes = frozen.places(session, [port["name"] for port in reference.model["inputs"]])
-    if places is None:
-        return _nothing("failed", notes[0])
-    measures: list[Measure] = []
-    times: list[float] = []
-    for of_set in reference.model["sets"]:
-        tensors = reference.feed(of_set["name"])
-        feed = {name: tensors[i] for name, i in zip(session.input_names, places, strict=True)}
-        started = time.perf_counter()
-        try:
-            got = runtime.run(session, feed)
-        except Exception as error:
-            outcome, detail = runtime.classify(error, "run")
-            return _nothing(outcome, f"on {of_set['name']}: {detail}")
-        times.append(time.perf_counter() - started)
-        measures += _measure_set(reference, of_set["name"], session.output_names, got)
-        if not of_set["deterministic"]:
-            notes.append(f"{of_set['name']}: torch's output changes from run to run, not compared")
-    measured: Sequence[float | None] = [loaded, *times[:1], min(times, default=None)]
-    return {
-        "outcome": "ran",
-        "detail": "; ".join([*notes, *_renamed(reference.model, session.output_names)]),
-        "measures": measures,
-        **{name: t and round(t, 6) for name, t in zip(_SECONDS, measured, strict=False)},
-    }
-
-
-def _renamed(model: DefineRecord, graph: Sequence[str]) -> list[str]:
-    names = [port["name"] for port in model["outputs"]]
-    pairs = [(a, b) for a, b in zip(names, graph, strict=False) if a != b]
-    return [f"output {a} is called {b}" for a, b in pairs]
-
-
-def _measure_set(
-    reference: frozen.Reference, set_name: str, graph: Sequence[str], got: Sequence[Any]
-) -> list[Measure]:
-    """The measures of one input set: outputs by position, checked for number and order."""
-    names = [port["name"] for port in reference.model["outputs"]]
-    index_outputs = reference.index_outputs
-    deterministic = {s["name"]: s["deterministic"] for s in reference.model["sets"]}[set_name]
-    flat = _is_flat(reference.feed(set_name))
-    measures: list[Measure] = []
-    for i, name in enumerate(names):
-        eager = reference.outputs[f"{set_name}/eager/{i}"]
-        given = graph[i] if i < len(graph) else name
-        value = got[i] if i < len(got) else None
-        blank = blank_measure(name, set_name, dtype_name(eager.dtype))
-        if given != name and given in names:
-            measures.append({**blank, "structure": f"the graph gives {given} at its place"})
-        elif value is not None and not isinstance(value, np.ndarray | np.generic):
-            measures.append({**blank, "structure": f"a {type(value).__name__}, not a tensor"})
-        else:
-            array = None if value is None else np.asarray(value)
-            found = reference.measure(i, name, set_name, array)
-            found = found if deterministic or found["structure"] else blank
-            if name in index_outputs and found["flips"]:
-                found = ties.rank(
-                    found, reference.results(set_name), got, index_outputs[name], flat
-                )
-            measures.append(_mark_flat(found) if flat else found)
-    for i, value in enumerate(got[len(names) :], len(names)):
-        dtype = dtype_name(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
-        extra = graph[i] if i < len(graph) else f"output {i}"
-        measures.append(blank_measure(extra, set_name, dtype, "the model has no such output"))
-    return measures
-
-
-def _is_flat(inputs: Sequence[Array]) -> bool:
-    """Whether every float input is one value throughout; `judge` says what follows."""
-    floats = [a.astype(np.complex128) for a in inputs if is_float(a.dtype) and a.size]
-    return bool(floats) and all(bool((a == a.flat[0]).all()) for a in floats)
-
-
-def _mark_flat(found: Measure) -> Measure:
-    return cast(Measure, {**found, "flat_input": True})
+    return nothing(cast(RunOutcome, result.status), result.detail)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ RunOutcome = Literal[
 # Ordered from best to worst; `judge` takes the worst of a cell's outputs.
 Verdict = Literal[
     "exact", "within-noise", "above-noise", "vacuous", "no-noise-floor",
-    "ill-conditioned", "mismatch",
+    "ill-conditioned", "fixed-size", "mismatch",
 ]  # fmt: skip
 
 
@@ -53,7 +53,8 @@ class Source(TypedDict):
 class ReferenceSet(TypedDict):
     """How the eager module behaved on one input set.
 
-    `float64`: whether a run in float64 is the truth here; `why_not` says what spoilt it.
+    `name`: with `@batch=1,length=7` at its end where these dimensions are not as traced. `float64`:
+    whether a run in float64 is the truth here; `why_not` says what spoilt it.
     """
 
     name: str

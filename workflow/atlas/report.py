@@ -118,13 +118,8 @@ def _write(
     place: str,
 ) -> Path:
     """Render a page; `operators_at` is the way from it to the pages of operators."""
-    ways = {
-        "index": "operators/",
-        "audit": "operators/",
-        "operator": "",
-        "pair": "../../operators/",
-    }
-    page |= {"operators": catalog, "operators_at": ways.get(template, "../operators/")}
+    operators_at = "../" * place.count("/") + "operators/"
+    page |= {"operators": catalog, "operators_at": operators_at}
     write_text(folder / place, render(pages, template, page))
     return folder / place
 

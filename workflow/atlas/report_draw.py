@@ -17,7 +17,7 @@ from atlas.picture import visible
 from atlas.report_layout import HEAD, LINE, PAD, Path, Plan, column, short, spelled
 from atlas.report_scene import Box, Card, Line, Link, Scene, Side
 
-MARGIN = 6
+MARGIN = 12  # room for the numbers, which stand out of their boxes
 
 Numbers = Mapping[str, Sequence[int]]
 
@@ -95,7 +95,7 @@ def _box(
         yield f'<path class="head" d="{corner}"/>'
     yield _text(f"title{_renamed(box, card, other, numbers)}", PAD, HEAD - 7.5, card.title)
     yield from _content(box, card, side, width)
-    for position, number in enumerate(numbers[:4]):
+    for position, number in enumerate(reversed(numbers[:4])):
         middle = width - 4 - 19 * position
         circle = (
             f'<circle cx="{middle:g}" cy="0" r="8.5"/><text x="{middle:g}" y="4">{number}</text>'

@@ -24,6 +24,7 @@ from atlas.report_operator import Catalog
 
 KINDS = {
     "silently-wrong": "Silently wrong",
+    "fixed-size": "Wrong at other sizes",
     "invalid": "Invalid file",
     "silently-moved": "Another opset",
     "loads-nowhere": "Runs nowhere",

@@ -93,6 +93,7 @@ LEGEND = (
     ("partly", "◐", "fair", "some runtimes run it, others do not"),
     ("moved", "→", "warn", "the exporter returned normally, with another opset than asked for"),
     ("wrong", "≠", "bad", "runs without an error and computes something else"),
+    ("fixed-size", "≠", "bad", "right at the traced size, wrong or failing at others"),
     ("invalid", "!", "bad", "the exporter reported success; the file is not valid"),
     ("runs-nowhere", "✗", "bad", "valid, yet no runtime runs it"),
     ("crashed", "✗", "bad", "the exporter's process died"),
@@ -162,6 +163,9 @@ def state(cell: dict[str, Any], verdicts: Iterable[CellVerdict]) -> State:
     if "mismatch" in found:
         text = f"wrong, as {cell['delivered']}" if moved else "wrong"
         return State("wrong", "≠", text, "bad")
+    if "fixed-size" in found:
+        text = f"one size, as {cell['delivered']}" if moved else "one size"
+        return State("fixed-size", "≠", text, "bad")
     ran = found & (RIGHT | UNPROVEN)
     if found and not ran:
         return RUNS_NOWHERE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
@@ -14,7 +14,6 @@ from atlas.report_draw import draw
 from atlas.report_fold import Folded, fold
 from atlas.report_layout import Planner
 from atlas.report_matrix import LEGEND, Line, columns, least, line, state
-from atlas.report_operators import operators_of
 from atlas.report_plot import facets
 from atlas.report_scene import Scene, scene
 
@@ -51,6 +50,15 @@ class SweepView:
     cells: list[Row]
     parity: list[Row]
     messages: list[Row]
+
+
+@dataclass
+class OperatorRow:
+    """An operator; `versions` leads from an exporter to (version, opsets, nodes)."""
+
+    op_type: str
+    domain: str
+    versions: dict[str, list[tuple[str, list[int], int]]] = field(default_factory=dict)
 
 
 class View:
@@ -98,6 +106,27 @@ class View:
         exporter = view.sweep.exporter
         label = f"{self.model}, {exporter}, opset {view.shown.opset}: {view.shown.nodes} nodes"
         return draw(shown, plan, "left", label, exporter, {}), ""
+
+
+def operators_of(data: Data, model: str) -> list[OperatorRow]:
+    """A row per operator, by name; only what was delivered as asked counts."""
+    rows: dict[str, OperatorRow] = {}
+    for sweep in data.sweeps_of(model):
+        usable = {cell["requested"] for cell in sweep.export["cells"] if cell["outcome"] == "ok"}
+        for cell in sweep.dump["cells"]:
+            if cell["requested"] not in usable or not cell["graph"]:
+                continue
+            for text, count in sweep.dump["graphs"][cell["graph"]]["operators"].items():
+                name, _, version = text.rpartition("-")
+                name, version = (name, version) if version.isdigit() and name else (text, "")
+                domain, _, op = name.rpartition("::")
+                found = rows.setdefault(name, OperatorRow(op, domain)).versions
+                entries = found.setdefault(sweep.exporter, [])
+                if entries and entries[-1][0] == version and entries[-1][2] == count:
+                    entries[-1][1].append(cell["requested"])
+                else:
+                    entries.append((version, [cell["requested"]], count))
+    return sorted(rows.values(), key=lambda row: (row.domain, row.op_type.lower()))
 
 
 def merge(rows: Iterable[Row]) -> list[Row]:

@@ -8,7 +8,7 @@ one height in both pictures. Links are edges under the formal parameter that the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +17,7 @@ from atlas.picture import content_of, operator, type_of, visible
 from atlas.records import Graph, Node, Port
 
 Side = Literal["left", "right"]
+Passing = dict[tuple[str, str | None], list[str]]
 SIDES: tuple[Side, Side] = ("left", "right")
 NAME, TEXT, TITLE = 30, 32, 34  # characters of a parameter's name, of what it is given, of a title
 
@@ -103,7 +104,7 @@ class Scene:
 def scene(left: Graph, right: Graph) -> Scene:
     """The scene of two graphs; of one graph, given twice, one without any difference."""
     found, alignment = Scene(), align(left, right)
-    passing: dict[tuple[Hashable, ...], str] = {}
+    passing: Passing = {}
     for side, graph in zip(SIDES, (left, right), strict=True):
         _Side(found, side, graph, alignment, passing).add()
     return found
@@ -111,16 +112,20 @@ def scene(left: Graph, right: Graph) -> Scene:
 
 @dataclass
 class _Side:
-    """One graph on its way into the scene. `passing` names boxes of nodes that are not aligned."""
+    """One graph on its way into the scene.
+
+    `passing` are boxes of nodes that no alignment pairs, by operator and the box that they read.
+    """
 
     scene: Scene
     side: Side
     graph: Graph
     alignment: Alignment
-    passing: dict[tuple[Hashable, ...], str]
+    passing: Passing
     producers: dict[str, str] = field(default_factory=dict)
 
     def add(self) -> None:
+        """Put all of it in; the left side goes first."""
         results = {port["name"] for port in self.graph["outputs"]}
         for place, port in enumerate(self.graph["inputs"]):
             self._port(f"in{place}", port)
@@ -156,21 +161,16 @@ class _Side:
         if self.side == "right" and index in self.alignment.backward:
             return f"n{self.alignment.backward[index]}_{index}"
         own = f"n{index}_" if self.side == "left" else f"n_{index}"
-        if index in self._view_nodes():
+        view = self.alignment.left if self.side == "left" else self.alignment.right
+        if index in view.nodes:
             return own
         source = self.producers.get(node["inputs"][0]["name"]) if node["inputs"] else None
-        alike = [key for key in self.passing if key[:2] == (node["op"], source)]
-        taken = [key for key in alike if self.side in key]
-        for key in alike:
-            if self.side == "right" and key not in taken:
-                return self.passing.pop(key)
+        waiting = self.passing.setdefault((node["op"], source), [])
         if self.side == "left":
-            self.passing[node["op"], source, index, "left"] = own
+            waiting.append(own)
+        elif waiting:
+            return waiting.pop(0)
         return own
-
-    def _view_nodes(self) -> Mapping[int, Node]:
-        view = self.alignment.left if self.side == "left" else self.alignment.right
-        return view.nodes
 
     def _box(self, key: str, kind: Literal["node", "port"], card: Card) -> None:
         setattr(self.scene.boxes.setdefault(key, Box(key, kind)), self.side, card)
@@ -201,7 +201,9 @@ def _lines(node: Node) -> Iterator[Line]:
             yield _given(port)
     for attribute in node["attributes"]:
         if attribute["written"] and not attribute["default"]:
-            yield _line(attribute["name"], str(attribute["value"]))
+            value = attribute["value"]
+            tensor = isinstance(value, dict) and "value" in value
+            yield _line(attribute["name"], str(value["value"] if tensor else value))
     for name, graph in node["subgraphs"].items():
         count = len(graph["nodes"])
         yield _line(name, f"{count} node{'' if count == 1 else 's'} inside")

@@ -46,7 +46,6 @@ COLUMNS = {
     " explanation url nodes",
     "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
     "coverage": coverage.COLUMNS,
-    "audit": audit_rows.COLUMNS,
     "surprises": "severity kind model exporter requested runtime sentence",
     "located": "model exporter requested runtime output verdict fault operators nodes value error"
     " allowed against repairs right_at inputs sentence reproducer shows",
@@ -61,11 +60,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
-    found = tables(sweeps, options.results)
-    if options.spec["audit"]:
-        found["audit"] = _audit(sweeps, options.results)
-    for name, rows in found.items():
+    for name, rows in tables(sweeps, options.results).items():
         write_table(options.output / name, rows, COLUMNS[name].split())
+    if options.spec.get("audit"):
+        rows = _audit(sweeps, options.results)
+        write_table(options.output / "audit", rows, audit_rows.COLUMNS.split())
 
 
 def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list[Row]]:

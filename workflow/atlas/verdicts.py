@@ -9,6 +9,7 @@ A verdict is of one output on one input set first:
   no-noise-floor  no float64 run to tell noise from error; inside assert_close's tolerances, or
                   within noise_floor units of torch's own result
   ill-conditioned n_torch > ill_conditioned: torch's own result is not to be trusted; no pass
+  fixed-size      a mismatch at a size other than the traced one, and none at the traced one
   mismatch        beyond both, or structure, masks or discrete values differ
 
 The worst input set decides for the output, the worst output for the cell. A set on which an output
@@ -23,10 +24,11 @@ NaN and errors beyond `ill_conditioned`; up to that it is vacuous instead of a f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from atlas.records import CellVerdict, Measure, OutputVerdict, ParityRecord, RunCell, Verdict
+from atlas.sizes import is_traced, sizes_of
 from atlas.tolerances import Tolerances
 
 ORDER: tuple[str, ...] = get_args(Verdict)
@@ -75,10 +77,13 @@ def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputV
         measures: of one output, at least one; one per input set.
     """
     findings = [_judge_measure(measure, tolerances) for measure in measures]
+    findings = _at_other_sizes(findings)
     telling = [finding for finding in findings if finding.verdict != "vacuous"]
     worst = max(telling or findings, key=lambda f: (ORDER.index(f.verdict), f.badness))
     vacuous = [f.measure["set"] for f in findings if f.verdict == "vacuous"]
     detail = f"worst on {worst.measure['set']}: {worst.reason}"
+    if worst.verdict == "fixed-size":
+        detail = _with_sizes(worst, findings)
     if not telling:
         detail = f"{worst.reason} on {', '.join(vacuous)}"
     elif vacuous:
@@ -93,6 +98,27 @@ def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputV
         "n_torch": worst.pair[0],
         "n_runtime": worst.pair[1],
     }
+
+
+def _at_other_sizes(findings: list[_Finding]) -> list[_Finding]:
+    """Where the traced size gives no mismatch, those at other sizes are `fixed-size`.
+
+    A file that is wrong already as traced says nothing more by being wrong elsewhere.
+    """
+    wrong = [finding for finding in findings if finding.verdict == "mismatch"]
+    if any(is_traced(finding.measure["set"]) for finding in wrong):
+        return [f for f in findings if f.verdict != "mismatch" or is_traced(f.measure["set"])]
+    return [replace(f, verdict="fixed-size") if f in wrong else f for f in findings]
+
+
+def _with_sizes(worst: _Finding, findings: Sequence[_Finding]) -> str:
+    """At which sizes the output is wrong, and how at the worst."""
+    sets = [f.measure["set"] for f in findings if f.verdict == "fixed-size"]
+    at, *others = [sizes_of(worst.measure["set"])] + [
+        sizes_of(name) for name in sets if name != worst.measure["set"]
+    ]
+    also = f"; nor with {'; '.join(others)}" if others else ""
+    return f"right at the traced size, not with {at}: {worst.reason}{also}"
 
 
 def is_noise(measure: Measure, tolerances: Tolerances) -> bool:

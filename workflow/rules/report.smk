@@ -28,9 +28,9 @@ rule tables:
                 labels={"table": table},
                 caption="../report/tables.rst",
             )
-            for table in TABLES
+            for table in table_names()
         ],
-        json=collect("<results>/tables/{table}.json", table=TABLES),
+        json=collect("<results>/tables/{table}.json", table=table_names()),
     log:
         "<logs>/tables.log",
     localrule: True
@@ -53,7 +53,7 @@ rule tables:
 rule report:
     input:
         templates=report_templates(),
-        tables=collect("<results>/tables/{table}.csv", table=TABLES),
+        tables=collect("<results>/tables/{table}.csv", table=table_names()),
         define=collect("<results>/define/{model}/record.json", model=settings.models),
         export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
         dump=collect_sweeps("<results>/dump/{model}/{exporter}/record.json"),

@@ -67,6 +67,8 @@ def _allowed(difference: Difference, situation: Situation) -> str:
     low, high = sorted((situation.from_opset, situation.to_opset))
     could_before = _fits(newer, low, difference.parameter)
     could_after = _fits(older, high, difference.parameter)
+    if could_before and could_after and low == high:
+        return "The schemas allow both"
     if could_before and could_after:
         return "The schemas of both opsets allow both"
     if could_before or could_after:

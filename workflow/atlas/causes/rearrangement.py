@@ -47,18 +47,23 @@ def _computed_input(difference: Difference) -> Cause | None:
         else (difference.left, difference.before)
     )
     count = "one node computes" if len(nodes) == 1 else f"{len(nodes)} nodes compute"
-    versions = f"{wire.left['since']} and {wire.right['since']}"
+    op = wire.right["op"]
     for change in _changes(wire):
+        has, other = wire.right["since"], wire.left["since"]
         match change.kind:
-            case Kind.ATTRIBUTE_TO_INPUT | Kind.INPUT_TO_ATTRIBUTE:
-                what = (
-                    f"is an attribute in one of its versions {versions} and an input in the other"
-                )
-            case Kind.INPUT_ADDED | Kind.INPUT_REMOVED:
-                what = f"is an input in only one of its versions {versions}"
+            case Kind.ATTRIBUTE_TO_INPUT:
+                what = "has it as an attribute"
+            case Kind.INPUT_TO_ATTRIBUTE:
+                what, has, other = "has it as an attribute", other, has
+            case Kind.INPUT_ADDED:
+                what = "has no such input"
+            case Kind.INPUT_REMOVED:
+                what, has, other = "has no such input", other, has
             case _:
                 continue
-        sentence = f"`{name}` of {wire.right['op']} {what}: {count} it ({words})."
+        sentence = (
+            f"`{name}` is an input of {op}-{has}, and {count} it ({words}). {op}-{other} {what}."
+        )
         return _cause(wire, sentence, str(_class(wire)), numeric=False)
     return None
 
@@ -89,8 +94,10 @@ def _became(difference: Difference) -> str:
     if difference.parameter:
         return f"`{difference.parameter}` goes from {before} to {after}"
     if not difference.left or not difference.right:
-        came = "stands beside it now" if difference.right else "beside it is gone"
-        return f"{after if difference.right else before} {came}"
+        one = len(difference.left or difference.right) == 1
+        if difference.right:
+            return f"{after} {'stands' if one else 'stand'} beside it now"
+        return f"{before} beside it {'is' if one else 'are'} gone"
     return f"{before} beside it becomes {after}"
 
 

@@ -20,8 +20,9 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         gone, come = not difference.right, not difference.left
         end = f" {difference.before} beside it becomes {difference.after}."
         if gone or come:
-            words, what = (difference.before, "is gone") if gone else (difference.after, "is new")
-            end = f" {words} beside it {what}."
+            verb = "is" if len(difference.left or difference.right) == 1 else "are"
+            words, what = (difference.before, "gone") if gone else (difference.after, "new")
+            end = f" {words} beside it {verb} {what}."
         for wire in difference.around:
             if cause := _widened(difference, wire.left, wire.right, end):
                 return cause

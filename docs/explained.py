@@ -1,0 +1,88 @@
+"""How many changes of a finished run have a cause: `make explained` prints the table.
+
+`python docs/explained.py [RESULTS] [--sample N]`: from the records of the comparison between
+neighbouring opsets, by exporter and cause; every unexplained change; and N explained ones, drawn
+with a fixed seed, to be checked by hand. `--again` compares the dumps of the run anew, with the
+code of this tree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from atlas.compare import compare_sweep
+from atlas.records import Change, CompareRecord, read_json
+
+SEED = 0
+
+
+class Found(NamedTuple):
+    """A change, and the step that has it."""
+
+    model: str
+    exporter: str
+    opsets: str
+    change: Change
+
+
+def main() -> None:
+    """Print the table, then what is unexplained, then the sample."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    parser.add_argument("--sample", type=int, default=0, metavar="N")
+    parser.add_argument("--again", action="store_true", help="compare the dumps anew")
+    options = parser.parse_args()
+    sweeps = list(_sweeps(options.results, options.again))
+    found = [each for sweep in sweeps for each in _changes(sweep)]
+    steps = sum(len(sweep["steps"]) for sweep in sweeps)
+    models = {sweep["model"] for sweep in sweeps}
+    print(f"{len(models)} models, {len(sweeps)} sweeps, {steps} steps, {len(found)} changes\n")
+    print(_table(found).to_string())
+    unexplained = [each for each in found if each.change["cause"] == "unexplained"]
+    print(f"\nunexplained: {len(unexplained)}")
+    for each in unexplained:
+        _show(each)
+    rest = [each for each in found if each.change["cause"] != "unexplained"]
+    for each in random.Random(SEED).sample(rest, min(options.sample, len(rest))):
+        _show(each)
+
+
+def _sweeps(results: Path, again: bool) -> Iterator[CompareRecord]:
+    for path in sorted(
+        results.glob("dump/*/*/record.json" if again else "compare/*/*/record.json")
+    ):
+        export = results / "export" / path.parts[-3] / path.parts[-2]
+        yield compare_sweep(path.parent, export) if again else read_json(path, "compare")
+
+
+def _changes(sweep: CompareRecord) -> Iterator[Found]:
+    for step in sweep["steps"]:
+        opsets = f"{step['from_opset']} → {step['to_opset']}"
+        for change in step["changes"]:
+            yield Found(sweep["model"], sweep["exporter"], opsets, change)
+
+
+def _table(found: list[Found]) -> pd.DataFrame:
+    """Changes by exporter and cause, with the share that has one."""
+    rows = pd.DataFrame([(each.exporter, each.change["cause"]) for each in found])
+    table = pd.crosstab(rows[0], rows[1], margins=True, margins_name="all")
+    known = table["all"] - table.get("unexplained", 0)
+    table["explained"] = [f"{share:.1%}" for share in known / table["all"]]
+    return table.rename_axis(index="exporter", columns="")
+
+
+def _show(found: Found) -> None:
+    change = found.change
+    name = " ".join(filter(None, [change["op_type"], change["parameter"]]))
+    mark = "=" if change["neutral"] else "≠"
+    print(f"\n{found.model} × {found.exporter}, {found.opsets}: {mark} {name} ({change['cause']})")
+    print(f"  {change['before']} → {change['after']}\n  {change['explanation']}")
+
+
+if __name__ == "__main__":
+    main()

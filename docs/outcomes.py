@@ -1,0 +1,133 @@
+"""Tables of docs/architectures.md, from a finished run: `python docs/outcomes.py` prints Markdown.
+
+Seconds are those of a sweep's cells, all opsets together; the process's start is not in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from atlas.advice import recommend, spell_spans, surprises
+
+RESULTS = Path("results")
+WORST = ("mismatch", "fixed-size", "failed", "rejected", "no-kernel", "crashed", "timeout",
+         "ill-conditioned", "no-noise-floor", "vacuous", "above-noise", "within-noise", "exact",
+         "absent")  # fmt: skip
+
+
+def main() -> None:
+    """Print every table."""
+    cells = list(_cells())
+    verdicts = json.loads((RESULTS / "judge/verdicts.json").read_text())["cells"]
+    _print_outcomes(cells, verdicts)
+    _print_models(cells, verdicts)
+    _print_surprises(cells, verdicts)
+    _print_refusals(cells)
+
+
+def _cells() -> Iterator[dict[str, Any]]:
+    for path in sorted(RESULTS.glob("export/*/*/record.json")):
+        record = json.loads(path.read_text())
+        seconds = json.loads(path.with_name("timing.json").read_text())
+        for cell in record["cells"]:
+            where = {"model": record["model"], "exporter": record["exporter"]}
+            yield {**cell, **where, "seconds": seconds.get(str(cell["requested"])) or 0.0}
+
+
+def _worst(verdicts: Sequence[dict[str, Any]]) -> dict[tuple[str, str, int], str]:
+    """By cell the worst verdict of the runtimes."""
+    found: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for row in verdicts:
+        found[row["model"], row["exporter"], row["requested"]].append(row["verdict"])
+    return {key: min(names, key=WORST.index) for key, names in found.items()}
+
+
+def _print_outcomes(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:
+    exporters = sorted({cell["exporter"] for cell in cells})
+    by_cell = _worst(verdicts)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for cell in cells:
+        key = (cell["model"], cell["exporter"], cell["requested"])
+        measured = by_cell.get(key, "absent") if cell["sha256"] else "–"
+        counts[cell["outcome"], measured, cell["exporter"]] += 1
+    _row("outcome", "in onnxruntime", *exporters)
+    _row(*["---"] * (2 + len(exporters)))
+    for outcome, measured in sorted({key[:2] for key in counts}):
+        _row(outcome, measured, *(counts[outcome, measured, name] for name in exporters))
+    print()
+
+
+def _print_models(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:
+    exporters = sorted({cell["exporter"] for cell in cells})
+    own_error = _own_error()
+    _row("model", "parameters", "torch, u", "use", "nodes", *(f"{name}, s" for name in exporters))
+    _row(*["---"] * (5 + len(exporters)))
+    for path in sorted(RESULTS.glob("define/*/record.json")):
+        record = json.loads(path.read_text())
+        own = [cell for cell in cells if cell["model"] == record["model"]]
+        row = recommend(record, own, [v for v in verdicts if v["model"] == record["model"]])
+        use, nodes = f"none: {row['why']}", "–"
+        if row["use_exporter"]:
+            use = f"{row['use_exporter']} {row['use_opset']}"
+            (chosen,) = [
+                cell
+                for cell in own
+                if (cell["exporter"], cell["requested"]) == (row["use_exporter"], row["use_opset"])
+            ]
+            nodes = chosen["nodes"]
+        seconds = [sum(c["seconds"] for c in own if c["exporter"] == name) for name in exporters]
+        error = own_error.get(record["model"], "–")
+        shown = (f"{second:.1f}" for second in seconds)
+        _row(record["model"], record["parameters"], error, use, nodes, *shown)
+    print()
+
+
+def _own_error() -> dict[str, str]:
+    """By model torch's own error against float64: the largest of all outputs and random sets."""
+    found: dict[str, float] = defaultdict(float)
+    for path in RESULTS.glob("parity/*/*/onnxruntime.json"):
+        record = json.loads(path.read_text())
+        for measure in (m for cell in record["cells"] for m in cell["measures"]):
+            if measure["set"].startswith("random") and measure["n_torch"] is not None:
+                found[record["model"]] = max(found[record["model"]], measure["n_torch"])
+    return {name: f"{error:.1f}" for name, error in found.items()}
+
+
+def _print_surprises(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:
+    """Equal sentences, but for the opset and the runtime, as one."""
+    grouped: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    for row in surprises(cells, verdicts):
+        if row["kind"] != "silently-moved":
+            sentence = row["sentence"].partition(": ")[2].partition(": ")[2] or row["sentence"]
+            key = (row["severity"], row["kind"], row["model"], row["exporter"], sentence[:160])
+            grouped[key].add(row["requested"])
+    _row("kind", "model", "exporter", "opsets", "evidence")
+    _row(*["---"] * 5)
+    for (_, *names, sentence), opsets in sorted(grouped.items()):
+        _row(*names, spell_spans(opsets), sentence)
+    print()
+
+
+def _print_refusals(cells: list[dict[str, Any]]) -> None:
+    grouped: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for cell in cells:
+        if cell["outcome"] in {"refused", "crashed", "timeout", "no-model"}:
+            reason = cell["detail"].replace(f"opset version {cell['requested']}", "opset version …")
+            grouped[cell["exporter"], reason[:140]][cell["model"]].append(cell["requested"])
+    _row("exporter", "reason", "models and opsets")
+    _row(*["---"] * 3)
+    for (exporter, reason), models in sorted(grouped.items()):
+        _row(exporter, reason, "; ".join(f"{m} {spell_spans(o)}" for m, o in models.items()))
+
+
+def _row(*values: object) -> None:
+    texts = (" ".join(str(value).split()).replace("|", "\\|") for value in values)
+    print(f"| {' | '.join(texts)} |")
+
+
+if __name__ == "__main__":
+    main()

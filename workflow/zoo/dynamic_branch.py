@@ -1,0 +1,10 @@
+"""A branch on a size that is left open: only one side can be seen while tracing."""
+
+from torch import Tensor, nn
+
+
+class DynamicBranch(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] > 6:
+            return x.cumsum(1)
+        return x * 2

@@ -1,0 +1,8 @@
+"""A sum over a length that is left open, divided by it as a float: right shape, wrong numbers."""
+
+from torch import Tensor, nn
+
+
+class DynamicFloatSize(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sum(1) / float(x.shape[1])

@@ -68,7 +68,7 @@ def test_the_locks_do_not_contradict_each_other() -> None:
 
 
 def test_the_architectures_change_nothing_that_the_default_run_uses() -> None:
-    """What transformers needs is in its own lock or in the main one, with a version that it takes."""
+    """What transformers needs is in its lock or the main one, at a version that it takes."""
     locked = pins("main.lock") | pins("architectures.lock")
     waiting, seen = ["transformers"], set()
     while waiting:

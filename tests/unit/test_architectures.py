@@ -51,7 +51,7 @@ def test_the_configuration_is_sound_and_says_what_each_model_shows() -> None:
 
 
 @pytest.mark.usefixtures("transformers")
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [n for n in MODELS if not n.endswith("_dynamic")])
 def test_each_is_reproducible_and_reveals_its_inputs_and_parameters(name: str) -> None:
     spec = {"seed": 0, **MODELS[name]}
     first, again = model.build(spec), model.build(spec).state_dict()
@@ -70,12 +70,18 @@ def test_each_is_reproducible_and_reveals_its_inputs_and_parameters(name: str) -
 
 
 @pytest.mark.usefixtures("transformers")
-@pytest.mark.parametrize(("name", "exporter", "opset"), [
-    ("segformer", "torchscript", 11),
-    ("llama", "dynamo", 18),
-])  # fmt: skip
-def test_one_through_the_stages(name: str, exporter: str, opset: int, tmp_path: Path) -> None:
-    """Held to float64 although it casts to float32 inside, and right in onnxruntime."""
+@pytest.mark.parametrize(
+    ("name", "exporter", "opset", "verdict"),
+    [
+        ("segformer", "torchscript", 11, "within-noise"),
+        ("llama", "dynamo", 18, "within-noise"),
+        ("mamba_dynamic", "torchscript", 17, "fixed-size"),
+    ],
+)
+def test_one_through_the_stages(
+    name: str, exporter: str, opset: int, verdict: str, tmp_path: Path
+) -> None:
+    """Held to float64 although it casts to float32 inside; a scan is traced for one length."""
     settings = config.resolve(
         {
             "models": {name: MODELS[name]},
@@ -105,4 +111,4 @@ def test_one_through_the_stages(name: str, exporter: str, opset: int, tmp_path: 
     )
     assert read_json(tmp_path / "parity.json", "parity")["version"] == VERSION
     verdicts = [found["verdict"] for found in judge([runs], {})["cells"]]
-    assert verdicts == ["within-noise"] * 2
+    assert verdicts == [verdict] * 2

@@ -5,9 +5,7 @@ They need envs/architectures.lock, which `make dev` installs.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import yaml
 from atlas import config, define, export, exporters, model, parity
 from atlas.judge import judge
 from atlas.records import VERSION, read_json, write_json
+from project import need_transformers
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config/architectures.yaml"
@@ -32,11 +31,7 @@ def in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def transformers() -> None:
-    if importlib.util.find_spec("transformers") is None:
-        message = "transformers is not installed (pip install -r envs/architectures.lock)"
-        if os.environ.get("ATLAS_REQUIRE_ALL"):
-            pytest.fail(message)
-        pytest.skip(message)
+    need_transformers()
 
 
 def test_the_configuration_is_sound_and_says_what_each_model_shows() -> None:

@@ -397,9 +397,14 @@ def _measure_set(
 
 
 def _is_flat(inputs: Sequence[Array]) -> bool:
-    """Whether every float input is one value throughout; `judge` says what follows."""
+    """Whether every float input is one value throughout; `judge` says what follows.
+
+    Where there is none, every integer input: the rows that an embedding gives for equal tokens are
+    as equal as they are.
+    """
     floats = [a.astype(np.complex128) for a in inputs if is_float(a.dtype) and a.size]
-    return bool(floats) and all(bool((a == a.flat[0]).all()) for a in floats)
+    varied = floats or [a for a in inputs if a.dtype.kind in "iu" and a.size > 1]
+    return bool(varied) and all(bool((a == a.flat[0]).all()) for a in varied)
 
 
 def _mark_flat(found: Measure) -> Measure:

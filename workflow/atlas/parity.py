@@ -24,7 +24,7 @@ import safetensors.numpy
 
 from atlas import runtimes, sources, ties
 from atlas.isolate import Result, run_isolated
-from atlas.measure import Array, blank_measure, dtype_name, is_float, measure
+from atlas.measure import Array, blank_measure, dtype_name, is_flat, measure
 from atlas.records import (
     VERSION,
     Cell,
@@ -368,7 +368,7 @@ def _measure_set(
     names = [port["name"] for port in reference.model["outputs"]]
     index_outputs = reference.index_outputs
     deterministic = {s["name"]: s["deterministic"] for s in reference.model["sets"]}[set_name]
-    flat = _is_flat(reference.feed(set_name))
+    flat = is_flat(reference.feed(set_name))
     measures: list[Measure] = []
     for i, name in enumerate(names):
         eager = reference.outputs[f"{set_name}/eager/{i}"]
@@ -388,27 +388,14 @@ def _measure_set(
                 found = ties.rank(
                     found, reference.results(set_name), got, index_outputs[name], flat
                 )
-            measures.append(_mark_flat(found) if flat else found)
+            if flat:
+                found["flat_input"] = True
+            measures.append(found)
     for i, value in enumerate(got[len(names) :], len(names)):
         dtype = dtype_name(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
         extra = graph[i] if i < len(graph) else f"output {i}"
         measures.append(blank_measure(extra, set_name, dtype, "the model has no such output"))
     return measures
-
-
-def _is_flat(inputs: Sequence[Array]) -> bool:
-    """Whether every float input is one value throughout; `judge` says what follows.
-
-    Where there is none, every integer input: the rows that an embedding gives for equal tokens are
-    as equal as they are.
-    """
-    floats = [a.astype(np.complex128) for a in inputs if is_float(a.dtype) and a.size]
-    varied = floats or [a for a in inputs if a.dtype.kind in "iu" and a.size > 1]
-    return bool(varied) and all(bool((a == a.flat[0]).all()) for a in varied)
-
-
-def _mark_flat(found: Measure) -> Measure:
-    return cast(Measure, {**found, "flat_input": True})
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 import safetensors.numpy
 
 from atlas import runtimes, sources, ties
-from atlas.isolate import Result, run_isolated
+from atlas.isolate import run_isolated
 from atlas.measure import Array, blank_measure, dtype_name, is_flat, measure
 from atlas.records import (
     VERSION,
@@ -235,11 +235,8 @@ def _run_all(
 
     seconds, memory = float(limits.get("cell_seconds", 300)), limits.get("memory_mb")
     for item, result in run_isolated(items, work, seconds, memory):
-        yield item, result.value if result.status == "done" else _lost(result)
-
-
-def _lost(result: Result) -> dict[str, Any]:
-    return _nothing(cast(RunOutcome, result.status), result.detail)
+        lost = _nothing(cast(RunOutcome, result.status), result.detail)
+        yield item, result.value if result.status == "done" else lost
 
 
 def _impersonal(detail: str, path: Path) -> str:
@@ -312,8 +309,7 @@ def run_file(
             outcome, detail = runtime.classify(error, "run")
             if is_traced(of_set["name"]):
                 return _nothing(outcome, f"on {of_set['name']}: {detail}")
-            detail = _impersonal(detail, path)
-            measures += _unmeasured(reference, of_set["name"], f"does not run: {detail}")
+            measures += _unmeasured(reference, of_set["name"], _impersonal(detail, path))
             continue
         if is_traced(of_set["name"]):
             times.append(time.perf_counter() - started)
@@ -358,7 +354,7 @@ def _unmeasured(reference: Reference, set_name: str, reason: str) -> Iterator[Me
     """A measure of every output on a set that the file does not run on."""
     for i, port in enumerate(reference.model["outputs"]):
         dtype = dtype_name(reference.outputs[f"{set_name}/eager/{i}"].dtype)
-        yield blank_measure(port["name"], set_name, dtype, reason)
+        yield blank_measure(port["name"], set_name, dtype, f"does not run: {reason}")
 
 
 def _measure_set(

@@ -79,6 +79,9 @@ bench: env  ## the workflow beside the loops that a user would write
 explained: env  ## the share of changes with a cause, from a finished run
 	$(BIN)/python docs/explained.py $(ARGS)
 
+validate: dev  ## the parity rule against faults that are put into files
+	$(BIN)/python docs/parity/validate.py $(ARGS)
+
 growth: env  ## the time of comparisons at 100, 1,000 and 10,000 nodes
 	$(BIN)/python docs/growth.py $(ARGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -87,6 +88,15 @@ def timeless(path: Path) -> bytes:
     if path.name == "cells.json":
         content = re.sub(rb'"export_seconds":[^,}]*', b"", content)
     return content
+
+
+def need_transformers() -> None:
+    """Without that package the test is skipped, or fails under ATLAS_REQUIRE_ALL."""
+    if importlib.util.find_spec("transformers") is None:
+        message = "transformers is not installed (pip install -r envs/architectures.lock)"
+        if os.environ.get("ATLAS_REQUIRE_ALL"):
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 def need(program: str, *others: str) -> str:

@@ -119,6 +119,39 @@ def test_bfloat16_goes_in_and_out(tmp_path: Path) -> None:
     assert record["cells"][0]["measures"][0]["dtype"] == "bfloat16"
 
 
+def test_sets_of_equal_floats_or_of_equal_tokens_are_marked(tmp_path: Path) -> None:
+    """Which inputs vary decides, floats before integers; a scalar cannot."""
+    graph = """<ir_version: 8, opset_import: ["": 17]>
+    g (int64[3] t, float[3] x, int64 n) => (float[3] y) {
+      f = Cast<to=1>(t) m = Cast<to=1>(n) a = Add(f, x) y = Add(a, m)
+    }"""
+    t, x, n = np.array([4, 2, 7]), np.float32([1, 2, 3]), np.array(5)
+    same, ones = np.array([4, 4, 4]), np.float32([1, 1, 1])
+    inputs = {"random-0": [t, x, n], "random-1": [same, x, n], "random-2": [t, ones, n]}
+    eager = {key: [(a + b + c).astype(np.float32)] for key, (a, b, c) in inputs.items()}
+    flat = flat_sets(tmp_path / "mixed", graph, inputs, eager, ["t", "x", "n"])
+    assert flat == ["random-2"]
+    tokens = """<ir_version: 8, opset_import: ["": 17]>
+    g (int64[3] t, int64 n) => (float[3] y) { a = Add(t, n) y = Cast<to=1>(a) }"""
+    inputs = {"random-0": [t, n], "zeros": [same, n]}
+    eager = {key: [(a + b).astype(np.float32)] for key, (a, b) in inputs.items()}
+    assert flat_sets(tmp_path / "tokens", tokens, inputs, eager, ["t", "n"]) == ["zeros"]
+
+
+def flat_sets(
+    folder: Path,
+    graph: str,
+    inputs: dict[str, list[np.ndarray]],
+    eager: dict[str, list[np.ndarray]],
+    names: list[str],
+) -> list[str]:
+    define = freeze(folder / "define", inputs, eager, {}, (names, ["y"]))
+    record = measured(folder, define, {17: onnx.parser.parse_model(graph)})
+    cell = record["cells"][0]
+    assert cell["outcome"] == "ran", cell["detail"]
+    return [m["set"] for m in cell["measures"] if m.get("flat_input")]
+
+
 def test_a_model_that_changes_from_run_to_run_is_no_pass(tmp_path: Path) -> None:
     y = np.arange(6, dtype=np.float32)
     freeze(

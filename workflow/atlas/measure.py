@@ -19,7 +19,7 @@ How zero and small slices are treated, and why:
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ml_dtypes
 import numpy as np
@@ -95,6 +95,17 @@ def dtype_name(dtype: np.dtype[np.generic]) -> str:
 def is_float(dtype: np.dtype[np.generic]) -> bool:
     """Whether values of this dtype are rounded, so that equality is not to be expected."""
     return dtype.kind in "fc" or dtype.name.startswith(("bfloat", "float"))
+
+
+def is_flat(inputs: Sequence[Array]) -> bool:
+    """Whether every float input is one value throughout; `judge` says what follows.
+
+    Where there is none, every integer input: the rows that an embedding gives for equal tokens are
+    as equal as they are.
+    """
+    floats: list[Array] = [a.astype(np.complex128) for a in inputs if is_float(a.dtype) and a.size]
+    varied = floats or [a for a in inputs if a.dtype.kind in "iu" and a.size > 1]
+    return bool(varied) and all(bool((a == a.flat[0]).all()) for a in varied)
 
 
 def _structure(got: Array | None, eager: Array) -> str:

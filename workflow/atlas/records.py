@@ -251,8 +251,8 @@ class Measure(TypedDict):
     and pairs (|expected|, |difference|) of the elements against the eager output. `flips` are
     discrete values that differ; of declared indices, `flip_margin` is the largest distance in
     float64 of a flipped one's value to its neighbor in rank, `flip_error` how far off values are.
-    `flat_input`: every float input is one value throughout; `undecided`: so which index is right is
-    open.
+    `flat_input`: every float input is one value throughout, or every integer one where there is no
+    float; `undecided`: so which index is right is open.
     """
 
     output: str

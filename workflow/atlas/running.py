@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from atlas import runtimes, ties
 from atlas.frozen import Reference, places
-from atlas.measure import Array, blank_measure, dtype_name, is_float
+from atlas.measure import blank_measure, dtype_name, is_flat
 from atlas.records import DefineRecord, Measure, RunOutcome
 from atlas.sizes import is_traced
 from atlas.text import clean
@@ -88,7 +88,7 @@ def _measure_set(
     names = [port["name"] for port in reference.model["outputs"]]
     index_outputs = reference.index_outputs
     deterministic = {s["name"]: s["deterministic"] for s in reference.model["sets"]}[set_name]
-    flat = _is_flat(reference.feed(set_name))
+    flat = is_flat(reference.feed(set_name))
     measures: list[Measure] = []
     for i, name in enumerate(names):
         eager = reference.outputs[f"{set_name}/eager/{i}"]
@@ -107,22 +107,14 @@ def _measure_set(
                 found = ties.rank(
                     found, reference.results(set_name), got, index_outputs[name], flat
                 )
-            measures.append(_mark_flat(found) if flat else found)
+            if flat:
+                found["flat_input"] = True
+            measures.append(found)
     for i, value in enumerate(got[len(names) :], len(names)):
         dtype = dtype_name(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
         extra = graph[i] if i < len(graph) else f"output {i}"
         measures.append(blank_measure(extra, set_name, dtype, "the model has no such output"))
     return measures
-
-
-def _is_flat(inputs: Sequence[Array]) -> bool:
-    """Whether every float input is one value throughout; `judge` says what follows."""
-    floats = [a.astype(np.complex128) for a in inputs if is_float(a.dtype) and a.size]
-    return bool(floats) and all(bool((a == a.flat[0]).all()) for a in floats)
-
-
-def _mark_flat(found: Measure) -> Measure:
-    return cast(Measure, {**found, "flat_input": True})
 
 
 def nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:

@@ -17,8 +17,9 @@ is vacuous (zeros through a convolution) says nothing and is left out, unless no
 
 Where every float input is constant (zeros, ones), torch's error is no measure of noise: an instance
 normalization has no variance there, torch's sums of equal values happen to be exact, and another
-order of summing is off by a hundred times more, rightly so. Such a set still finds missing outputs,
-NaN and errors beyond `ill_conditioned`; up to that it is vacuous instead of a failure.
+order of summing is off by a hundred times more, rightly so. Equal tokens do the same to a model
+with integer inputs alone. Such a set still finds missing outputs, NaN and errors beyond
+`ill_conditioned`; up to that it is vacuous instead of a failure.
 """
 
 from __future__ import annotations

@@ -156,6 +156,16 @@ def test_versions_that_nobody_compared_have_no_worker(
     assert SOCKET not in os.environ
 
 
+def test_where_no_socket_can_be_there_is_no_worker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deep = tmp_path / ("long" * 30)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    assert "no socket at" in worker.start(tmp_path / "worker.log")
+    assert not list(deep.iterdir()) and SOCKET not in os.environ
+
+
 @pytest.mark.workflow
 @pytest.mark.parametrize("wanted", ["true", "false"])
 def test_the_switch(new_project: Callable[..., Project], wanted: str) -> None:

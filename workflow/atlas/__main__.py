@@ -72,7 +72,7 @@ def _ask(path: str, arguments: list[str]) -> int:
         worker.sendall(data)
         answer = worker.recv(8)
     if not answer:
-        raise SystemExit("the worker of this run ended before the stage did")
+        raise SystemExit("the worker of this run ended before the stage did: see logs/worker.log")
     return int.from_bytes(answer, "big")
 
 

@@ -50,7 +50,11 @@ def start(log: Path) -> str:
     path = Path(tempfile.mkdtemp(prefix="atlas-")) / "socket"
     log.parent.mkdir(parents=True, exist_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, log.open("w") as output:
-        listener.bind(str(path))
+        try:
+            listener.bind(str(path))
+        except OSError as error:  # some file systems have no sockets, and their names are short
+            path.parent.rmdir()
+            return f"no socket at {path}: {error}"
         listener.listen(1024)
         number = listener.fileno()
         subprocess.Popen(

@@ -175,7 +175,7 @@ def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
         "Avoid</b> dynamo 11",
         "Models that cannot run",
         "Silently wrong",
-        "Inputs: input float32[2,3] -1.5 to 0.25.",
+        "<li>input float32[2,3] -1.5 to 0.25</li>",
         'href="reproducers/locate/alpha/reproducers/dynamo/opset_11/run.py"',
         "returned normally with opset 14",
         "Resize-11 requires <code>roi</code>",

@@ -1,4 +1,4 @@
-"""What the first page of a large run folds, made small: the limits are lowered, all else is real."""
+"""What the first page of a large run folds: the limits are lowered, all else is real."""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ KINDS = {
 }
 MOST_SENTENCES = 24  # models whose advice stands open, a sentence each; more are grouped
 MOST_PICKS = 400  # models listed openly under an exporter
+MOST_TOGETHER = 400  # models in one matrix; more are parts that open one by one
+PART = 100  # models in such a part
 MOST_CHANGES = 60  # changes of a kind on this page; the pages of models and the table have all
 MOST_DEFINITIONS = 400  # models whose hashes stand here; each model's page has its own
 MOST_FILES = 1000  # files whose hashes stand here; the table of cells has all
@@ -96,6 +98,8 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "tables": data.table_names,
         "opsets": opsets,
         "lines": lines,
+        "most_together": MOST_TOGETHER,
+        "part": PART,
         "least": {
             model: {name: least(data, model, name) for name in ("nodes", "size_bytes")}
             for model in data.models

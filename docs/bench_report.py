@@ -25,7 +25,8 @@ from atlas.records import Graph, Node, read_json, write_json
 from atlas.report import build
 from atlas.report_canvas import Canvas, File, Pair
 from atlas.report_data import load
-from atlas.report_layout import Planner
+from atlas.report_layout import SECONDS, Planner
+from atlas.report_scene import scene
 from playwright.sync_api import Page, sync_playwright
 
 RESULTS = Path("results")
@@ -49,7 +50,7 @@ def main() -> None:
     for cells in options.cells:
         with tempfile.TemporaryDirectory(prefix="bench-report-", dir=".") as folder:
             print(_pages(Path(folder), cells), flush=True)
-    _header("nodes boxes fold draw page")
+    _header("nodes boxes fold draw page unfolded")
     for nodes in options.nodes:
         print(_graphs(nodes), flush=True)
 
@@ -180,9 +181,14 @@ def _graphs(count: int) -> str:
     drawn = time.perf_counter()
     assert not sides[0].notice, sides[0].notice
     size = sum(len(side.picture) for side in sides)
+    whole = scene(left["graph"], right["graph"])
+    unfolded = time.perf_counter()
+    failed = Planner().plan(whole).notice
+    seconds = f"{time.perf_counter() - unfolded:.1f} s"
     return (
         f"| {count:,} | {len(canvas.folded.scene.boxes)} | {folded - started:.2f} s"
-        f" | {drawn - folded:.2f} s | {size / 1e3:.0f} kB |"
+        f" | {drawn - folded:.2f} s | {size / 1e3:.0f} kB"
+        f" | {f'none after {SECONDS} s' if failed else seconds} |"
     )
 
 

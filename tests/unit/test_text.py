@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from atlas import text
 from atlas.text import LIMIT, clean, describe, trace
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +83,11 @@ def test_the_end_of_a_traceback() -> None:
         raise LookupError("z" * 5000)
     text = trace(caught.value)
     assert text.startswith("… ") and text.endswith("z") and len(text) == LIMIT + 2
+
+
+def test_a_message_does_not_tell_how_the_process_was_started() -> None:
+    own = text.__file__.replace("text.py", "worker.py")
+    said = (
+        f"(node defined in models/mine.py(3): forward\n{own}(161): _work\n<frozen runpy>(88): f\n)"
+    )
+    assert clean(said) == "(node defined in models/mine.py(3): forward\n)"

@@ -273,10 +273,13 @@ def _errors(error: Floats, size: Floats, eps: float, spacing: float) -> dict[str
 
 
 def _rms(values: Floats) -> float:
-    """Root mean square; scaled, since squares of float64 values may overflow."""
+    """Root mean square; scaled, since squares of float64 values may overflow.
+
+    Not by `np.dot`: its last digits depend on how many threads BLAS has.
+    """
     top = float(np.abs(values).max())
     scaled = (values / top).ravel() if 0 < top < np.inf else values.ravel()
-    return (top if top else 1.0) * float(np.sqrt(np.dot(scaled, scaled) / scaled.size))
+    return (top if top else 1.0) * float(np.sqrt(np.square(scaled).sum() / scaled.size))
 
 
 def _one_minus_cosine(a: Floats, b: Floats) -> float | None:
@@ -285,7 +288,7 @@ def _one_minus_cosine(a: Floats, b: Floats) -> float | None:
     if not all(0 < norm < np.inf for norm in norms):
         return None
     apart = (a / norms[0] - b / norms[1]).ravel()
-    return _number(np.dot(apart, apart) / 2)
+    return _number(np.square(apart).sum() / 2)
 
 
 def _ratio(a: float, b: float) -> float | None:

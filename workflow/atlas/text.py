@@ -12,16 +12,23 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
+# torch's tracer names every Python frame below a node. The lowest tell how our process was started.
+_STARTED = re.compile(
+    r"^<(?:opset-atlas|project)>/workflow/atlas/\S+\(\d+\): .*\n|^<frozen runpy>\(\d+\): .*\n",
+    re.MULTILINE,
+)
+
 
 def clean(text: str, limit: int = LIMIT) -> str:
     """`text` without what depends on the machine, and not longer than `limit` characters.
 
-    Folders become `<project>`, `<site-packages>` …, memory addresses `0x…`; terminal escapes and
-    control characters go.
+    Folders become `<project>`, `<site-packages>` …, memory addresses `0x…`; terminal escapes,
+    control characters and the frames that started the process go.
     """
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
     for folder, name in _folders():
         text = text.replace(folder, name)
+    text = _STARTED.sub("", text)
     text = _CONTROL.sub("", _ADDRESS.sub("0x…", _ESCAPE.sub("", text))).strip()
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text)} characters)"
 

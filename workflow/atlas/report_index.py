@@ -162,7 +162,7 @@ def figures(data: Data) -> dict[str, int]:
         "sweeps": len(data.sweeps),
         "cells": len(data.tables["cells"]),
         "files": sum(cell["sha256"] is not None for cell in data.tables["cells"]),
-        "graphs": sum(len(sweep.dump["graphs"]) for sweep in data.sweeps.values()),
+        "graphs": len({key for sweep in data.sweeps.values() for key in sweep.dump["graphs"]}),
         "changes": len(changes),
         "unexplained": unexplained,
         # Rounded down: nothing is called complete that is not.

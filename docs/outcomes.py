@@ -89,7 +89,7 @@ def _print_models(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -
 def _own_error() -> dict[str, str]:
     """By model torch's own error against float64: the largest of all outputs and random sets."""
     found: dict[str, float] = defaultdict(float)
-    for path in RESULTS.glob("parity/*/*/onnxruntime.json"):
+    for path in RESULTS.glob("parity/*/onnxruntime.json"):
         record = json.loads(path.read_text())
         for measure in (m for cell in record["cells"] for m in cell["measures"]):
             if measure["set"].startswith("random") and measure["n_torch"] is not None:

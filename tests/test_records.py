@@ -22,7 +22,7 @@ FILES = {
     "export": "export/*/*/record.json",
     "dump": "dump/*/*/record.json",
     "graph": "dump/*/*/graphs/*.json",
-    "parity": "parity/*/*/*.json",
+    "parity": "parity/*/*.json",
     "judge": "judge/verdicts.json",
     "locate": "locate/*/record.json",
     "compare": "compare/*/*/record.json",

@@ -100,7 +100,7 @@ class Run:
 
     def verdicts(self, tolerances: Tolerances) -> set[str]:
         """The verdicts of the parity rule in each variant of the runtime."""
-        record: Any = {"model": "", "exporter": ""}
+        record: Any = {"model": ""}
         return {judge_cell(record, cell, tolerances)["verdict"] for cell in self.cells}
 
     def found(self, rule: str, tolerances: Tolerances | None = None) -> bool:
@@ -222,7 +222,7 @@ def evaluate(file: File, path: Path) -> Run:
         cell = run_file(runtime, path, variant, reference)
         if cell["outcome"] != "ran":
             return Run([], alarms, "", f"{cell['outcome']}: {cell['detail']}")
-        cells.append({"requested": 0, "runtime": variant, **cell})
+        cells.append({"exporter": "", "requested": 0, "runtime": variant, **cell})
         session = runtime.load(path, variant)
         names = [port["name"] for port in reference.model["inputs"]]
         for of_set in reference.model["sets"]:

@@ -59,10 +59,10 @@ def job(root: Path, define: Path, files: Mapping[int, onnx.ModelProto], **spec: 
     complete = {**SPEC, **spec}
     export = exported(root / "export" / "hand", dict(files))
     for runtime in complete["runtimes"]:
-        record = root / "parity" / "hand" / f"{runtime}.json"
+        record = root / "parity" / f"{runtime}.json"
         record.parent.mkdir(parents=True, exist_ok=True)
-        run = parity.Job({"limits": complete["limits"]}, define, export, runtime)
-        parity.sweep(run, record, root / "timing.json")
+        run = parity.Job({"limits": complete["limits"]}, define, [export], runtime)
+        parity.measure_files(run, record, root / "timing.json")
     return judged.Job(complete, define, root / "export", root / "parity")
 
 

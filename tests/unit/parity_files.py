@@ -12,7 +12,7 @@ import onnx.parser
 import safetensors.numpy
 import torch
 from atlas.judge import judge
-from atlas.parity import Job, sweep
+from atlas.parity import Job, measure_files
 from atlas.records import file_sha256, write_json
 
 PASSES = {"exact", "within-noise"}
@@ -167,8 +167,8 @@ def measured(
     runtime: str = "onnxruntime",
     **limits: float,
 ) -> dict[str, Any]:
-    job = Job({"limits": limits}, define, exported(tmp_path / "export", files), runtime)
-    sweep(job, tmp_path / "out.json", tmp_path / "out.timing.json")
+    job = Job({"limits": limits}, define, [exported(tmp_path / "export", files)], runtime)
+    measure_files(job, tmp_path / "out.json", tmp_path / "out.timing.json")
     record: dict[str, Any] = json.loads((tmp_path / "out.json").read_text())
     return record
 

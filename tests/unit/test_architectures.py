@@ -94,11 +94,11 @@ def test_one_through_the_stages(
     job = exporters.Job(json.loads(settings.export_spec(name, exporter)), defined, None)
     (cell,) = export.sweep(job, tmp_path / "export")["cells"]
     assert (cell["outcome"], cell["delivered"]) == ("ok", opset), cell["detail"]
-    runs = parity.sweep(
+    runs = parity.measure_files(
         parity.Job(
             json.loads(settings.parity_spec(name, "onnxruntime")),
             defined,
-            tmp_path / "export",
+            [tmp_path / "export"],
             "onnxruntime",
         ),
         tmp_path / "parity.json",

@@ -52,14 +52,14 @@ def run(root: Path, text: str, opset: int, **top: Any) -> AuditRecord:
     run_define(root, model)
     run_export(root, model, "converter", opsets=[opset])
     made = settings(root, model, opsets=[opset], **top)
-    results, sweep = root / "results", root / "results/parity/m/converter"
+    results, measured = root / "results", root / "results/parity/m"
     job = parity.Job(
         json.loads(made.parity_spec("m", "onnxruntime")),
         results / "define/m",
-        results / "export/m/converter",
+        [results / "export/m/converter"],
         "onnxruntime",
     )
-    parity.sweep(job, sweep / "onnxruntime.json", sweep / "onnxruntime.timing.json")
+    parity.measure_files(job, measured / "onnxruntime.json", root / "timing.json")
     return audit(json.loads(made.audit_spec("m")), results, results / "audit/m")
 
 

@@ -283,7 +283,6 @@ def record(*cells: RunCell, model: str = "m") -> ParityRecord:
         "version": 1,
         "stage": "parity",
         "model": model,
-        "exporter": "dynamo",
         "runtime": "onnxruntime",
         "versions": {},
         "fingerprint": "",
@@ -293,6 +292,7 @@ def record(*cells: RunCell, model: str = "m") -> ParityRecord:
 
 def cell(*measures: Measure, outcome: Any = "ran", detail: str = "") -> RunCell:
     return {
+        "exporter": "dynamo",
         "requested": 18,
         "runtime": "onnxruntime",
         "outcome": outcome,

@@ -255,9 +255,9 @@ def test_only_what_changed_runs_again(
 
     measured(tmp_path, defined, distinct(20), "fake")
     before = json.loads((tmp_path / "out.timing.json").read_text())["cells"][0]
-    assert ran() == ["opset_20.onnx"] and before["load_seconds"] > 0
+    assert ran() == ["export/opset_20.onnx"] and before["load_seconds"] > 0
     grown = measured(tmp_path, defined, distinct(20, 21), "fake")
-    assert ran() == ["opset_21.onnx"]
+    assert ran() == ["export/opset_21.onnx"]
     times = json.loads((tmp_path / "out.timing.json").read_text())["cells"]
     assert times[0] == before and times[1]["best_run_seconds"] > 0
     assert grown == measured(tmp_path / "anew", defined, distinct(20, 21), "fake")
@@ -274,7 +274,7 @@ def test_only_what_changed_runs_again(
     changed["reference_sha256"] = file_sha256(other / "reference.safetensors")
     write_json(other / "record.json", changed)
     rejudged = measured(tmp_path, other, distinct(20, 21), "fake")
-    assert ran() == ["opset_20.onnx", "opset_21.onnx"]
+    assert ran() == ["export/opset_20.onnx", "export/opset_21.onnx"]
     assert rejudged["fingerprint"] != grown["fingerprint"]
     assert verdicts(rejudged) == ["mismatch", "mismatch"]
 

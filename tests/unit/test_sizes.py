@@ -162,8 +162,8 @@ def test_a_file_that_holds_to_one_size_is_named(name: str, root: Path) -> None:
 
 def judged(root: Path, export: Path) -> list[CellVerdict]:
     """Verdicts with onnxruntime's optimizations."""
-    job = parity.Job({}, root / "results/define/m", export, "onnxruntime")
-    record: ParityRecord = parity.sweep(job, root / "out.json", root / "timing.json")
+    job = parity.Job({}, root / "results/define/m", [export], "onnxruntime")
+    record: ParityRecord = parity.measure_files(job, root / "out.json", root / "timing.json")
     found = judge([record], {})["cells"]
     return [cell for cell in found if cell["runtime"] == "onnxruntime"]
 

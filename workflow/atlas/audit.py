@@ -1,6 +1,6 @@
 """Stage, per model: is `onnx.version_converter` right, one opset up and down from each right file?
 
-reads   results/define/{model}; results/export/{model}/*: the files; results/parity/{model}/*/*.json
+reads   results/define/{model}; results/export/{model}/*: the files; results/parity/{model}/*.json
 writes  record.json: what came of each step, and of each operator in it; defects/: reproducers
 
 A file is converted where every runtime computes it rightly, once per distinct content. The result
@@ -122,8 +122,10 @@ def _right_requests(spec: Mapping[str, Any], results: Path, exporter: str) -> se
     tolerances = Tolerances().updated(spec["tolerances"])
     verdicts: dict[int, set[str]] = {}
     for name in spec["runtimes"]:
-        record = read_json(results / "parity" / spec["model"] / exporter / f"{name}.json", "parity")
+        record = read_json(results / "parity" / spec["model"] / f"{name}.json", "parity")
         for cell in record["cells"]:
+            if cell["exporter"] != exporter:
+                continue
             verdict = judge_cell(record, cell, tolerances)["verdict"]
             verdicts.setdefault(cell["requested"], set()).add(verdict)
     found = {request: names - {"unavailable"} for request, names in verdicts.items()}

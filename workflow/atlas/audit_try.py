@@ -133,8 +133,9 @@ def _outputs(case: Case, path: Path, variant: str) -> list[Any] | None:
 
 def _judge(case: Case, variant: str, tolerances: Tolerances) -> CellVerdict:
     result = run_file(runtimes.load("onnxruntime"), case.after, variant, case.reference)
-    cell: Any = {"requested": case.new, "runtime": variant, "sha256": None, **result}
-    record: Any = {"model": case.reference.model["model"], "exporter": "converter"}
+    own = {"exporter": "converter", "requested": case.new, "runtime": variant, "sha256": None}
+    cell: Any = {**own, **result}
+    record: Any = {"model": case.reference.model["model"]}
     return judge_cell(record, cell, tolerances)
 
 

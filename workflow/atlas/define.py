@@ -253,12 +253,14 @@ def _sources(spec: Mapping[str, Any]) -> list[Source]:
     """Every file of the user's that took part: declared ones, and what those imported."""
     here = Path.cwd()
     declared = {Path(path) for path in spec.get("source_files", [])}
-    ours = Path(__file__).parent
+    others = tuple(f"{path}/" for path in (Path(__file__).parent, sys.prefix, sys.base_prefix))
     imported = set()
     for module in list(sys.modules.values()):
-        path = Path(getattr(module, "__file__", None) or "/").resolve()
-        inside = path.is_relative_to(here) and not path.is_relative_to(ours)
-        if inside and path.suffix == ".py" and not path.is_relative_to(Path(sys.prefix).resolve()):
+        file = getattr(module, "__file__", None) or ""
+        if file.startswith(others) or not file.endswith(".py"):
+            continue  # thousands, and to resolve each costs more than the model does
+        path = Path(file).resolve()
+        if path.is_relative_to(here) and not path.is_relative_to(Path(sys.prefix).resolve()):
             imported.add(path.relative_to(here))
     return [_source(path) for path in sorted(declared | imported) if path.is_file()]
 

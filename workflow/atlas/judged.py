@@ -59,14 +59,16 @@ class Ran:
 def judged(job: Job) -> Iterator[Ran]:
     """Every cell of the model in every runtime, judged."""
     tolerances = Tolerances().updated(job.spec["tolerances"])
+    runtimes: dict[str, ParityRecord] = {
+        name: read_json(job.parity / f"{name}.json", "parity") for name in job.spec["runtimes"]
+    }
     for exporter in job.spec["exporters"]:
         exported: ExportRecord = read_json(job.export / exporter / "record.json", "export")
         cells = {cell["requested"]: cell for cell in exported["cells"]}
-        for runtime in job.spec["runtimes"]:
-            record: ParityRecord = read_json(job.parity / exporter / f"{runtime}.json", "parity")
+        for runtime, record in runtimes.items():
             judged: dict[int, dict[str, CellVerdict]] = {}
             measures: dict[int, dict[str, list[Measure]]] = {}
-            for cell in record["cells"]:
+            for cell in (c for c in record["cells"] if c["exporter"] == exporter):
                 verdict = verdicts.judge_cell(record, cell, tolerances)
                 judged.setdefault(cell["requested"], {})[cell["runtime"]] = verdict
                 measures.setdefault(cell["requested"], {})[cell["runtime"]] = cell["measures"]

@@ -1,11 +1,13 @@
-"""Stage, per sweep and runtime: run every distinct file on every input set, and measure.
+"""Stage, per model and runtime: run every distinct file on every input set, and measure.
 
-reads   results/define/{model}: inputs and reference; results/export/{model}/{exporter}: the files
+reads   results/define/{model}: inputs and reference; results/export/{model}/*: the files
 writes  {runtime}.json (measures, no judgement in them) and {runtime}.timing.json
 
 Each file runs once per variant of the runtime, in a child process: one that crashes, hangs or takes
-too much memory costs its own cells. Results whose file, reference, runtime and code are those of an
-earlier run are kept. Nothing in the record depends on the clock or on where the run stands.
+too much memory costs its own cells. All sweeps of a model together, since most of their files give
+results of equal bytes, which are measured once. Results whose file, reference, runtime and code are
+those of an earlier run are kept. Nothing in the record depends on the clock or on where the run
+stands.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from atlas import frozen, runtimes, sources
+from atlas import frozen, runtimes
 from atlas.isolate import Result, run_isolated
 from atlas.records import (
     VERSION,
@@ -29,7 +31,6 @@ from atlas.records import (
     RunCell,
     RunOutcome,
     digest,
-    file_sha256,
     read_json,
     write_json,
 )
@@ -48,27 +49,34 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--spec", type=json.loads, default={}, help='JSON: {"limits": {…}, …}')
     parser.add_argument("--define", type=Path, required=True, help="folder of the define stage")
-    parser.add_argument("--export", type=Path, required=True, help="folder of the export stage")
+    parser.add_argument(
+        "--export", type=Path, nargs="+", required=True, help="sweeps: folders of the export stage"
+    )
     parser.add_argument("--runtime", required=True, help="a module of atlas.runtimes")
+    parser.add_argument("--code", default="", help="hash of the code of this stage")
     parser.add_argument("--output", type=Path, required=True, help="the record to write")
     parser.add_argument("--timing", type=Path, required=True, help="where durations go")
     options = parser.parse_args(arguments)
-    job = Job(options.spec, options.define, options.export, options.runtime)
-    sweep(job, options.output, options.timing)
+    job = Job(options.spec, options.define, options.export, options.runtime, options.code)
+    measure_files(job, options.output, options.timing)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a sweep in one runtime starts from: its specification and two folders."""
+    """A model in one runtime: its specification, its folder, those of its sweeps.
+
+    `code`: a hash of the code that runs and measures; part of what decides whether to do it again.
+    """
 
     spec: Mapping[str, Any]
     define: Path
-    export: Path
+    sweeps: Sequence[Path]
     runtime: str
+    code: str = ""
 
 
-def sweep(job: Job, output: Path, timing: Path) -> ParityRecord:
-    """Run or keep every cell of the sweep; write and return the record.
+def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
+    """Run or keep every cell of the sweeps; write and return the record.
 
     Args:
         output: the record; where one exists already, what still holds of it is kept.
@@ -76,20 +84,23 @@ def sweep(job: Job, output: Path, timing: Path) -> ParityRecord:
     """
     runtime = runtimes.load(job.runtime)
     model = cast(DefineRecord, read_json(job.define / "record.json", "define"))
-    exported = cast(ExportRecord, read_json(job.export / "record.json", "export"))
+    exported = [
+        cast(ExportRecord, read_json(folder / "record.json", "export")) for folder in job.sweeps
+    ]
     versions = _versions(runtime)
-    fingerprint = _fingerprint(job, runtime, model, versions)
+    fingerprint = _fingerprint(job, model, versions)
     done = _kept(output, timing, fingerprint)
     items = _distinct(job, exported, runtime)
     for item, result in _run_all(job, runtime, model, [i for i in items if i.key not in done]):
         done[item.key] = result
-        print(f"{item.path.name} in {item.variant}: {result['outcome']} {result['detail']}")
+        print(f"{item.label} in {item.variant}: {result['outcome']} {result['detail']}", flush=True)
     rows = [
-        (cell["requested"], variant, cell["sha256"], _row(cell, variant, model, done))
-        for cell in exported["cells"]
+        (_head(sweep, cell, variant), _row(cell, variant, model, done))
+        for sweep in exported
+        for cell in sweep["cells"]
         for variant in runtime.VARIANTS
     ]
-    head = {"model": exported["model"], "exporter": exported["exporter"], "runtime": job.runtime}
+    head = {"model": model["model"], "runtime": job.runtime}
     record = {
         "version": VERSION,
         "stage": "parity",
@@ -115,16 +126,21 @@ class _Item:
     def key(self) -> tuple[str, str]:
         return self.sha256, self.variant
 
+    @property
+    def label(self) -> str:
+        """`torchscript/opset_13.onnx`"""
+        return f"{self.path.parents[1].name}/{self.path.name}"
 
-def _distinct(job: Job, exported: ExportRecord, runtime: runtimes.Runtime) -> list[_Item]:
-    files = {
-        cell["sha256"]: job.export / "cells" / cell["file"]
-        for cell in reversed(exported["cells"])
-        if cell["file"] and cell["sha256"]
-    }
+
+def _distinct(job: Job, exported: Sequence[ExportRecord], runtime: runtimes.Runtime) -> list[_Item]:
+    files: dict[str, Path] = {}
+    for folder, sweep in zip(job.sweeps, exported, strict=True):
+        for cell in sweep["cells"]:
+            if cell["file"] and cell["sha256"]:
+                files.setdefault(cell["sha256"], folder / "cells" / cell["file"])
     return [
         _Item(sha256, variant, path)
-        for sha256, path in reversed(files.items())
+        for sha256, path in files.items()
         for variant in runtime.VARIANTS
         if path.is_file()
     ]
@@ -140,19 +156,15 @@ def _versions(runtime: runtimes.Runtime) -> dict[str, str | None]:
     return versions
 
 
-def _fingerprint(
-    job: Job, runtime: runtimes.Runtime, model: DefineRecord, versions: Mapping[str, Any]
-) -> str:
+def _fingerprint(job: Job, model: DefineRecord, versions: Mapping[str, Any]) -> str:
     """Hash over everything but the file that decides what a run gives."""
-    files = sources.closure("parity")
-    own = getattr(runtime, "__file__", None)
     reference = ("inputs_sha256", "reference_sha256", "inputs", "outputs", "sets", "outcome")
     return digest(
         {
             "spec": job.spec,
             "versions": versions,
             "reference": {key: model[key] for key in reference},  # type: ignore[literal-required]
-            "code": [file_sha256(path) for path in (*files, *([Path(own)] if own else []))],
+            "code": job.code,
         }
     )
 
@@ -190,22 +202,23 @@ def _row(
     return nothing("absent", ": ".join(filter(None, [cell["outcome"], cell["detail"]])))
 
 
-def _run_cell(requested: int, variant: str, sha256: str | None, row: Mapping[str, Any]) -> RunCell:
+def _head(sweep: ExportRecord, cell: Cell, variant: str) -> dict[str, Any]:
+    """Which cell in which variant."""
     return {
-        "requested": requested,
+        "exporter": sweep["exporter"],
+        "requested": cell["requested"],
         "runtime": variant,
-        "outcome": row["outcome"],
-        "detail": row["detail"],
-        "sha256": sha256,
-        "measures": row["measures"],
+        "sha256": cell["sha256"],
     }
 
 
-def _durations(
-    requested: int, variant: str, sha256: str | None, row: Mapping[str, Any]
-) -> dict[str, Any]:
-    durations = {name: row.get(name) for name in SECONDS}
-    return {"requested": requested, "runtime": variant, "sha256": sha256, **durations}
+def _run_cell(head: Mapping[str, Any], row: Mapping[str, Any]) -> RunCell:
+    found = {name: row[name] for name in ("outcome", "detail", "measures")}
+    return cast(RunCell, {**head, **found})
+
+
+def _durations(head: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**head, **{name: row.get(name) for name in SECONDS}}
 
 
 def _run_all(

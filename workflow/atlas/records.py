@@ -286,6 +286,7 @@ class Measure(TypedDict):
 class RunCell(TypedDict):
     """One file in one variant of a runtime (`onnxruntime`, `onnxruntime-unoptimized`, …)."""
 
+    exporter: str
     requested: int
     runtime: str
     outcome: RunOutcome
@@ -295,12 +296,11 @@ class RunCell(TypedDict):
 
 
 class ParityRecord(TypedDict):
-    """results/parity/{model}/{exporter}/{runtime}.json"""
+    """results/parity/{model}/{runtime}.json"""
 
     version: int
     stage: Literal["parity"]
     model: str
-    exporter: str
     runtime: str
     versions: dict[str, str]
     fingerprint: str

@@ -62,7 +62,7 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
         detail = "; ".join(filter(None, [reason, detail]))
     return {
         "model": record["model"],
-        "exporter": record["exporter"],
+        "exporter": cell["exporter"],
         "requested": cell["requested"],
         "runtime": cell["runtime"],
         "verdict": verdict,

@@ -136,12 +136,9 @@ def model_cells(wildcards):
 
 
 def model_parity(wildcards):
-    """What every runtime measured of every sweep of a model."""
-    return [
-        path
-        for runtime in settings.runtimes
-        for path in of_model(wildcards, "parity", f"{runtime}.json")
-    ]
+    """What every runtime measured of a model's files."""
+    folder = f"<results>/parity/{wildcards.model}"
+    return [f"{folder}/{runtime}.json" for runtime in settings.runtimes]
 
 
 def audit_records():
@@ -224,8 +221,12 @@ def export_of_model(wildcards, input):
     return os.path.dirname(os.path.dirname(input.export[0]))
 
 
+def sweeps_of_model(wildcards, input):
+    return [os.path.dirname(path) for path in input.export]
+
+
 def parity_of_model(wildcards, input):
-    return os.path.dirname(os.path.dirname(input.parity[0]))
+    return os.path.dirname(input.parity[0])
 
 
 def tables_folder(wildcards, output):

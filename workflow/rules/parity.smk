@@ -1,6 +1,6 @@
 """parity: run the files and measure them against the reference; judging is a step of its own.
 
-in   the frozen model's inputs and reference, the sweep's files
+in   the frozen model's inputs and reference, the files of its sweeps
 out  {runtime}.json (measures), {runtime}.timing.json; judge/verdicts.json
 
 New tolerances judge again and run no model.
@@ -12,13 +12,13 @@ rule parity:
         define="<results>/define/{model}/record.json",
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
         reference=ancient("<results>/define/{model}/reference.safetensors"),
-        record="<results>/export/{model}/{exporter}/record.json",
-        cells=ancient("<results>/export/{model}/{exporter}/cells"),
+        export=model_exports,
+        cells=ancient(model_cells),
     output:
-        record=update("<results>/parity/{model}/{exporter}/{runtime}.json"),
-        timing=update("<results>/parity/{model}/{exporter}/{runtime}.timing.json"),
+        record=update("<results>/parity/{model}/{runtime}.json"),
+        timing=update("<results>/parity/{model}/{runtime}.timing.json"),
     log:
-        "<logs>/parity/{model}/{exporter}/{runtime}.log",
+        "<logs>/parity/{model}/{runtime}.log",
     conda:
         "../../envs/parity.yaml"
     threads: 1
@@ -29,17 +29,18 @@ rule parity:
         code=parity_code,
         spec=parity_spec,
         define=subpath(input.define, parent=True),
-        export=subpath(input.record, parent=True),
+        sweeps=sweeps_of_model,
     shell:
         "python -m atlas parity --spec {params.spec:q} --define {params.define}"
-        " --export {params.export} --runtime {wildcards.runtime}"
+        " --export {params.sweeps} --runtime {wildcards.runtime} --code {params.code}"
         " --output {output.record} --timing {output.timing} > {log} 2>&1"
 
 
 rule judge:
     input:
-        records=collect_sweeps(
-            "<results>/parity/{model}/{exporter}/{runtime}.json",
+        records=collect(
+            "<results>/parity/{model}/{runtime}.json",
+            model=settings.models,
             runtime=settings.runtimes,
         ),
     output:

@@ -60,6 +60,7 @@ rule exports:
 
 
 onstart:
+    write_run()
     start_worker()
 
 

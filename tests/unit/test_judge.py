@@ -362,12 +362,14 @@ def test_the_program_needs_neither_numpy_nor_a_runtime(tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text("raise SystemExit('numpy was imported')")
     env = {"PYTHONPATH": f"{tmp_path}:{Path(atlas.__file__).parents[1]}"}
     exact, eager, got = computed()
-    paths = []
     for name in ("a", "b"):
-        paths.append(tmp_path / f"{name}.json")
-        write_json(paths[-1], record(cell(of(got, eager, exact)), model=name))
-    output = tmp_path / "verdicts.json"
-    done = run("--spec", "{}", "--output", str(output), *map(str, paths), env=env)
+        path = tmp_path / "parity" / name / "onnxruntime.json"
+        path.parent.mkdir(parents=True)
+        write_json(path, record(cell(of(got, eager, exact)), model=name))
+    output, spec = tmp_path / "verdicts.json", tmp_path / "run.json"
+    spec.write_text('{"order": ["a", "b"], "runtimes": ["onnxruntime"]}')
+    command = ["--spec", f"@{spec}", "--parity", f"{tmp_path}/parity", "--output", str(output)]
+    done = run(*command, env=env)
     assert done.returncode == 0, done.stderr
     written = json.loads(output.read_text())
     assert [(c["model"], c["verdict"]) for c in written["cells"]] == [
@@ -375,6 +377,6 @@ def test_the_program_needs_neither_numpy_nor_a_runtime(tmp_path: Path) -> None:
         ("b", "within-noise"),
     ]
     assert "above-noise" in run("--help", env=env).stdout
-    write_json(paths[0], {"version": 1, "stage": "dump"})
-    done = run("--output", str(output), str(paths[0]), env=env)
+    write_json(path, {"version": 1, "stage": "dump"})
+    done = run(*command, env=env)
     assert done.returncode != 0 and "expected a record of stage 'parity'" in done.stderr

@@ -251,7 +251,11 @@ def test_only_what_changed_runs_again(
     defined: Path, tmp_path: Path, fake: types.ModuleType, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def ran() -> list[str]:
-        return [line.split()[0] for line in capfd.readouterr().out.splitlines() if " in " in line]
+        return [
+            line.split()[0]
+            for line in capfd.readouterr().out.splitlines()
+            if line.startswith("export/")
+        ]
 
     measured(tmp_path, defined, distinct(20), "fake")
     before = json.loads((tmp_path / "out.timing.json").read_text())["cells"][0]

@@ -10,11 +10,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from atlas import __main__ as client
 from atlas import worker
 from atlas.__main__ import SOCKET
 from atlas.exporters import _memory
@@ -22,6 +24,7 @@ from project import ROOT, Project
 
 RUN = """
 import pathlib, sys
+from atlas import __main__ as client
 from atlas import worker
 print(worker.start(pathlib.Path("worker.log")) or "started", flush=True)
 import os
@@ -104,8 +107,9 @@ def test_jobs_run_beside_each_other_and_each_in_its_folder(
     jobs = []
     for place in places:
         place.mkdir()
-        verdicts = ["judge", "--spec", "{}", "--output", "verdicts.json"]
-        command = [sys.executable, "-m", "atlas", *verdicts]
+        verdicts = ["--parity", "parity", "--output", "verdicts.json"]
+        spec = '{"order": [], "runtimes": []}'
+        command = [sys.executable, "-m", "atlas", "judge", "--spec", spec, *verdicts]
         jobs.append(subprocess.Popen(command, cwd=place, env=environment))
     assert [job.wait(60) for job in jobs] == [0, 0, 0]
     assert all((place / "verdicts.json").is_file() for place in places)
@@ -145,6 +149,55 @@ def test_a_job_that_is_cancelled_ends_in_the_worker_too(
 def alive(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_long_work_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0.05)
+    log, (read, write) = tmp_path / "job.log", os.pipe()
+    log.write_text("earlier\nmodel × dynamo × 13: exporting (5/12)\n")
+
+    def job() -> None:
+        time.sleep(0.5)
+        with log.open("a") as file:
+            file.write("model × dynamo × 14: exporting (6/12)\n")
+        time.sleep(0.5)
+        os.close(write)
+
+    thread = threading.Thread(target=job)
+    thread.start()
+    client._watch(read, log)
+    thread.join()
+    assert capfd.readouterr().err.splitlines() == [
+        "model × dynamo × 13: exporting (5/12)",
+        "model × dynamo × 14: exporting (6/12)",
+    ]
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_log_takes_everything_and_the_status_is_the_stages(
+    warm: bool, environment: dict[str, str], folder: Path
+) -> None:
+    own = environment if warm else {**environment, "ATLAS_WORKER": ""}
+    done = ask(own, folder, "--log", "given.log", "define", "--no-such-option")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+    assert "the following arguments are required" in (folder / "given.log").read_text()
+    spec = '{"order": [], "runtimes": []}'
+    options = ["--spec", spec, "--parity", "parity", "--output", "verdicts.json"]
+    done = ask(own, folder, "--log", "given.log", "judge", *options)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    text = (folder / "given.log").read_text()
+    assert text.startswith("usage ") and f'"worker": {str(warm).lower()}' in text
+
+
+def test_what_needs_no_torch_waits_for_none(environment: dict[str, str]) -> None:
+    code = "import sys; from atlas import worker; worker.preload('files'); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert {"onnx", "atlas.report", "atlas.parity"} <= set(done.stdout.split())
+    assert "torch" not in done.stdout.split()
 
 
 def test_versions_that_nobody_compared_have_no_worker(

@@ -71,7 +71,8 @@ def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
     for opset, cell, took in _export_cells(job, cells, missing):
         done[opset] = {**cell, "fingerprint": prints[opset]}
         seconds[str(opset)] = round(took, 4)
-        _progress(job, opset, cell, took, len(done))
+        name = f"{spec['model']} × {spec['exporter']} × {opset}"
+        print(f"{name}: {cell['outcome']} in {took:.2f} s", flush=True)
     _remove_others(cells, done.values())
     versions = {name: importlib.metadata.version(name) for name in exporter.PACKAGES}
     record: ExportRecord = {
@@ -144,13 +145,6 @@ def _remove_others(cells: Path, kept: Iterable[Cell]) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _progress(job: exporters.Job, opset: int, cell: Cell, took: float, done: int) -> None:
-    name = f"{job.spec['model']} × {job.spec['exporter']} × {opset}"
-    print(
-        f"{name}: {cell['outcome']} in {took:.2f} s ({done}/{len(job.spec['opsets'])})", flush=True
-    )
-
-
 def _export_cells(
     job: exporters.Job, folder: Path, opsets: Sequence[int]
 ) -> Iterator[tuple[int, Cell, float]]:
@@ -172,6 +166,8 @@ def _export_cells(
         state["export"] = exporters.load(spec["exporter"]).prepare(frozen)
 
     def work(opset: int) -> list[Any]:
+        number = f"{opsets.index(opset) + 1} of {len(opsets)}"
+        print(f"{spec['model']} × {spec['exporter']} × {opset}: exporting, {number}", flush=True)
         return _export_cell(state["export"], opset, folder)
 
     limits = job.spec["limits"]

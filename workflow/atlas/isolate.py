@@ -152,7 +152,7 @@ def _work_through(
     status = 0
     try:
         os.setsid()
-        _die_with(parent)
+        die_with(parent)
         if memory_mb:
             resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
         setup()
@@ -170,7 +170,7 @@ def _work_through(
         os._exit(status)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Ask Linux to kill this process when its parent dies, however that happens."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

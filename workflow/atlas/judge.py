@@ -9,13 +9,12 @@ What a verdict means stands in `atlas.verdicts`.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from atlas import verdicts
-from atlas.records import VERSION, JudgeRecord, ParityRecord, read_json, write_json
+from atlas.records import VERSION, JudgeRecord, ParityRecord, json_argument, read_json, write_json
 from atlas.tolerances import Tolerances
 
 
@@ -27,13 +26,21 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--spec", type=json.loads, default={}, help='JSON: {"tolerances": …, "models": {id: …}}'
+        "--spec",
+        type=json_argument,
+        required=True,
+        help='JSON or @FILE: {"tolerances": …, "models": {id: …}, "order": [id, …], "runtimes": …}',
     )
+    parser.add_argument("--parity", type=Path, required=True, help="folder of the parity stage")
     parser.add_argument("--output", type=Path, required=True, help="the record to write")
-    parser.add_argument("records", type=Path, nargs="*", metavar="RECORD", help="parity records")
     options = parser.parse_args(arguments)
-    records = (read_json(path, "parity") for path in options.records)
-    write_json(options.output, judge(records, options.spec))
+    spec = options.spec
+    paths = (
+        options.parity / model / f"{runtime}.json"
+        for model in spec["order"]
+        for runtime in spec["runtimes"]
+    )
+    write_json(options.output, judge((read_json(path, "parity") for path in paths), spec))
 
 
 def judge(records: Iterable[ParityRecord], spec: Mapping[str, Any]) -> JudgeRecord:

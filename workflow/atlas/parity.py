@@ -93,7 +93,7 @@ def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
     items = _distinct(job, exported, runtime)
     for item, result in _run_all(job, runtime, model, [i for i in items if i.key not in done]):
         done[item.key] = result
-        print(f"{item.label} in {item.variant}: {result['outcome']} {result['detail']}", flush=True)
+        print(f"{item.label} in {item.variant}: {result['outcome']} {result['detail']}")
     rows = [
         (_head(sweep, cell, variant), _row(cell, variant, model, done))
         for sweep in exported
@@ -231,6 +231,9 @@ def _run_all(
     limits = job.spec.get("limits", {})
 
     def work(item: _Item) -> dict[str, Any]:
+        number = f"{items.index(item) + 1} of {len(items)}"
+        place = f"{model['model']} × {item.label}"
+        print(f"{place} in {item.variant}: running, {number}", flush=True)
         result = run_file(runtime, item.path, item.variant, reference)
         return {**result, "detail": impersonal(result["detail"], item.path)}
 

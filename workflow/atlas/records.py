@@ -595,6 +595,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def json_argument(text: str) -> Any:
+    """JSON of a command line, where `@FILE` stands for what is in a file."""
+    return json.loads(Path(text[1:]).read_text("utf-8") if text.startswith("@") else text)
+
+
 def read_json(path: Path, stage: str = "") -> Any:
     """Read a record.
 

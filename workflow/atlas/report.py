@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Set
 from functools import partial
@@ -37,7 +36,7 @@ from atlas import (
 )
 from atlas.advice import spell_spans
 from atlas.picture import visible
-from atlas.records import write_text
+from atlas.records import json_argument, write_text
 from atlas.report_data import Data, load
 from atlas.report_layout import Planner
 
@@ -57,7 +56,9 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--spec", type=json.loads, required=True, help="the run as JSON")
+    parser.add_argument(
+        "--spec", type=json_argument, required=True, help="the run: JSON or @FILE"
+    )
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     parser.add_argument("--cards", type=Path, help="folder for a page per model that stands alone")

@@ -8,7 +8,6 @@ writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises, co
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -27,6 +26,7 @@ from atlas.records import (
     GraphFile,
     JudgeRecord,
     LocateRecord,
+    json_argument,
     read_json,
 )
 from atlas.table import write_table
@@ -55,7 +55,9 @@ COLUMNS = {
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(prog="python -m atlas.tables", description=__doc__)
-    parser.add_argument("--spec", type=json.loads, required=True, help="the run's sweeps as JSON")
+    parser.add_argument(
+        "--spec", type=json_argument, required=True, help="the run: JSON or @FILE"
+    )
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)

@@ -1,11 +1,15 @@
-"""The warm worker of a run: one process that has imported everything and forks a child per job.
+"""The warm worker of a run: processes that have imported everything and fork a child per job.
 
 Starting Python, torch and the exporters costs seconds, a job of ours often a tenth of one. So the
-Snakefile starts this process when a run on one machine begins, and `python -m atlas STAGE` hands
-its arguments, folder, environment and output to it over a Unix socket; a child is forked, which
-runs the stage and ends. It is to a run what Bazel's persistent workers are to a build.
+Snakefile starts the worker when a run on one machine begins, and `python -m atlas STAGE` hands its
+arguments, folder, environment and output to it over a Unix socket; a child is forked, which runs
+the stage and ends. It is to a run what Bazel's persistent workers are to a build.
 
-Nothing is kept from job to job: a child starts from what the parent imported, and the parent runs
+It is a ladder: the first process imports what reads and compares files (`LEVELS[0]`, 0.8 s) and
+forks one that goes on to import torch (2 s), which forks one that goes on to export (4 s). Each
+serves the stages that need no more, so that what only draws the report again waits for no torch.
+
+Nothing is kept from job to job: a child starts from what its parent imported, and the parent runs
 no job. It listens to its own user alone, on no port, and ends with the run, whichever way that
 ends. A client that goes away (Ctrl-C, a cancelled job) takes its child's process group with it.
 """
@@ -24,15 +28,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from atlas.__main__ import PREFIX, SOCKET, run, stages
+from atlas.__main__ import LEVEL, LEVELS, PREFIX, SOCKET, stages, work
 from atlas.exporters import _memory
 
-LIBRARIES = ("numpy", "onnx", "onnx_ir", "onnxscript", "onnxruntime", "safetensors.numpy")
+LIBRARIES = {
+    "files": ("numpy", "onnx", "onnx_ir", "onnxruntime", "safetensors.numpy"),
+    # What torch and stages import when they first need it, where they always do.
+    "torch": ("torch", "torch._dynamo", "safetensors.torch", "atlas.model", "atlas.truth"),
+    "exporters": ("onnxscript", "sympy.tensor.tensor"),
+}
 _LOOK_AROUND = 1.0  # seconds between looks whether the run is still there
 
 
@@ -49,17 +57,19 @@ def start(log: Path) -> str:
         return reason
     path = Path(tempfile.mkdtemp(prefix="atlas-")) / "socket"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, log.open("w") as output:
+    with contextlib.ExitStack() as stack, log.open("w") as output:
+        listeners = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in LEVELS]
         try:
-            listener.bind(str(path))
+            for level, listener in zip(LEVELS, listeners, strict=True):
+                stack.enter_context(listener).bind(f"{path}.{level}")
+                listener.listen(1024)
         except OSError as error:  # some file systems have no sockets, and their names are short
-            path.parent.rmdir()
+            shutil.rmtree(path.parent)
             return f"no socket at {path}: {error}"
-        listener.listen(1024)
-        number = listener.fileno()
+        numbers = [listener.fileno() for listener in listeners]
         subprocess.Popen(
-            [sys.executable, "-m", "atlas.worker", str(path), str(number), str(os.getpid())],
-            pass_fds=[number],
+            [sys.executable, "-m", "atlas.worker", *map(str, [path, os.getpid(), *numbers])],
+            pass_fds=numbers,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -79,10 +89,10 @@ class _Job:
 
 
 class Worker:
-    """The process that forks. `serve` returns when the run is over."""
+    """A process that forks, until `parent`, which started it, is gone."""
 
-    def __init__(self, listener: socket.socket, run: int) -> None:
-        self._listener, self._run = listener, run
+    def __init__(self, listener: socket.socket, parent: int) -> None:
+        self._listener, self._parent = listener, parent
         self._events = selectors.DefaultSelector()
         self._jobs: dict[int, _Job] = {}
         self._ended, wake = os.pipe()
@@ -94,8 +104,8 @@ class Worker:
         self._events.register(self._ended, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Fork for every client until the process of the run, our parent, is gone."""
-        while os.getppid() == self._run:
+        """Fork for every client."""
+        while os.getppid() == self._parent:
             for key, _ in self._events.select(_LOOK_AROUND):
                 if key.fileobj is self._listener:
                     self._begin(self._listener.accept()[0])
@@ -126,10 +136,15 @@ class Worker:
 
     def _reap(self) -> None:
         os.read(self._ended, 1 << 16)
-        while self._jobs:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
             if pid == 0:
                 return
+            if pid not in self._jobs:  # the next level, which ended by itself
+                continue
             client = self._jobs.pop(pid).client
             with contextlib.suppress(KeyError):
                 self._events.unregister(client)
@@ -148,33 +163,13 @@ def _receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 def _work(request: dict[str, Any], outputs: list[int]) -> NoReturn:
     """The child's life: as if the client's process ran the stage."""
-    status = 1
-    try:
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for number, output in enumerate(outputs, start=1):
-            os.dup2(output, number)
-        os.chdir(request["folder"])
-        os.environ.clear()
-        os.environ.update(request["environment"])
-        status = run(request["arguments"])
-    except SystemExit as end:
-        status = _status(end)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _status(end: SystemExit) -> int:
-    """What Python makes of `sys.exit`."""
-    if end.code is None or isinstance(end.code, int):
-        return end.code or 0
-    print(end.code, file=sys.stderr)
-    return 1
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    work(request["arguments"], outputs)
 
 
 def _kill(pid: int) -> None:
@@ -182,33 +177,52 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def preload() -> None:
-    """Import all that stages use, and export once: what is lazy is then there for every child.
+def preload(level: str) -> None:
+    """Import all that the stages of a level use, and what is lazy in it.
 
     One thread, set before any operator runs, and no session of onnxruntime: threads do not survive
     a fork.
     """
-    import torch
+    for library in LIBRARIES[level]:
+        importlib.import_module(library)
+    if level == "torch":
+        import torch
 
-    torch.set_num_threads(1)
-    for name in (*LIBRARIES, *(f"atlas.{stage}" for stage in stages())):
-        importlib.import_module(name)
-    from atlas.exporters import dynamo
+        torch.set_num_threads(1)
+    for stage in stages():
+        if LEVEL.get(stage, LEVELS[0]) == level:
+            importlib.import_module(f"atlas.{stage}")
+    if level == "exporters":
+        from atlas.exporters import dynamo
 
-    dynamo.warm_up()
+        dynamo.warm_up()
     gc.collect()
     gc.freeze()  # the pages of what is there now stay shared with the children
 
 
+def climb(listeners: list[socket.socket], parent: int) -> None:
+    """Serve the first level; a fork serves the others."""
+    level = LEVELS[-len(listeners)]
+    preload(level)
+    here = os.getpid()
+    if len(listeners) > 1 and os.fork() == 0:
+        listeners.pop(0).close()
+        return climb(listeners, here)
+    for other in listeners[1:]:
+        other.close()
+    Worker(listeners[0], parent).serve()
+    return None
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Serve at the socket that `start` made."""
-    path, listener, run_pid = arguments or sys.argv[1:]
-    worker = Worker(socket.socket(fileno=int(listener)), int(run_pid))
+    """Serve at the sockets that `start` made."""
+    path, run, *numbers = arguments or sys.argv[1:]
+    here = os.getpid()
     try:
-        preload()
-        worker.serve()
+        climb([socket.socket(fileno=int(number)) for number in numbers], int(run))
     finally:
-        shutil.rmtree(Path(path).parent, ignore_errors=True)
+        if os.getpid() == here:
+            shutil.rmtree(Path(path).parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -30,5 +30,5 @@ rule audit:
         results=subpath(input.define, ancestor=3),
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas audit --spec {params.spec:q} --results {params.results}"
-        " --output {params.folder} > {log} 2>&1"
+        "python -m atlas --log {log} audit --spec {params.spec:q} --results {params.results}"
+        " --output {params.folder}"

@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 DEFAULT_CONFIG = "config/config.yaml"
+RUN = "results/run.json"
 
 sys.path.insert(0, str(ROOT / "workflow"))
 
@@ -42,6 +43,12 @@ def code(*modules):
     As input files they would be a dozen more to look at for every job.
     """
     return sources.digest(*modules)
+
+
+def write_run():
+    """What the stages over all models are told: thousands of them exceed a command line."""
+    Path(RUN).parent.mkdir(exist_ok=True)
+    Path(RUN).write_text(report_spec(), encoding="utf-8")
 
 
 def start_worker():

@@ -28,8 +28,8 @@ rule compare:
         dump=subpath(input.record, parent=True),
         export=subpath(input.export, parent=True),
     shell:
-        "python -m atlas compare --dump {params.dump} --export {params.export}"
-        " --output {output} > {log} 2>&1"
+        "python -m atlas --log {log} compare --dump {params.dump} --export {params.export}"
+        " --output {output}"
 
 
 rule contrast:
@@ -54,5 +54,5 @@ rule contrast:
         dump=dump_of_model,
         export=export_of_model,
     shell:
-        "python -m atlas contrast --model {wildcards.model} --dump {params.dump}"
-        " --export {params.export} --exporters {params.exporters} --output {output} > {log} 2>&1"
+        "python -m atlas --log {log} contrast --model {wildcards.model} --dump {params.dump}"
+        " --export {params.export} --exporters {params.exporters} --output {output}"

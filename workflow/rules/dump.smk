@@ -26,4 +26,4 @@ rule dump:
         export=subpath(input.record, parent=True),
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas dump --export {params.export} --output {params.folder} > {log} 2>&1"
+        "python -m atlas --log {log} dump --export {params.export} --output {params.folder}"

@@ -36,8 +36,8 @@ rule export:
         folder=subpath(output.record, parent=True),
     shell:
         # The torch.export exporter orders some values by a set of strings.
-        "PYTHONHASHSEED=0 python -m atlas export --spec {params.spec:q} --define {params.define}"
-        " {params.base} --code {params.code} --output {params.folder} > {log} 2>&1"
+        "PYTHONHASHSEED=0 python -m atlas --log {log} export --spec {params.spec:q} --define {params.define}"
+        " {params.base} --code {params.code} --output {params.folder}"
 
 
 use rule export as convert with:

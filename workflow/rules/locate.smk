@@ -38,5 +38,5 @@ rule locate:
         parity=parity_of_model,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas locate --spec {params.spec:q} --define {params.define}"
-        " --export {params.export} --parity {params.parity} --output {params.folder} > {log} 2>&1"
+        "python -m atlas --log {log} locate --spec {params.spec:q} --define {params.define}"
+        " --export {params.export} --parity {params.parity} --output {params.folder}"

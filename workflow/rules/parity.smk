@@ -31,9 +31,9 @@ rule parity:
         define=subpath(input.define, parent=True),
         sweeps=sweeps_of_model,
     shell:
-        "python -m atlas parity --spec {params.spec:q} --define {params.define}"
+        "python -m atlas --log {log} parity --spec {params.spec:q} --define {params.define}"
         " --export {params.sweeps} --runtime {wildcards.runtime} --code {params.code}"
-        " --output {output.record} --timing {output.timing} > {log} 2>&1"
+        " --output {output.record} --timing {output.timing}"
 
 
 rule judge:
@@ -44,7 +44,7 @@ rule judge:
             runtime=settings.runtimes,
         ),
     output:
-        "<results>/judge/verdicts.json",
+        verdicts="<results>/judge/verdicts.json",
     log:
         "<logs>/judge.log",
     localrule: True
@@ -57,6 +57,8 @@ rule judge:
     params:
         code=code("judge"),
         spec=settings.judge_spec(),
+        run=RUN,
+        results=subpath(output.verdicts, ancestor=2),
     shell:
-        "python -m atlas judge --spec {params.spec:q} --output {output} {input.records}"
-        " > {log} 2>&1"
+        "python -m atlas --log {log} judge --spec @{params.run} --parity {params.results}/parity"
+        " --output {output.verdicts}"

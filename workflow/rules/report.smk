@@ -43,11 +43,12 @@ rule tables:
     params:
         code=code("tables"),
         spec=report_spec(),
+        run=RUN,
         results=subpath(input.verdicts, ancestor=2),
         folder=tables_folder,
     shell:
-        "python -m atlas tables --spec {params.spec:q} --results {params.results}"
-        " --output {params.folder} > {log} 2>&1"
+        "python -m atlas --log {log} tables --spec @{params.run} --results {params.results}"
+        " --output {params.folder}"
 
 
 rule report:
@@ -92,7 +93,8 @@ rule report:
     params:
         code=code("report"),
         spec=report_spec(),
+        run=RUN,
         results=subpath(input.verdicts, ancestor=2),
     shell:
-        "python -m atlas report --spec {params.spec:q} --results {params.results}"
-        " --output {output.pages} --cards {output.cards} > {log} 2>&1"
+        "python -m atlas --log {log} report --spec @{params.run} --results {params.results}"
+        " --output {output.pages} --cards {output.cards}"

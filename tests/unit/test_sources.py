@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -58,6 +59,26 @@ def test_imports_inside_functions_count() -> None:
     assert {"define.py", "model.py", "inputs.py", "onnx_model.py", "isolate.py"} <= names("define")
     assert "onnx_file.py" in names("export")
     assert {"exporters/_torch.py", "model.py"} <= names("exporters.dynamo")
+
+
+def test_every_import_statement_is_seen() -> None:
+    """As Python's own parser sees them, module by module."""
+    for path in sources.PACKAGE.rglob("*.py"):
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("atlas"):
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+                names.add(node.module or "")
+            elif isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names if alias.name.startswith("atlas.")}
+        module = ".".join(path.relative_to(sources.PACKAGE).with_suffix("").parts)
+        expected = {name.removeprefix("atlas.") for name in names if is_module(name)}
+        assert set(sources._imports(module.removesuffix(".__init__"))) == expected, module
+
+
+def is_module(name: str) -> bool:
+    path = sources.PACKAGE.parent.joinpath(*name.split("."))
+    return name != "atlas" and (path.is_dir() or path.with_suffix(".py").is_file())
 
 
 def test_data_of_a_module_counts() -> None:

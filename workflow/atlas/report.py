@@ -56,9 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--spec", type=json_argument, required=True, help="the run: JSON or @FILE"
-    )
+    parser.add_argument("--spec", type=json_argument, required=True, help="the run: JSON or @FILE")
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     parser.add_argument("--cards", type=Path, help="folder for a page per model that stands alone")

@@ -5,14 +5,19 @@ Snakemake tracks a rule's parameters and input files, but not what a script impo
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import os
+import re
 import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from atlas(?:\.([\w.]+))? import (\([^)]*\)|[^\n]*)|import atlas\.([\w.]+))",
+    re.MULTILINE,
+)
+_COMMENT = re.compile(r"#[^\n]*")
 
 
 def closure(*modules: str) -> list[Path]:
@@ -70,17 +75,13 @@ def _data(module: str) -> list[Path]:
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    """Modules of this package that a module imports, wherever in its code."""
+    """Modules of this package that a module imports, wherever in its code.
+
+    Not by `ast`: all modules are read at every start of Snakemake, and parsing took half a second.
+    """
     names: list[str] = []
-    for node in ast.walk(ast.parse(_file(module).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "atlas":
-            parent = (node.module or "").partition(".")[2]
-            inner = [f"{parent}.{alias.name}".strip(".") for alias in node.names]
-            names += [parent, *inner]
-        elif isinstance(node, ast.Import):
-            names += [
-                alias.name.partition(".")[2]
-                for alias in node.names
-                if alias.name.startswith("atlas.")
-            ]
-    return tuple(name for name in names if name and _file(name).is_file())
+    for parent, imported, whole in _IMPORT.findall(_file(module).read_text(encoding="utf-8")):
+        items = _COMMENT.sub("", imported).strip("()").split(",")
+        names += [whole, parent, *(f"{parent}.{item.split()[0]}" for item in items if item.split())]
+    found = (name.strip(".") for name in names)
+    return tuple(name for name in found if name and _file(name).is_file())

@@ -55,9 +55,7 @@ COLUMNS = {
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(prog="python -m atlas.tables", description=__doc__)
-    parser.add_argument(
-        "--spec", type=json_argument, required=True, help="the run: JSON or @FILE"
-    )
+    parser.add_argument("--spec", type=json_argument, required=True, help="the run: JSON or @FILE")
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)

@@ -6,6 +6,7 @@ old to new, kind by kind.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
@@ -171,7 +172,12 @@ def _type_kind(gone: bool, come: bool) -> Kind:
 
 def _types(types: Iterable[str]) -> str:
     """Type strings for people: `float16, seq(tensor(float))`."""
-    return ", ".join(re.sub(r"^tensor\((\w+)\)$", r"\1", text) for text in types)
+    return ", ".join(map(_type, types))
+
+
+@functools.cache
+def _type(text: str) -> str:
+    return re.sub(r"^tensor\((\w+)\)$", r"\1", text)
 
 
 def _attributes_and_inputs(old: Schema, new: Schema) -> list[SchemaChange]:

@@ -52,8 +52,10 @@ def all_notes() -> tuple[Note, ...]:
     """Every note of the file, in its order; an entry about several operators gives one each."""
     import yaml  # only needed here, and this module is imported by every stage
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it was built
+
     text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
-    return tuple(note for entry in yaml.safe_load(text) for note in _expand(entry))
+    return tuple(note for entry in yaml.load(text, loader) for note in _expand(entry))
 
 
 def _expand(entry: dict[str, Any]) -> list[Note]:

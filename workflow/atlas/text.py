@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 import sysconfig
 import traceback
@@ -26,7 +28,7 @@ def clean(text: str, limit: int = LIMIT) -> str:
     control characters and the frames that started the process go.
     """
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-    for folder, name in _folders():
+    for folder, name in _folders(os.getcwd()):
         text = text.replace(folder, name)
     text = _STARTED.sub("", text)
     text = _CONTROL.sub("", _ADDRESS.sub("0x…", _ESCAPE.sub("", text))).strip()
@@ -49,12 +51,14 @@ def trace(error: BaseException) -> str:
     return text if len(text) <= LIMIT else f"… {text[-LIMIT:]}"
 
 
-def _folders() -> list[tuple[str, str]]:
+@functools.cache
+def _folders(here: str) -> list[tuple[str, str]]:
+    """Folders and what stands for them, the longest first; `here` is the working directory."""
     paths = sysconfig.get_paths()
     named = [
         (paths["purelib"], "<site-packages>"),
         (paths["stdlib"], "<python>"),
         (str(Path(__file__).parents[2]), "<opset-atlas>"),
-        (str(Path.cwd()), "<project>"),
+        (here, "<project>"),
     ]
     return sorted((pair for pair in named if pair[0] != "/"), key=lambda pair: -len(pair[0]))

@@ -28,7 +28,7 @@ def clean(text: str, limit: int = LIMIT) -> str:
     control characters and the frames that started the process go.
     """
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-    for folder, name in _folders(os.getcwd()):
+    for folder, name in _folders(os.getcwd()):  # noqa: PTH109 (a Path per message costs more)
         text = text.replace(folder, name)
     text = _STARTED.sub("", text)
     text = _CONTROL.sub("", _ADDRESS.sub("0x…", _ESCAPE.sub("", text))).strip()

@@ -30,7 +30,7 @@ from atlas.report_scene import scene
 from playwright.sync_api import Page, sync_playwright
 
 RESULTS = Path("results")
-STAGES = ("define", "export", "dump", "compare", "contrast")
+STAGES = ("define", "export", "dump", "compare")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 REPEATS = 5
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from atlas.compare import compare_sweep
+from atlas.compare import compare_model
 from atlas.records import Change, CompareRecord, read_json
 
 SEED = 0
@@ -37,11 +37,11 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=0, metavar="N")
     parser.add_argument("--again", action="store_true", help="compare the dumps anew")
     options = parser.parse_args()
-    sweeps = list(_sweeps(options.results, options.again))
-    found = [each for sweep in sweeps for each in _changes(sweep)]
+    records = list(_records(options.results, options.again))
+    found = [each for record in records for each in _changes(record)]
+    sweeps = [sweep for record in records for sweep in record["sweeps"].values()]
     steps = sum(len(sweep["steps"]) for sweep in sweeps)
-    models = {sweep["model"] for sweep in sweeps}
-    print(f"{len(models)} models, {len(sweeps)} sweeps, {steps} steps, {len(found)} changes\n")
+    print(f"{len(records)} models, {len(sweeps)} sweeps, {steps} steps, {len(found)} changes\n")
     print(_table(found).to_string())
     unexplained = [each for each in found if each.change["cause"] == "unexplained"]
     print(f"\nunexplained: {len(unexplained)}")
@@ -52,19 +52,18 @@ def main() -> None:
         _show(each)
 
 
-def _sweeps(results: Path, again: bool) -> Iterator[CompareRecord]:
-    for path in sorted(
-        results.glob("dump/*/*/record.json" if again else "compare/*/*/record.json")
-    ):
-        export = results / "export" / path.parts[-3] / path.parts[-2]
-        yield compare_sweep(path.parent, export) if again else read_json(path, "compare")
+def _records(results: Path, again: bool) -> Iterator[CompareRecord]:
+    for path in sorted((results / ("dump" if again else "compare")).glob("*/record.json")):
+        export = results / "export" / path.parent.name
+        yield compare_model(path.parent, export) if again else read_json(path, "compare")
 
 
-def _changes(sweep: CompareRecord) -> Iterator[Found]:
-    for step in sweep["steps"]:
-        opsets = f"{step['from_opset']} → {step['to_opset']}"
-        for change in step["changes"]:
-            yield Found(sweep["model"], sweep["exporter"], opsets, change)
+def _changes(record: CompareRecord) -> Iterator[Found]:
+    for exporter, sweep in record["sweeps"].items():
+        for step in sweep["steps"]:
+            opsets = f"{step['from_opset']} → {step['to_opset']}"
+            for change in step["changes"]:
+                yield Found(record["model"], exporter, opsets, change)
 
 
 def _table(found: list[Found]) -> pd.DataFrame:

@@ -22,7 +22,6 @@ TYPES = {
     "judge": records.JudgeRecord,
     "locate": records.LocateRecord,
     "compare": records.CompareRecord,
-    "contrast": records.ContrastRecord,
     "audit": records.AuditRecord,
 }
 

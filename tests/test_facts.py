@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from atlas import config, define, export, exporters
-from atlas.compare import compare_sweep
+from atlas.compare import compare_model
 from atlas.dump import dump
-from atlas.records import Cell, CompareRecord, DefineRecord, DumpRecord, ExportRecord, write_json
+from atlas.records import Cell, Compared, DefineRecord, DumpCell, ExportRecord, write_json
 
 ROOT = Path(__file__).parents[1]
 INPUT = {"name": "input", "shape": [1, 3, 224, 224]}
@@ -37,8 +37,8 @@ OMITTED_BY_DYNAMO = ("value", "omitted", "initializer", "omitted")
 @dataclass(frozen=True)
 class Sweep:
     export: ExportRecord
-    dump: DumpRecord
-    compare: CompareRecord
+    dump: list[DumpCell]
+    compare: Compared
     graphs: Mapping[str, Any]
 
     def cells(self) -> dict[int, Cell]:
@@ -46,7 +46,7 @@ class Sweep:
 
     def resize(self, opset: int) -> tuple[str, ...]:
         """How the formal inputs of the one Resize are given."""
-        (key,) = [cell["graph"] for cell in self.dump["cells"] if cell["requested"] == opset]
+        (key,) = [cell["graph"] for cell in self.dump if cell["requested"] == opset]
         (node,) = [n for n in self.graphs[str(key)]["graph"]["nodes"] if n["op"] == "Resize"]
         assert [port["parameter"] for port in node["inputs"]] == ["X", "roi", "scales", "sizes"]
         return tuple(port["given"] for port in node["inputs"])
@@ -89,13 +89,14 @@ def run(folder: Path, exporter: str) -> Sweep:
     spec = json.loads(settings(exporter).export_spec("simple_model", name))
     base = folder / "torchscript" if name == "converter" else None
     record = export.sweep(exporters.Job(spec, folder / "define", base), folder / exporter)
-    dumped = dump(folder / exporter, folder / "dump" / exporter)
+    place = folder / "dump" / exporter
+    dumped = dump(folder, [exporter], place)
     graphs = {
-        key: json.loads((folder / "dump" / exporter / "graphs" / entry["json"]).read_text())
+        key: json.loads((place / "graphs" / entry["json"]).read_text())
         for key, entry in dumped["graphs"].items()
     }
-    compared = compare_sweep(folder / "dump" / exporter, folder / exporter)
-    return Sweep(record, dumped, compared, graphs)
+    compared = compare_model(place, folder)["sweeps"][exporter]
+    return Sweep(record, dumped["sweeps"][exporter], compared, graphs)
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,12 @@ SCHEMAS = ROOT / "workflow/schemas/records"
 FILES = {
     "define": "define/*/record.json",
     "export": "export/*/*/record.json",
-    "dump": "dump/*/*/record.json",
-    "graph": "dump/*/*/graphs/*.json",
+    "dump": "dump/*/record.json",
+    "graph": "dump/*/graphs/*.json",
     "parity": "parity/*/*.json",
     "judge": "judge/verdicts.json",
     "locate": "locate/*/record.json",
-    "compare": "compare/*/*/record.json",
-    "contrast": "contrast/*/record.json",
+    "compare": "compare/*/record.json",
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import located_record
 from atlas import picture, report, tables
-from atlas.records import VERSION, Change, Graph, GraphFile, write_json, write_text
+from atlas.records import VERSION, Change, Graph, GraphFile, read_json, write_json, write_text
 
 OPSETS = [11, 12, 13, 14]
 SWEEPS = {"alpha": ["torchscript", "dynamo"], "broken": ["torchscript", "dynamo"]}
@@ -29,18 +29,19 @@ def build(folder: Path, text: str = "plain", url: str = URL) -> Path:
     results = folder / "results"
     _define(results, "alpha", "ok", "", text)
     _define(results, "broken", "failed", f"ValueError: {text}", text)
-    _sweep(results, "alpha", "torchscript", ["ok"] * 4, text, url)
-    _sweep(results, "alpha", "dynamo", ["ok", "moved", "refused", "ok"], text, url)
+    _sweep(results, "alpha", "torchscript", ["ok"] * 4, text)
+    _sweep(results, "alpha", "dynamo", ["ok", "moved", "refused", "ok"], text)
     for exporter in SWEEPS["broken"]:
-        _sweep(results, "broken", exporter, ["no-model"] * 4, text, url)
+        _sweep(results, "broken", exporter, ["no-model"] * 4, text)
     cells = [_verdict("torchscript", opset, "within-noise", text) for opset in OPSETS]
     cells += [
         _verdict("dynamo", 11, "mismatch", text),
         _verdict("dynamo", 12, "exact", text),
         _verdict("dynamo", 14, "exact", text),
     ]
-    _contrast(results, "alpha", text, url)
-    _contrast(results, "broken", text, url)
+    for model in SWEEPS:
+        _graphs(results, model, text)
+        _compare(results, model, text, url)
     located_record.write(results, "alpha", located_record.finding("dynamo", 11, text))
     located_record.write(results, "broken")
     judged = {"version": VERSION, "stage": "judge", "cells": cells}
@@ -111,9 +112,7 @@ def _define(results: Path, model: str, outcome: str, detail: str, text: str) -> 
     write_json(results / "define" / model / "record.json", record)
 
 
-def _sweep(
-    results: Path, model: str, exporter: str, outcomes: list[str], text: str, url: str
-) -> None:
+def _sweep(results: Path, model: str, exporter: str, outcomes: list[str], text: str) -> None:
     cells = [_cell(opset, outcome, text) for opset, outcome in zip(OPSETS, outcomes, strict=True)]
     folder = results / "export" / model / exporter
     identity = {"version": VERSION, "model": model, "exporter": exporter}
@@ -123,10 +122,24 @@ def _sweep(
     for cell in cells:
         if cell["file"]:
             write_text(folder / "cells" / cell["file"], "not read by these stages")
+
+
+def _graphs(results: Path, model: str, text: str) -> None:
+    folder = results / "dump" / model
     graphs = {}
     for key, roi in (("aaaa", "empty"), ("bbbb", "omitted")) if model == "alpha" else ():
-        graphs[key] = _graph(results / "dump" / model / exporter / "graphs", key, graph(roi, text))
-    dumped = [
+        graphs[key] = _graph(folder / "graphs", key, graph(roi, text))
+    exported = {
+        exporter: read_json(results / "export" / model / exporter / "record.json", "export")
+        for exporter in SWEEPS[model]
+    }
+    sweeps = {exporter: _dumped(record["cells"]) for exporter, record in exported.items()}
+    record = {"version": VERSION, "stage": "dump", "model": model, "sweeps": sweeps}
+    write_json(folder / "record.json", {**record, "graphs": graphs})
+
+
+def _dumped(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
         {
             "requested": cell["requested"],
             "graph": ("aaaa" if cell["requested"] < 13 else "bbbb") if cell["file"] else None,
@@ -135,12 +148,6 @@ def _sweep(
         }
         for cell in cells
     ]
-    record = {**identity, "stage": "dump", "cells": dumped, "graphs": graphs}
-    write_json(results / "dump" / model / exporter / "record.json", record)
-    write_json(
-        results / "compare" / model / exporter / "record.json",
-        {**identity, "stage": "compare", **_compared(model, exporter, text, url)},
-    )
 
 
 def _cell(opset: int, outcome: str, text: str) -> dict[str, Any]:
@@ -165,15 +172,16 @@ def _cell(opset: int, outcome: str, text: str) -> dict[str, Any]:
 
 
 def _graph(folder: Path, key: str, file: GraphFile) -> dict[str, Any]:
-    svg, notice = picture.as_svg(file)
+    source, notice = picture.source(file)
     write_json(folder / f"{key}.json", file)
     write_text(folder / f"{key}.txt", picture.as_text(file))
-    if svg:
+    if source:
+        ((svg, notice),) = picture.draw([source])
         write_text(folder / f"{key}.svg", svg)
     return {
         "json": f"{key}.json",
         "text": f"{key}.txt",
-        "picture": f"{key}.svg" if svg else "",
+        "picture": f"{key}.svg" if source else "",
         "notice": notice,
         "nodes": 1,
         # The second is no operator of ONNX, whatever it calls itself.
@@ -184,16 +192,15 @@ def _graph(folder: Path, key: str, file: GraphFile) -> dict[str, Any]:
     }
 
 
-def _contrast(results: Path, model: str, text: str, url: str) -> None:
-    changes = [
-        change
-        for step in _compared(model, "dynamo", text, url)["steps"]
-        for change in step["changes"]
-    ]
+def _compare(results: Path, model: str, text: str, url: str) -> None:
+    sweeps = {exporter: _compared(model, exporter, text, url) for exporter in SWEEPS[model]}
+    changes = [change for step in sweeps["dynamo"]["steps"] for change in step["changes"]]
     pair = {"left": "torchscript", "right": "dynamo", "opsets": [11, 14], "changes": changes}
     pairs = [{**pair, "left_graph": "aaaa", "right_graph": "bbbb"}] if changes else []
-    record = {"version": VERSION, "stage": "contrast", "model": model, "pairs": pairs}
-    write_json(results / "contrast" / model / "record.json", record)
+    record = {"version": VERSION, "stage": "compare", "model": model}
+    write_json(
+        results / "compare" / model / "record.json", {**record, "sweeps": sweeps, "pairs": pairs}
+    )
 
 
 def _compared(model: str, exporter: str, text: str, url: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx
 import onnx.parser
-from atlas import config, define, export, exporters
+from atlas import config, define, export, exporters, picture
 from atlas.graph import read
 from atlas.records import DefineRecord, ExportRecord, GraphFile, write_json
 
@@ -56,3 +56,9 @@ def graph(model: onnx.ModelProto, folder: Path, name: str = "m.onnx") -> GraphFi
     """What the dump stage makes of a model, by way of a file."""
     onnx.save(model, folder / name)
     return read(folder / name)[0]
+
+
+def svg_of(file: GraphFile) -> tuple[str, str]:
+    """The picture of one graph, or the reason why there is none."""
+    source, notice = picture.source(file)
+    return picture.draw([source])[0] if source else ("", notice)

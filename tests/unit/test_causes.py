@@ -15,10 +15,10 @@ from typing import Any
 import onnx
 import pytest
 from atlas import schema
-from atlas.compare import compare_sweep, main
+from atlas.compare import compare_model, main
 from atlas.config import PACKAGE
 from atlas.dump import dump
-from atlas.records import write_json
+from atlas.records import file_sha256, write_json
 
 from .pairs import SCHEMA_PAIRS, Side, answers, changes, resize, unary
 from .pairs_structure import STRUCTURE_PAIRS
@@ -98,19 +98,20 @@ def test_what_matters_comes_first(tmp_path: Path) -> None:
 
 
 def sweep(folder: Path, cells: list[tuple[int, str, Side | None]]) -> tuple[Path, Path]:
-    """Folders of export and dump of a sweep with these cells, dumped by the real stage."""
-    export = folder / "export"
+    """Folders of dump and export of a model with this one sweep, dumped by the real stage."""
+    export = folder / "export" / "torchscript"
     (export / "cells").mkdir(parents=True)
     records = []
     for opset, outcome, side in cells:
         name = f"opset_{opset}.onnx" if side else None
         if side and name:
             onnx.save(side.model(), export / "cells" / name)
-        records.append({"requested": opset, "outcome": outcome, "file": name})
+        sha = file_sha256(export / "cells" / name) if name else None
+        records.append({"requested": opset, "outcome": outcome, "file": name, "sha256": sha})
     head = {"version": 1, "stage": "export", "model": "m", "exporter": "torchscript"}
     write_json(export / "record.json", {**head, "cells": records})
-    dump(export, folder / "dump")
-    return folder / "dump", export
+    dump(folder / "export", ["torchscript"], folder / "dump")
+    return folder / "dump", folder / "export"
 
 
 def test_steps_and_ranges_of_a_sweep(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_steps_and_ranges_of_a_sweep(tmp_path: Path) -> None:
             (16, "ok", resize(16, "_")),
         ],
     )
-    record = compare_sweep(dumped, exported)
+    record = compare_model(dumped, exported)["sweeps"]["torchscript"]
     steps = [(s["from_opset"], s["to_opset"], len(s["changes"])) for s in record["steps"]]
     assert steps == [(11, 12, 0), (12, 13, 1), (13, 16, 0)]
     assert [(r["first"], r["last"]) for r in record["ranges"]] == [(11, 12), (13, 16)]
@@ -137,7 +138,7 @@ def test_steps_and_ranges_of_a_sweep(tmp_path: Path) -> None:
     "cells", [[], [(9, "refused", None)], [(13, "ok", unary("y = Abs(x)", 13))]]
 )
 def test_a_sweep_with_nothing_to_compare(tmp_path: Path, cells: Any) -> None:
-    record = compare_sweep(*sweep(tmp_path, cells))
+    record = compare_model(*sweep(tmp_path, cells))["sweeps"]["torchscript"]
     assert record["steps"] == []
     assert len(record["ranges"]) == sum(cell[2] is not None for cell in cells)
 

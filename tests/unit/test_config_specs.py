@@ -96,10 +96,9 @@ def config(project: Path) -> dict[str, Any]:
 def specs(settings: Settings, model: str = "simple") -> dict[str, str]:
     """Every text that a job can depend on, for one model."""
     found = {"define": settings.define_spec(model), "judge": settings.judge_spec()}
+    found |= {"dump": settings.dump_spec(model), "compare": settings.compare_spec(model)}
     for exporter in EXPORTERS:
         found[f"export {exporter}"] = settings.export_spec(model, exporter)
-        found[f"dump {exporter}"] = settings.dump_spec(model, exporter)
-        found[f"compare {exporter}"] = settings.compare_spec(model, exporter)
     for runtime in ("onnxruntime", "reference"):
         found[f"parity {runtime}"] = settings.parity_spec(model, runtime)
     return found | {"report": settings.report_spec("snakemake")}
@@ -126,7 +125,7 @@ DEPENDS: list[tuple[str, Any, set[str]]] = [
     ("models/simple/description", "Another.", {"report"}),
     ("opsets", [11, 13, 14], EXPORTS),
     ("models/simple/opsets", [11], EXPORTS),
-    ("exporters", ["dynamo"], {"report"}),
+    ("exporters", ["dynamo"], {"dump", "compare", "report"}),
     ("runtimes", ["reference"], {"report"}),
     ("input_sets", ["random-0"], {"define"}),
     ("options/torchscript/verbose", False, {"export torchscript"}),
@@ -198,7 +197,7 @@ def test_specs_are_canonical_json_with_the_versions_of_their_packages(
     }
     assert packages["define"] == {"torch", "numpy", "safetensors"}
     assert packages["export dynamo"] == {"torch", "onnx", "onnxscript", "onnx-ir", "numpy"}
-    assert packages["export converter"] == packages["compare dynamo"] == {"onnx"}
+    assert packages["export converter"] == packages["compare"] == {"onnx"}
     assert packages["parity reference"] == {"numpy", "onnx"}
     assert json.loads(settings.define_spec("simple"))["versions"]["torch"] == torch.__version__
 

@@ -12,20 +12,23 @@ from atlas.records import VERSION, write_json
 Graphs = dict[int, list[str]]
 
 
-def dumped(model: str, exporter: str, graphs: Graphs) -> Any:
-    """A record of the dump stage: the operators of the file at each opset."""
+def dumped(model: str, **sweeps: Graphs) -> Any:
+    """A record of the dump stage: per exporter the operators of the file at each opset."""
     empty = {"json": "", "text": "", "picture": "", "notice": "", "nodes": 1}
     return {
         "version": VERSION,
         "stage": "dump",
         "model": model,
-        "exporter": exporter,
-        "cells": [
-            {"requested": opset, "graph": str(opset), "imports": {"": opset}, "detail": ""}
-            for opset in graphs
-        ],
+        "sweeps": {
+            exporter: [
+                {"requested": o, "graph": f"{exporter} {o}", "imports": {"": o}, "detail": ""}
+                for o in graphs
+            ]
+            for exporter, graphs in sweeps.items()
+        },
         "graphs": {
-            str(opset): {**empty, "operators": dict.fromkeys(operators, 1)}
+            f"{exporter} {opset}": {**empty, "operators": dict.fromkeys(operators, 1)}
+            for exporter, graphs in sweeps.items()
             for opset, operators in graphs.items()
         },
     }
@@ -33,10 +36,9 @@ def dumped(model: str, exporter: str, graphs: Graphs) -> Any:
 
 RESIZE = {10: ["Upsample-9", "Resize-10"], 11: ["Resize-11"], 13: ["Resize-13", "Relu-13"]}
 RECORDS = [
-    dumped("up", "torchscript", RESIZE),
-    dumped("up", "dynamo", {18: ["Resize-18", "ai.onnx.ml:Scaler-1"]}),
-    dumped("other", "dynamo", {18: ["Relu-14", "Split-18"]}),
-    dumped("another", "dynamo", {13: ["Split-13"]}),
+    dumped("up", torchscript=RESIZE, dynamo={18: ["Resize-18", "ai.onnx.ml:Scaler-1"]}),
+    dumped("other", dynamo={18: ["Relu-14", "Split-18"]}),
+    dumped("another", dynamo={13: ["Split-13"]}),
 ]
 
 
@@ -83,8 +85,7 @@ def test_the_command_line_reads_a_finished_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for record in RECORDS:
-        folder = tmp_path / "dump" / record["model"] / record["exporter"]
-        write_json(folder / "record.json", record)
+        write_json(tmp_path / "dump" / record["model"] / "record.json", record)
     main([str(tmp_path)])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "4 operators in the files of 3 models"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 from atlas import dump as dump_stage
-from atlas import picture
-from atlas.records import DumpRecord, write_json
+from atlas import graph as graph_module
+from atlas.records import DumpCell, GraphEntry, write_json
+from onnx.numpy_helper import from_array
 
-from .stage_files import graph, parse
+from .stage_files import graph, parse, svg_of
 
 IF = """g (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
     h = Relu(x)
@@ -26,8 +30,9 @@ IF = """g (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
 }"""
 
 
-def export_of(folder: Path, files: dict[int, Any]) -> Path:
-    """An export folder with these files: models, bytes, or None for a refused cell."""
+def export_of(folder: Path, files: dict[int, Any], exporter: str = "torchscript") -> Path:
+    """A model's exports with one of these files: models, bytes, or None for a refused cell."""
+    folder, exports = folder / exporter, folder
     (folder / "cells").mkdir(parents=True)
     cells = []
     for opset, content in files.items():
@@ -35,14 +40,18 @@ def export_of(folder: Path, files: dict[int, Any]) -> Path:
         if name:
             content = content if isinstance(content, bytes) else content.SerializeToString()
             (folder / "cells" / name).write_bytes(content)
-        cells.append({"requested": opset, "file": name})
-    record = {"version": 1, "stage": "export", "model": "m", "exporter": "torchscript"}
+        sha = hashlib.sha256(content).hexdigest() if name else None
+        cells.append({"requested": opset, "file": name, "sha256": sha})
+    record = {"version": 1, "stage": "export", "model": "m", "exporter": exporter}
     write_json(folder / "record.json", {**record, "cells": cells})
-    return folder
+    return exports
 
 
-def run_dump(folder: Path, files: dict[int, Any]) -> DumpRecord:
-    return dump_stage.dump(export_of(folder / "export", files), folder / "dump")
+def run_dump(folder: Path, files: dict[int, Any]) -> tuple[list[DumpCell], dict[str, GraphEntry]]:
+    """The cells and the graphs of a model with one sweep."""
+    export = export_of(folder / "export", files)
+    record = dump_stage.dump(export, ["torchscript"], folder / "dump")
+    return record["sweeps"]["torchscript"], record["graphs"]
 
 
 RELU = "g (float[4] x) => (float[4] y) { y = Relu(x) }"
@@ -52,12 +61,12 @@ def test_equal_graphs_are_written_once(tmp_path: Path) -> None:
     annotated = parse(RELU, 13)
     annotated.doc_string = annotated.graph.node[0].doc_string = "from another folder"
     files = {12: parse(RELU, 12), 13: annotated, 14: parse(RELU, 14), 15: parse(RELU, 15)}
-    record = run_dump(tmp_path, files)
-    keys = [cell["graph"] for cell in record["cells"]]
+    cells, graphs = run_dump(tmp_path, files)
+    keys = [cell["graph"] for cell in cells]
     assert keys[2] == keys[3] and len(set(keys)) == 3  # Relu-6, Relu-13, Relu-14
-    assert record["graphs"].keys() == set(keys)
-    assert [cell["imports"] for cell in record["cells"]] == [{"": n} for n in (12, 13, 14, 15)]
-    entry = record["graphs"][str(keys[0])]
+    assert graphs.keys() == set(keys)
+    assert [cell["imports"] for cell in cells] == [{"": n} for n in (12, 13, 14, 15)]
+    entry = graphs[str(keys[0])]
     assert (entry["nodes"], entry["operators"]) == (1, {"Relu-6": 1})
     for name in (entry["json"], entry["text"], *filter(None, [entry["picture"]])):
         assert (tmp_path / "dump/graphs" / name).stat().st_size > 0
@@ -66,9 +75,9 @@ def test_equal_graphs_are_written_once(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read_are_said_and_cost_nothing_else(tmp_path: Path) -> None:
     whole = parse(RELU, 13).SerializeToString()
     files = {9: b"", 10: b"garbage", 11: whole[:-9], 12: None, 13: whole}
-    record = run_dump(tmp_path, files)
-    assert [bool(cell["detail"]) for cell in record["cells"]] == [True, True, True, False, False]
-    assert [bool(cell["graph"]) for cell in record["cells"]] == [False] * 4 + [True]
+    cells, _ = run_dump(tmp_path, files)
+    assert [bool(cell["detail"]) for cell in cells] == [True, True, True, False, False]
+    assert [bool(cell["graph"]) for cell in cells] == [False] * 4 + [True]
 
 
 def test_every_prefix_and_many_flipped_bits_of_a_file(tmp_path: Path) -> None:
@@ -79,32 +88,70 @@ def test_every_prefix_and_many_flipped_bits_of_a_file(tmp_path: Path) -> None:
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << bit % 8
         damaged[100_000 + bit] = bytes(flipped)
-    record = run_dump_without_pictures(tmp_path, damaged)
-    assert len(record["cells"]) == len(damaged)
-    readable = sum(cell["graph"] is not None for cell in record["cells"])
-    assert 20 < readable < len(damaged)
-    assert all(cell["graph"] or cell["detail"] for cell in record["cells"])
-
-
-def run_dump_without_pictures(folder: Path, files: dict[int, Any]) -> DumpRecord:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", "")
-        return run_dump(folder, files)
+        patch.setenv("PATH", "")  # without pictures
+        cells, _ = run_dump(tmp_path, damaged)
+    assert len(cells) == len(damaged)
+    readable = sum(cell["graph"] is not None for cell in cells)
+    assert 20 < readable < len(damaged)
+    assert all(cell["graph"] or cell["detail"] for cell in cells)
+
+
+def test_exporters_share_graphs_and_equal_files_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(
+        dump_stage, "read", lambda path: read.append(path) or graph_module.read(path)
+    )
+    export_of(tmp_path, {13: parse(RELU, 13), 14: parse(RELU, 14)}, "converter")
+    annotated = parse(RELU, 14)
+    annotated.producer_name = "another"
+    export_of(tmp_path, {13: parse(RELU, 13), 14: annotated, 15: b"no model"}, "dynamo")
+    record = dump_stage.dump(tmp_path, ["dynamo", "converter"], tmp_path / "dump")
+    assert [path.relative_to(tmp_path).as_posix() for path in read] == [
+        *(f"dynamo/cells/opset_{opset}.onnx" for opset in (13, 14, 15)),
+        "converter/cells/opset_14.onnx",
+    ]
+    assert list(record["sweeps"]) == ["dynamo", "converter"]
+    assert record["sweeps"]["converter"] == record["sweeps"]["dynamo"][:2]
+    assert len(record["graphs"]) == 2
+
+
+def test_equal_files_with_other_tensors_beside_them_are_two_graphs(tmp_path: Path) -> None:
+    for exporter, value in (("dynamo", 1), ("torchscript", 2)):
+        model = parse("g (float[40] x) => (float[40] y) { y = Add(x, w) }", 14)
+        model.graph.initializer.append(from_array(np.full(40, value, np.float32), "w"))
+        cells = tmp_path / exporter / "cells"
+        cells.mkdir(parents=True)
+        onnx.save(
+            model, cells / "whole.onnx", save_as_external_data=True, location="w.data",
+            size_threshold=0,
+        )  # fmt: skip
+        content = (cells / "whole.onnx").read_bytes()
+        tensors = (cells / "w.data").read_bytes()
+        shutil.rmtree(tmp_path / exporter)
+        export_of(tmp_path, {14: content}, exporter)
+        (cells / "w.data").write_bytes(tensors)
+    sha = {(tmp_path / e / "cells/opset_14.onnx").read_bytes() for e in ("dynamo", "torchscript")}
+    assert len(sha) == 1  # the control
+    record = dump_stage.dump(tmp_path, ["dynamo", "torchscript"], tmp_path / "dump")
+    assert len({cells[0]["graph"] for cells in record["sweeps"].values()} - {None}) == 2
 
 
 def test_without_dot_everything_but_the_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    record = run_dump(tmp_path, {13: parse(RELU, 13)})
-    (entry,) = record["graphs"].values()
+    _, graphs = run_dump(tmp_path, {13: parse(RELU, 13)})
+    (entry,) = graphs.values()
     assert entry["picture"] == "" and "graphviz is not installed" in entry["notice"]
     assert (tmp_path / "dump/graphs" / entry["text"]).exists()
     # The control: a `dot` that fails is a notice too, with what it said.
     (tmp_path / "dot").write_text("#!/bin/sh\necho 'out of \x1b[31mink' >&2\nexit 1\n")
     (tmp_path / "dot").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    svg, notice = picture.as_svg(graph(parse(RELU, 13), tmp_path))
+    svg, notice = svg_of(graph(parse(RELU, 13), tmp_path))
     assert svg == "" and "graphviz failed" in notice and "\x1b" not in notice
 
 
@@ -114,6 +161,7 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
         folder = tmp_path / name
         export_of(folder / "export", {13: parse(IF, 16), 14: parse(RELU, 14)})
         arguments = ["--export", str(folder / "export"), "--output", str(folder / "dump")]
+        arguments += ["--exporters", "torchscript"]
         dump_stage.main(arguments)
         dump_stage.main(arguments)  # over what is there
         files = sorted((folder / "dump").rglob("*.*"))
@@ -125,6 +173,6 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
 def test_nodes_of_local_functions_count_once(tmp_path: Path) -> None:
     text = """g (float[4] x) => (float[4] y) { a = my.Twice(x) b = my.Twice(a) y = Relu(b) }
     <opset_import: ["" : 13], domain: "my"> Twice (a) => (b) { b = Add(a, a) }"""
-    record = run_dump(tmp_path, {17: parse(text, 17, extra=', "my": 1')})
-    (entry,) = record["graphs"].values()
+    _, graphs = run_dump(tmp_path, {17: parse(text, 17, extra=', "my": 1')})
+    (entry,) = graphs.values()
     assert entry["operators"] == {"Add-13": 1, "Relu-14": 1, "my::Twice": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
 
-from .stage_files import graph, parse
+from .stage_files import graph, parse, svg_of
 
 needs_dot = pytest.mark.skipif(not picture.has_dot(), reason="graphviz's `dot` is not installed")
 
@@ -78,11 +79,11 @@ def test_hostile_names_stay_text(tmp_path: Path, name: str) -> None:
 @needs_dot
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text_in_the_picture(tmp_path: Path, name: str) -> None:
-    svg, notice = picture.as_svg(graph(hostile(HOSTILE[name]), tmp_path))
+    svg, notice = svg_of(graph(hostile(HOSTILE[name]), tmp_path))
     assert notice == "" and svg.startswith("<svg")
     assert len(svg) < 20_000
     root = ET.fromstring(svg)  # well-formed, or this raises
-    plain = ET.fromstring(picture.as_svg(graph(hostile("z"), tmp_path))[0])
+    plain = ET.fromstring(svg_of(graph(hostile("z"), tmp_path))[0])
     assert elements(root) == elements(plain) <= {"svg", "g", "path", "polygon", "text", "title"}
     for element in root.iter():
         assert not any(key.lower().startswith("on") for key in element.attrib)
@@ -107,7 +108,7 @@ def test_what_the_picture_shows(tmp_path: Path) -> None:
         y = Resize<coordinate_transformation_mode = "align_corners">(h, roi, scales)
         c = Constant<value = float[2] {7.0, 8.0}>()
     }"""
-    svg, _ = picture.as_svg(graph(parse(text, 11), tmp_path))
+    svg, _ = svg_of(graph(parse(text, 11), tmp_path))
     words = " ".join(" ".join(ET.fromstring(svg).itertext()).replace("\u00a0", " ").split())
     for expected in ("Resize-11", "roi", "empty float[0]", "align_corners", "Relu-6", "X float["):
         assert expected in words, expected
@@ -118,9 +119,28 @@ def test_what_the_picture_shows(tmp_path: Path) -> None:
     assert len(labels) == 3
 
 
+@needs_dot
+def test_many_pictures_from_one_process_are_those_of_one_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = [picture.source(graph(hostile(text), tmp_path))[0] for text in HOSTILE.values()]
+    alone = [picture.draw([each])[0] for each in sources]
+    started: list[int] = []
+    run = subprocess.run
+    monkeypatch.setattr(
+        subprocess, "run", lambda *given, **more: started.append(1) or run(*given, **more)
+    )
+    assert picture.draw(sources) == alone and len(started) == 1
+    # One that graphviz cannot draw is named, and costs the others nothing.
+    broken = picture.draw([sources[0], "digraph { a -> ", sources[1]])
+    assert broken[::2] == alone[:2]
+    assert broken[1][0] == "" and "graphviz failed" in broken[1][1] and "syntax" in broken[1][1]
+    assert picture.draw([]) == []
+
+
 def test_too_many_nodes_for_a_picture(tmp_path: Path) -> None:
     steps = " ".join(f"v{i + 1} = Relu(v{i})" for i in range(301))
     file = graph(parse(f"g (float[4] v0) => (float[4] v301) {{ {steps} }}", 13), tmp_path)
-    svg, notice = picture.as_svg(file)
+    svg, notice = svg_of(file)
     assert svg == "" and notice.startswith("301 nodes are too many")
     assert picture.as_text(file).count("Relu-13") == 301

@@ -160,8 +160,9 @@ def test_the_share_of_explained_changes_is_never_rounded_up_to_all(data: Data) -
             data.results,
             {**data.tables, "changes": changes},
             data.definitions,
+            data.dumps,
+            data.comparisons,
             data.sweeps,
-            data.contrasts,
             data.verdicts,
         )
     )
@@ -186,7 +187,7 @@ def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
         assert expected in index, expected
     page = (folder / "models" / "alpha.html").read_text()
     assert 'href="../files/alpha/torchscript/opset_11.onnx"' in page
-    assert 'href="../files/alpha/torchscript/aaaa.txt"' in page
+    assert 'href="../files/alpha/aaaa.txt"' in page
     assert 'href="../pairs/alpha/torchscript-12-13.html"' in page
     assert "<pre" in page and "Traceback\n  plain" in page
 

@@ -20,7 +20,6 @@ STAGES: dict[str, list[str]] = {
     "judge": [],
     "locate": ["runtimes.onnxruntime", "runtimes.reference"],
     "compare": CAUSES,
-    "contrast": CAUSES,
     "audit": [],
     "tables": [],
     "report": [],

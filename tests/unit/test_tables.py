@@ -10,9 +10,8 @@ from typing import Any
 import located_record
 import pandas as pd
 import pytest
-from atlas import contrast
 from atlas.advice import SEVERITY, recommend, spans, surprises
-from atlas.compare import compare_sweep
+from atlas.compare import compare_model
 from atlas.dump import dump
 from atlas.records import CellVerdict, DefineRecord, write_json
 from atlas.tables import COLUMNS, main
@@ -90,17 +89,9 @@ def run_stages(root: Path) -> Path:
     opsets = [11, 13, 14]
     for exporter in ("torchscript", "converter"):
         run_export(root, model, exporter, opsets=opsets)
-        sweep = Path("m") / exporter
-        dump(folder / "export" / sweep, folder / "dump" / sweep)
-        record = compare_sweep(folder / "dump" / sweep, folder / "export" / sweep)
-        write_json(folder / "compare" / sweep / "record.json", record)
-    contrast.main(
-        [
-            *("--model", "m", "--exporters", "torchscript", "converter"),
-            *("--dump", str(folder / "dump/m"), "--export", str(folder / "export/m")),
-            *("--output", str(folder / "contrast/m/record.json")),
-        ]
-    )
+    dump(folder / "export/m", ["torchscript", "converter"], folder / "dump/m")
+    record = compare_model(folder / "dump/m", folder / "export/m")
+    write_json(folder / "compare/m/record.json", record)
     located_record.write(folder, "m", located_record.finding("torchscript", 13, HOSTILE))
     cells = [
         verdict("torchscript", 11, "within-noise"),

@@ -41,9 +41,9 @@ def test_a_run_equals_itself(results: Path, capsys: pytest.CaptureFixture[str]) 
 def test_another_graph_is_explained(
     results: Path, later: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = later / "dump/simple_model/torchscript/record.json"
+    path = later / "dump/simple_model/record.json"
     record = json.loads(path.read_text())
-    cells = {cell["requested"]: cell for cell in record["cells"]}
+    cells = {cell["requested"]: cell for cell in record["sweeps"]["torchscript"]}
     cells[13]["graph"] = cells[12]["graph"]
     path.write_text(json.dumps(record))
     assert baseline.main([str(results), str(later)]) == 0

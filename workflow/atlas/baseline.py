@@ -65,7 +65,7 @@ def differences(baseline: Path, results: Path) -> Iterator[Row]:
         after: ExportRecord = read_json(results / "export" / sweep / "record.json", "export")
         yield from _versions(sweep, before, after)
         yield from _outcomes(sweep, before, after)
-        yield from _graphs(sweep, baseline, results)
+        yield from _graphs(sweep, (baseline, before), (results, after))
     yield from _verdicts(baseline, results)
 
 
@@ -95,20 +95,22 @@ def _outcomes(sweep: str, before: ExportRecord, after: ExportRecord) -> Iterator
         yield _row(sweep, opsets, "outcome", text, matters=True)
 
 
-def _graphs(sweep: str, baseline: Path, results: Path) -> Iterator[Row]:
+def _graphs(
+    sweep: str, earlier: tuple[Path, ExportRecord], later: tuple[Path, ExportRecord]
+) -> Iterator[Row]:
     """Changes between the graphs of equal opsets; equal pairs of graphs are compared once."""
-    old = usable_graphs(baseline / "dump" / sweep, baseline / "export" / sweep)
-    new = usable_graphs(results / "dump" / sweep, results / "export" / sweep)
+    model, _, exporter = sweep.partition("/")
+    dumps = [results / "dump" / model for results, _ in (earlier, later)]
+    old, new = (
+        usable_graphs(read_json(dump / "record.json", "dump")["sweeps"].get(exporter, []), exported)
+        for dump, (_, exported) in zip(dumps, (earlier, later), strict=True)
+    )
     pairs: dict[tuple[str, str], list[int]] = {}
     for opset in sorted(old.keys() & new.keys()):
         if old[opset] != new[opset]:
             pairs.setdefault((old[opset], new[opset]), []).append(opset)
-    exporter = sweep.partition("/")[2]
     for (one, other), opsets in pairs.items():
-        files = (
-            read_graph(baseline / "dump" / sweep, one),
-            read_graph(results / "dump" / sweep, other),
-        )
+        files = read_graph(dumps[0], one), read_graph(dumps[1], other)
         for change in compare(*files, Situation(opsets[0], opsets[0], exporter)):
             name = " ".join(filter(None, [change["op_type"], change["parameter"]]))
             text = f"{name}: {change['before']} → {change['after']}. {change['explanation']}"

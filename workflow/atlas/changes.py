@@ -11,14 +11,31 @@ from atlas.causes import Cause, Situation, explain
 from atlas.difference_types import Difference
 from atlas.differences import body_differences, differences
 from atlas.functions import inlined, local_functions, split, within
-from atlas.records import Change, DumpRecord, ExportRecord, GraphFile, Node, Place, read_json
+from atlas.records import Change, DumpCell, ExportRecord, GraphFile, Node, Place, read_json
 
 MOST_PLACES = 50
 
 
 def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Change]:
-    """The changes between two graphs; equal statements about several nodes are one change."""
-    found = _differences(left, right)
+    """The changes between two graphs, with their causes."""
+    return explained(found_between(left, right), situation)
+
+
+def found_between(left: GraphFile, right: GraphFile) -> list[Difference]:
+    """What differs between two files, functions of one of them alone put in their calls' place."""
+    shared, ours = split(left, right)
+    partners, theirs = split(right, left)
+    found = differences(inlined(left["graph"], ours), inlined(right["graph"], theirs))
+    for name, function in shared.items():
+        bodies = inlined(function["graph"], ours), inlined(partners[name]["graph"], theirs)
+        found += [within(each, name) for each in body_differences(*bodies)]
+    return (
+        found + local_functions(left["graph"], ours) + local_functions(right["graph"], theirs, True)
+    )
+
+
+def explained(found: Iterable[Difference], situation: Situation) -> list[Change]:
+    """Differences with their causes; equal statements about several nodes are one change."""
     changes: dict[str, Change] = {}
     for difference in found:
         cause = explain(difference, situation)
@@ -35,33 +52,18 @@ def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Cha
     return sorted(changes.values(), key=_importance)
 
 
-def _differences(left: GraphFile, right: GraphFile) -> list[Difference]:
-    """What differs between two files, functions of one of them alone put in their calls' place."""
-    shared, ours = split(left, right)
-    partners, theirs = split(right, left)
-    found = differences(inlined(left["graph"], ours), inlined(right["graph"], theirs))
-    for name, function in shared.items():
-        bodies = inlined(function["graph"], ours), inlined(partners[name]["graph"], theirs)
-        found += [within(each, name) for each in body_differences(*bodies)]
-    return (
-        found + local_functions(left["graph"], ours) + local_functions(right["graph"], theirs, True)
-    )
-
-
-def usable_graphs(dump: Path, export: Path) -> dict[int, str]:
+def usable_graphs(dumped: Iterable[DumpCell], exported: ExportRecord) -> dict[int, str]:
     """Opset → digest of the graph, for the cells of a sweep that were delivered as asked."""
-    dumped: DumpRecord = read_json(dump / "record.json", "dump")
-    exported: ExportRecord = read_json(export / "record.json", "export")
     usable = {cell["requested"] for cell in exported["cells"] if cell["outcome"] == "ok"}
     return {
         cell["requested"]: cell["graph"]
-        for cell in dumped["cells"]
+        for cell in dumped
         if cell["requested"] in usable and cell["graph"]
     }
 
 
 def read_graph(dump: Path, key: str) -> GraphFile:
-    """A graph that the dump stage wrote."""
+    """A graph that the dump stage wrote into a model's folder."""
     graph: GraphFile = read_json(dump / "graphs" / f"{key}.json")
     return graph
 

@@ -1,7 +1,11 @@
-"""Stage 5, per sweep: what changes from opset to opset, and why.
+"""Stage 5, per model: what changes from opset to opset and between exporters, and why.
 
-reads   results/dump/{model}/{exporter}: record.json and graphs; the sweep's export record
-writes  record.json: per step the changes with their causes, and the ranges without any
+reads   results/dump/{model}: record.json and graphs; the export record of every exporter
+writes  record.json: per exporter the steps between neighbouring opsets, with their changes and
+        causes, and the ranges without any; per pair of exporters what differs at one opset
+
+Between two exporters at one opset the operators' schemas are the same, so what differs is their
+choice, or a mistake of one of them, which parity tells.
 
 Also a tool of its own: `python -m atlas.compare A.onnx B.onnx` prints what differs between any two
 files. Exit status 0: equal in meaning, 1: different, 2: an error.
@@ -13,18 +17,23 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import combinations, pairwise
 from pathlib import Path
 
 from atlas.causes import Situation
-from atlas.changes import compare, read_graph, usable_graphs
+from atlas.changes import compare, explained, found_between, read_graph, usable_graphs
+from atlas.difference_types import Difference
 from atlas.picture import visible
 from atlas.records import (
     VERSION,
     Change,
+    Compared,
     CompareRecord,
+    Contrast,
     DumpRecord,
+    GraphFile,
     Range,
     Step,
     read_json,
@@ -33,6 +42,8 @@ from atlas.records import (
 )
 from atlas.text import describe
 
+HELD = 32  # graphs, and pairs of them, in memory at a time: a model seldom has more
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line of the stage, and of the comparison of two files."""
@@ -40,12 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE.onnx", help="two files")
     parser.add_argument("--json", action="store_true", help="print the changes as data")
     parser.add_argument("--html", type=Path, metavar="PAGE", help="write them as a page, too")
-    parser.add_argument("--dump", type=Path, help="folder of the dump stage")
-    parser.add_argument("--export", type=Path, help="folder of the export stage")
+    parser.add_argument("--dump", type=Path, help="folder of the model's dump")
+    parser.add_argument("--export", type=Path, help="folder of the model's exports")
     parser.add_argument("--output", type=Path, help="record to write")
     options = parser.parse_args(arguments)
     if options.output and options.dump and options.export and not options.files:
-        write_json(options.output, compare_sweep(options.dump, options.export))
+        write_json(options.output, compare_model(options.dump, options.export))
         return 0
     if len(options.files) != 2:
         parser.error("expected two ONNX files")
@@ -53,31 +64,71 @@ def main(arguments: list[str] | None = None) -> int:
     return _compare_files(left, right, options.json, options.html)
 
 
-def compare_sweep(dump: Path, export: Path) -> CompareRecord:
-    """The record of a sweep: steps between neighbouring opsets that were delivered as asked."""
+def compare_model(dump: Path, export: Path) -> CompareRecord:
+    """The record of a model; only cells that were delivered as asked are compared."""
     dumped: DumpRecord = read_json(dump / "record.json", "dump")
-    cells = list(usable_graphs(dump, export).items())
-    graphs = {key: read_graph(dump, key) for _, key in cells}
-    steps: list[Step] = []
-    for (one, left), (other, right) in pairwise(cells):
-        situation = Situation(one, other, dumped["exporter"])
-        steps.append(
-            {
-                "from_opset": situation.from_opset,
-                "to_opset": situation.to_opset,
-                "from_graph": left,
-                "to_graph": right,
-                "changes": compare(graphs[left], graphs[right], situation) if left != right else [],
-            }
-        )
+    usable = {
+        name: usable_graphs(cells, read_json(export / name / "record.json", "export"))
+        for name, cells in dumped["sweeps"].items()
+    }
+    graphs = _Graphs(dump)
     return {
         "version": VERSION,
         "stage": "compare",
         "model": dumped["model"],
-        "exporter": dumped["exporter"],
-        "steps": steps,
-        "ranges": _ranges(cells[0] if cells else None, steps),
+        "sweeps": {name: _sweep(name, cells, graphs) for name, cells in usable.items()},
+        "pairs": list(_contrasts(usable, graphs)),
     }
+
+
+class _Graphs:
+    """The graphs of a model: each is read once, and the nodes of equal pairs are aligned once.
+
+    Their causes are not kept: those depend on the opsets and on who made the files.
+    """
+
+    def __init__(self, dump: Path) -> None:
+        self._read = lru_cache(HELD)(lambda key: read_graph(dump, key))
+        self._found = lru_cache(HELD)(self._between)
+
+    def changes(self, left: str, right: str, situation: Situation) -> list[Change]:
+        return explained(self._found(left, right), situation) if left != right else []
+
+    def _between(self, left: str, right: str) -> list[Difference]:
+        one: GraphFile = self._read(left)
+        return found_between(one, self._read(right))
+
+
+def _sweep(exporter: str, usable: Mapping[int, str], graphs: _Graphs) -> Compared:
+    """Steps between neighbouring opsets."""
+    steps: list[Step] = [
+        {
+            "from_opset": one,
+            "to_opset": other,
+            "from_graph": left,
+            "to_graph": right,
+            "changes": graphs.changes(left, right, Situation(one, other, exporter)),
+        }
+        for (one, left), (other, right) in pairwise(usable.items())
+    ]
+    return {"steps": steps, "ranges": _ranges(next(iter(usable.items()), None), steps)}
+
+
+def _contrasts(usable: Mapping[str, Mapping[int, str]], graphs: _Graphs) -> Iterator[Contrast]:
+    """Every pair of exporters over the opsets that both delivered as asked."""
+    for left, right in combinations(usable, 2):
+        opsets: dict[tuple[str, str], list[int]] = {}
+        for opset in sorted(usable[left].keys() & usable[right].keys()):
+            opsets.setdefault((usable[left][opset], usable[right][opset]), []).append(opset)
+        for (one, other), shared in opsets.items():
+            yield {
+                "left": left,
+                "right": right,
+                "opsets": shared,
+                "left_graph": one,
+                "right_graph": other,
+                "changes": graphs.changes(one, other, Situation(shared[0], shared[0], left, right)),
+            }
 
 
 def _ranges(first: tuple[int, str] | None, steps: Iterable[Step]) -> list[Range]:

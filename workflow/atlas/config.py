@@ -159,9 +159,9 @@ class Settings:
             own["memoize"] = self.memoize
         return canonical_json({**shared, **_construction(spec), **own})
 
-    def dump_spec(self, model: str, exporter: str) -> str:
-        """Canonical JSON of what the dump of a sweep depends on, besides its files."""
-        return _stage_spec(model, exporter, _DUMP)
+    def dump_spec(self, model: str) -> str:
+        """Canonical JSON of what the dump of a model depends on, besides its files."""
+        return self._graphs_spec(model, _DUMP)
 
     def parity_spec(self, model: str, runtime: str) -> str:
         """Canonical JSON of what running a model's files in a runtime depends on."""
@@ -193,9 +193,16 @@ class Settings:
             }
         )
 
-    def compare_spec(self, model: str, exporter: str) -> str:
-        """Canonical JSON of what comparing the graphs of a sweep depends on."""
-        return _stage_spec(model, exporter, _COMPARE)
+    def compare_spec(self, model: str) -> str:
+        """Canonical JSON of what comparing the graphs of a model depends on."""
+        return self._graphs_spec(model, _COMPARE)
+
+    def _graphs_spec(self, model: str, packages: Iterable[str]) -> str:
+        """Of all exporters in their order: the first of two goes to the left."""
+        exporters = self.exporters_of(model)
+        return canonical_json(
+            {"model": model, "exporters": exporters, "versions": _versions(packages)}
+        )
 
     def audit_spec(self, model: str) -> str:
         """Canonical JSON of what the audit of the converter on a model's files depends on."""
@@ -329,10 +336,6 @@ def _construction(spec: ModelSpec) -> dict[str, Any]:
         "seed": spec.seed,
         "distributions": spec.distributions,
     }
-
-
-def _stage_spec(model: str, exporter: str, packages: Iterable[str]) -> str:
-    return canonical_json({"model": model, "exporter": exporter, "versions": _versions(packages)})
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str | None]:

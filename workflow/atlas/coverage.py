@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     folder = parser.parse_args(arguments).results / "dump"
-    dumped = [read_json(path, "dump") for path in sorted(folder.glob("*/*/record.json"))]
+    dumped = [read_json(path, "dump") for path in sorted(folder.glob("*/record.json"))]
     found = summarize(dumped)
     print(f"{found['operators']} operators in the files of {found['models']} models")
     print(
@@ -78,12 +78,13 @@ def summarize(dumped: Sequence[DumpRecord]) -> dict[str, Any]:
 
     `missing` names those of them that were not reached, `known` counts those of all opsets.
     """
-    last = max((cell["imports"].get("", 0) for d in dumped for cell in d["cells"]), default=0)
+    cells = [cell for record in dumped for sweep in record["sweeps"].values() for cell in sweep]
+    last = max((cell["imports"].get("", 0) for cell in cells), default=0)
     structural = [row for row in rows(dumped) if row["structural"]]
     within = [row for row in structural if row["to_version"] <= last]
     return {
         "operators": len(uses(dumped)),
-        "models": len({record["model"] for record in dumped}),
+        "models": len(dumped),
         "last": last,
         "reached": sum(row["reached"] for row in within),
         "within": len(within),

@@ -1,10 +1,10 @@
-"""Stage 3, per sweep: what the files hold, once per distinct graph.
+"""Stage 3, per model: what the files hold, once per distinct graph.
 
-reads   results/export/{model}/{exporter}: record.json and cells/
+reads   results/export/{model}/{exporter} of every exporter: record.json and cells/
 writes  record.json (which cell has which graph), graphs/DIGEST.json, .txt and .svg
 
-Graphs are distinct by what they hold: two opsets whose nodes, formal parameters and schema versions
-are equal share one. The opset and IR version of a file belong to its cell.
+Graphs are distinct by what they hold: two opsets or exporters whose nodes, formal parameters and
+schema versions are equal share one. The opset and IR version of a file belong to its cell.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from atlas import picture
@@ -37,62 +38,102 @@ DIGITS = 12
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(prog="python -m atlas.dump", description=__doc__)
-    parser.add_argument("--export", type=Path, required=True, help="folder of the export stage")
+    parser.add_argument("--export", type=Path, required=True, help="folder of the model's exports")
+    parser.add_argument("--exporters", nargs="+", required=True, help="names, in their order")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)
-    dump(options.export, options.output)
+    dump(options.export, options.exporters, options.output)
 
 
-def dump(export: Path, folder: Path) -> DumpRecord:
-    """Write every distinct graph of a sweep below `folder`, and the record, which is returned."""
-    sweep: ExportRecord = read_json(export / "record.json", "export")
-    graphs = folder / "graphs"
-    shutil.rmtree(graphs, ignore_errors=True)
-    graphs.mkdir(parents=True)
-    entries: dict[str, GraphEntry] = {}
-    cells = [_dump_cell(cell, export / "cells", graphs, entries) for cell in sweep["cells"]]
+def dump(export: Path, exporters: Sequence[str], folder: Path) -> DumpRecord:
+    """Write every distinct graph of a model below `folder`, and the record, which is returned."""
+    exported: list[ExportRecord] = [
+        read_json(export / name / "record.json", "export") for name in exporters
+    ]
+    shutil.rmtree(folder / "graphs", ignore_errors=True)
+    graphs = _Graphs(folder / "graphs")
     record: DumpRecord = {
         "version": VERSION,
         "stage": "dump",
-        "model": sweep["model"],
-        "exporter": sweep["exporter"],
-        "cells": cells,
-        "graphs": dict(sorted(entries.items())),
+        "model": exported[0]["model"],
+        "sweeps": {
+            name: _cells(sweep, export / name / "cells", graphs)
+            for name, sweep in zip(exporters, exported, strict=True)
+        },
+        "graphs": graphs.finished(),
     }
     write_json(folder / "record.json", record)
     return record
 
 
-def _dump_cell(cell: Cell, files: Path, graphs: Path, entries: dict[str, GraphEntry]) -> DumpCell:
+def _cells(sweep: ExportRecord, files: Path, graphs: _Graphs) -> list[DumpCell]:
+    # Equal files hold the same, unless their tensors lie beside them: then that folder's.
+    alone = not files.is_dir() or all(path.suffix == ".onnx" for path in files.iterdir())
+    return [_cell(cell, files, "" if alone else str(files), graphs) for cell in sweep["cells"]]
+
+
+def _cell(cell: Cell, files: Path, beside: str, graphs: _Graphs) -> DumpCell:
     dumped: DumpCell = {"requested": cell["requested"], "graph": None, "imports": {}, "detail": ""}
     if not cell["file"]:
         return dumped
     try:
-        graph, imports = read(files / cell["file"])
+        key, imports = graphs.of(files / cell["file"], f"{cell['sha256']} {beside}")
     except Exception as error:  # an invalid file is a finding of the export stage already
         return {**dumped, "detail": describe(error)}
-    key = digest(graph)[:DIGITS]
-    if key not in entries:
-        entries[key] = _write(graph, key, graphs)
     return {**dumped, "graph": key, "imports": imports}
 
 
-def _write(graph: GraphFile, key: str, folder: Path) -> GraphEntry:
-    write_json(folder / f"{key}.json", graph)
-    write_text(folder / f"{key}.txt", picture.as_text(graph))
-    svg, notice = picture.as_svg(graph)
-    if svg:
-        write_text(folder / f"{key}.svg", svg)
-    bodies = [graph["graph"], *(function["graph"] for function in graph["functions"])]
-    operators = Counter(picture.operator(node) for body in bodies for node in walk(body))
-    return {
-        "json": f"{key}.json",
-        "text": f"{key}.txt",
-        "picture": f"{key}.svg" if svg else "",
-        "notice": notice,
-        "nodes": sum(operators.values()),
-        "operators": dict(sorted(operators.items())),
-    }
+class _Graphs:
+    """The distinct graphs of a model: written when first met, drawn together in the end."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._known: dict[str, tuple[str, dict[str, int]]] = {}
+        self._entries: dict[str, GraphEntry] = {}
+        self._sources: dict[str, str] = {}
+
+    def of(self, path: Path, content: str) -> tuple[str, dict[str, int]]:
+        """Digest of a file's graph, and the file's opset imports; equal contents are read once.
+
+        Raises:
+            Whatever reading the file raises.
+        """
+        if content not in self._known:
+            graph, imports = read(path)
+            key = digest(graph)[:DIGITS]
+            if key not in self._entries:
+                self._entries[key] = self._write(graph, key)
+            self._known[content] = key, imports
+        return self._known[content]
+
+    def finished(self) -> dict[str, GraphEntry]:
+        """Draw what there is; an entry for every graph."""
+        pictures = picture.draw(list(self._sources.values()))
+        for key, (svg, notice) in zip(self._sources, pictures, strict=True):
+            self._entries[key]["notice"] = notice
+            if svg:
+                self._entries[key]["picture"] = f"{key}.svg"
+                write_text(self._folder / f"{key}.svg", svg)
+        return dict(sorted(self._entries.items()))
+
+    def _write(self, graph: GraphFile, key: str) -> GraphEntry:
+        # On one line: with indents it takes ten times as long, and for people there is the text.
+        write_json(self._folder / f"{key}.json", graph, indent=None)
+        write_text(self._folder / f"{key}.txt", picture.as_text(graph))
+        source, notice = picture.source(graph)
+        if source:
+            self._sources[key] = source
+        bodies = [graph["graph"], *(function["graph"] for function in graph["functions"])]
+        operators = Counter(picture.operator(node) for body in bodies for node in walk(body))
+        return {
+            "json": f"{key}.json",
+            "text": f"{key}.txt",
+            "picture": "",
+            "notice": notice,
+            "nodes": sum(operators.values()),
+            "operators": dict(sorted(operators.items())),
+        }
 
 
 if __name__ == "__main__":

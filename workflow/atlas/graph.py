@@ -233,7 +233,7 @@ def _attribute(attribute: ir.Attr, known: Mapping[str, schema.AttributeParameter
 
 def _attribute_value(attribute: ir.Attr) -> Any:
     if attribute.type == ir.AttributeType.TENSOR:
-        tensor = attribute.as_tensor()
+        tensor: ir.TensorProtocol = attribute.value  # as_tensor() looks at every method of it first
         shape = [int(size) for size in tensor.shape.numpy()]
         return {"dtype": tensor.dtype.name.lower(), "shape": shape, **_content(tensor)}
     return _plain(attribute.value)

@@ -15,7 +15,7 @@ import onnx.helper
 
 from atlas import schema
 from atlas.advice import RIGHT, spans
-from atlas.records import CellVerdict, CompareRecord, DumpRecord, Graph, GraphFile, Node, Step
+from atlas.records import CellVerdict, Compared, DumpCell, Graph, Node, Step
 from atlas.schema import Kind, SchemaChange, Summary
 from atlas.schema_changes import FUNCTION, TEXT, TYPES
 
@@ -35,19 +35,21 @@ _MOST_TOLD = 4
 
 
 def opset_row(
+    sweep: tuple[str, str],
     cells: Sequence[Row],
     verdicts: Iterable[CellVerdict],
-    compared: CompareRecord,
-    dumped: DumpRecord,
-    read: Callable[[str], GraphFile],
+    compared: Compared,
+    dumped: Iterable[DumpCell],
+    types: Callable[[str], frozenset[str]],
 ) -> dict[str, Any]:
     """The row of one sweep.
 
     Args:
+        sweep: model and exporter.
         cells: rows of the cells table, this sweep's.
         verdicts: on this sweep's cells, any number of runtimes.
-        compared, dumped: the sweep's records.
-        read: gives the graph of a digest of `dumped`.
+        compared, dumped: what the records say of this sweep.
+        types: gives `float_types` of the graph of a digest in `dumped`.
     """
     found: dict[int, dict[str, str]] = {}
     for verdict in verdicts:
@@ -58,10 +60,10 @@ def opset_row(
     )
     right = [cell["requested"] for cell in usable if _right(found.get(cell["requested"], {}))]
     changed = {step["to_opset"]: step for step in compared["steps"] if step["changes"]}
-    brings, costs = _steps(usable, changed, found, _types_by_opset(usable, dumped, read))
+    brings, costs = _steps(usable, changed, found, _types_by_opset(usable, dumped, types))
     return {
-        "model": compared["model"],
-        "exporter": compared["exporter"],
+        "model": sweep[0],
+        "exporter": sweep[1],
         "lowest_exporting": usable[0]["requested"] if usable else None,
         "lowest_right": min(right, default=None),
         "highest_right": max(right, default=None),
@@ -287,18 +289,11 @@ def _compare_types(
 
 
 def _types_by_opset(
-    usable: Iterable[Row], dumped: DumpRecord, read: Callable[[str], GraphFile]
+    usable: Iterable[Row], dumped: Iterable[DumpCell], types: Callable[[str], frozenset[str]]
 ) -> dict[int, frozenset[str]]:
-    graphs = {cell["requested"]: cell["graph"] for cell in dumped["cells"]}
-    types: dict[str, frozenset[str]] = {}
-    found = {}
-    for cell in usable:
-        key = graphs.get(cell["requested"])
-        if key:
-            if key not in types:
-                types[key] = float_types(read(key)["graph"])
-            found[cell["requested"]] = types[key]
-    return found
+    graphs = {cell["requested"]: cell["graph"] for cell in dumped}
+    found = ((cell["requested"], graphs.get(cell["requested"])) for cell in usable)
+    return {opset: types(key) for opset, key in found if key}
 
 
 def float_types(graph: Graph) -> frozenset[str]:

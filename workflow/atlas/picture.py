@@ -7,8 +7,10 @@ omitted or given an empty tensor.
 from __future__ import annotations
 
 import html
+import re
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import graphviz
@@ -17,6 +19,9 @@ from atlas.records import Attribute, Graph, GraphFile, Node, Port
 
 MOST_NODES = 300  # beyond that a picture is wallpaper
 LABEL = 60
+SECONDS = 60  # for one picture
+_SVG = re.compile(r"<svg.*?</svg>\n", re.DOTALL)
+_PAGE = re.compile(r'<g id="page\d+,\d+_')  # graphviz counts later graphs of an input as pages
 
 
 def as_text(file: GraphFile) -> str:
@@ -33,8 +38,8 @@ def has_dot() -> bool:
     return shutil.which("dot") is not None
 
 
-def as_svg(file: GraphFile) -> tuple[str, str]:
-    """The picture, or "" and the reason why there is none."""
+def source(file: GraphFile) -> tuple[str, str]:
+    """The picture in graphviz' language, or "" and the reason why there is none."""
     count = len(file["graph"]["nodes"])
     if count > MOST_NODES:
         return "", f"{count} nodes are too many to read in one picture; see the text form"
@@ -43,11 +48,36 @@ def as_svg(file: GraphFile) -> tuple[str, str]:
             "",
             "graphviz is not installed: `dot` draws the pictures (Debian: apt install graphviz)",
         )
+    return str(_dot(file["graph"]).source), ""
+
+
+def draw(sources: Sequence[str]) -> list[tuple[str, str]]:
+    """SVG of each source, all from one process; "" and the reason where graphviz fails over it."""
+    if not sources:
+        return []
     try:
-        svg: str = _dot(file["graph"]).pipe("svg", encoding="utf-8")
-    except graphviz.CalledProcessError as error:
-        return "", visible(f"graphviz failed: {error}", 300)
-    return svg[svg.index("<svg") :], ""
+        done = subprocess.run(
+            ["dot", "-Tsvg"],
+            input="\n".join(sources),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=SECONDS * len(sources),
+            check=True,
+        )
+        return [(svg, "") for svg in _pictures(done.stdout, len(sources))]
+    except (subprocess.SubprocessError, OSError, ValueError) as error:
+        if len(sources) > 1:  # one of them: the others have their pictures
+            return [draw([each])[0] for each in sources]
+        said = getattr(error, "stderr", None) or error
+        return [("", visible(f"graphviz failed: {said}", 300))]
+
+
+def _pictures(output: str, count: int) -> list[str]:
+    """Every SVG in what graphviz wrote, as if it were the only one; no text in one holds `<`."""
+    found = [_PAGE.sub('<g id="', svg, count=1) for svg in _SVG.findall(output)]
+    if len(found) != count:
+        raise ValueError(f"{len(found)} pictures of {count} graphs")
+    return found
 
 
 def visible(text: str, limit: int = LABEL) -> str:
@@ -112,6 +142,7 @@ def _attribute(attribute: Attribute) -> str:
 
 def _dot(graph: Graph) -> graphviz.Digraph:
     dot = graphviz.Digraph(
+        "graph",  # without a name a picture is called by the number of those before it
         graph_attr={
             "rankdir": "TB",
             "bgcolor": "transparent",

@@ -202,7 +202,7 @@ class Function(TypedDict):
 
 
 class GraphFile(TypedDict):
-    """results/dump/{model}/{exporter}/graphs/{digest}.json: one distinct graph."""
+    """results/dump/{model}/graphs/{digest}.json: one distinct graph."""
 
     version: int
     graph: Graph
@@ -231,13 +231,12 @@ class GraphEntry(TypedDict):
 
 
 class DumpRecord(TypedDict):
-    """results/dump/{model}/{exporter}/record.json"""
+    """results/dump/{model}/record.json: per exporter its cells, and the graphs that they share."""
 
     version: int
     stage: Literal["dump"]
     model: str
-    exporter: str
-    cells: list[DumpCell]
+    sweeps: dict[str, list[DumpCell]]
     graphs: dict[str, GraphEntry]
 
 
@@ -474,13 +473,9 @@ class Range(TypedDict):
     graph: str
 
 
-class CompareRecord(TypedDict):
-    """results/compare/{model}/{exporter}/record.json"""
+class Compared(TypedDict):
+    """What changes from opset to opset in one sweep."""
 
-    version: int
-    stage: Literal["compare"]
-    model: str
-    exporter: str
     steps: list[Step]
     ranges: list[Range]
 
@@ -496,12 +491,13 @@ class Contrast(TypedDict):
     changes: list[Change]
 
 
-class ContrastRecord(TypedDict):
-    """results/contrast/{model}/record.json"""
+class CompareRecord(TypedDict):
+    """results/compare/{model}/record.json: each exporter's sweep, and exporters in pairs."""
 
     version: int
-    stage: Literal["contrast"]
+    stage: Literal["compare"]
     model: str
+    sweeps: dict[str, Compared]
     pairs: list[Contrast]
 
 
@@ -590,9 +586,9 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a record: keys in the order given, one line per leaf, no NaN."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
+    """Write a record: keys in the order given, one line per leaf or (None) in all, no NaN."""
+    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def json_argument(text: str) -> Any:

@@ -94,21 +94,20 @@ def contrast_place(model: str, pair: Mapping[str, Any]) -> str:
 
 def pairs(data: Data, model: str) -> Iterator[Pair]:
     """Every pair of a model that differs: steps of its sweeps, then its exporters."""
-    sweeps = {sweep.exporter: sweep for sweep in data.sweeps_of(model)}
-    for sweep in sweeps.values():
+    for sweep in data.sweeps_of(model):
         for step in sweep.compare["steps"]:
             if step["changes"]:
                 yield of_step(data, sweep, step)
-    for contrast in data.contrasts[model]:
+    for contrast in data.comparisons[model]["pairs"]:
         if contrast["changes"]:
-            yield _of_contrast(data, model, sweeps, contrast)
+            yield _of_contrast(data, model, contrast)
 
 
 def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()) -> Pair:
     """The pair of a step, with all its changes or with some."""
     first, last = step["from_opset"], step["to_opset"]
     left, right = (
-        File(f"opset {opset}", opset, data.graph(sweep, key), sweep.exporter, key)
+        File(f"opset {opset}", opset, data.graph(sweep.model, key), sweep.exporter, key)
         for opset, key in ((first, step["from_graph"]), (last, step["to_graph"]))
     )
     return Pair(
@@ -121,13 +120,13 @@ def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()
     )
 
 
-def _of_contrast(data: Data, model: str, sweeps: Mapping[str, Sweep], contrast: Contrast) -> Pair:
+def _of_contrast(data: Data, model: str, contrast: Contrast) -> Pair:
     opset = contrast["opsets"][0]
     ends = [
         (contrast["left"], contrast["left_graph"]),
         (contrast["right"], contrast["right_graph"]),
     ]
-    left, right = (File(n, opset, data.graph(sweeps[n], key), n, key) for n, key in ends)
+    left, right = (File(n, opset, data.graph(model, key), n, key) for n, key in ends)
     return Pair(
         model,
         f"{contrast['left']} and {contrast['right']}, opset {opset}",

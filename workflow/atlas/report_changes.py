@@ -93,7 +93,7 @@ def _becomes_omitted(data: Data, sweep: Sweep, step: Step, change: Change) -> bo
     indices = {place["to_node"] for place in change["places"]}
     return any(
         port["given"] == "omitted" and port["parameter"] == change["parameter"]
-        for node in data.graph(sweep, step["to_graph"])["graph"]["nodes"]
+        for node in data.graph(sweep.model, step["to_graph"])["graph"]["nodes"]
         if node["index"] in indices and node["op"] == change["op_type"]
         for port in node["inputs"]
     )

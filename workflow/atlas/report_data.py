@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 from atlas.records import (
     AuditRecord,
     CellVerdict,
+    Compared,
     CompareRecord,
-    Contrast,
     DefineRecord,
+    DumpCell,
     DumpRecord,
     ExportRecord,
+    GraphEntry,
     GraphFile,
     read_json,
 )
@@ -44,13 +46,14 @@ _DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Sweep:
-    """One model through one exporter, as its stages recorded it."""
+    """One model through one exporter, as its stages recorded it; `graphs` are all of the model."""
 
     model: str
     exporter: str
     export: ExportRecord
-    dump: DumpRecord
-    compare: CompareRecord
+    dump: list[DumpCell]
+    graphs: dict[str, GraphEntry]
+    compare: Compared
 
 
 class Records(Mapping[K, V]):
@@ -80,8 +83,9 @@ class Data:
     results: Path
     tables: dict[str, list[Row]]
     definitions: Mapping[str, DefineRecord]
+    dumps: Mapping[str, DumpRecord]
+    comparisons: Mapping[str, CompareRecord]
     sweeps: Mapping[tuple[str, str], Sweep]
-    contrasts: Mapping[str, list[Contrast]]
     verdicts: list[CellVerdict]
 
     @property
@@ -132,13 +136,13 @@ class Data:
         common = Tolerances().updated(self.spec["tolerances"])
         return common.updated(self.spec["models"].get(model, {}))
 
-    def graph_folder(self, model: str, exporter: str) -> Path:
-        """Where the graphs of a sweep lie."""
-        return self.results / "dump" / model / exporter / "graphs"
+    def graph_folder(self, model: str) -> Path:
+        """Where the graphs of a model lie."""
+        return self.results / "dump" / model / "graphs"
 
-    def graph(self, sweep: Sweep, digest: str) -> GraphFile:
-        """One distinct graph of a sweep as data."""
-        path = self.graph_folder(sweep.model, sweep.exporter) / sweep.dump["graphs"][digest]["json"]
+    def graph(self, model: str, digest: str) -> GraphFile:
+        """One distinct graph of a model as data."""
+        path = self.graph_folder(model) / self.dumps[model]["graphs"][digest]["json"]
         graph: GraphFile = json.loads(path.read_text(encoding="utf-8"))
         return graph
 
@@ -158,31 +162,42 @@ def load(spec: dict[str, Any], results: Path) -> Data:
     order = spec.get("order", list(spec["sweeps"]))
     spec = _DEFAULTS | spec | {"sweeps": {model: spec["sweeps"][model] for model in order}}
     sweeps = [(model, name) for model, names in spec["sweeps"].items() for name in names]
+    dumps: Mapping[str, DumpRecord] = _records(spec, results, "dump")
+    comparisons: Mapping[str, CompareRecord] = _records(spec, results, "compare")
     return Data(
         spec=spec,
         results=results,
         tables={name: _table(results / "tables" / f"{name}.json") for name in TABLES},
-        definitions=Records(
-            spec["sweeps"],
-            lambda model: read_json(results / "define" / model / "record.json", "define"),
-        ),
-        sweeps=Records(sweeps, lambda sweep: _sweep(results, *sweep)),
-        contrasts=Records(
-            spec["sweeps"],
-            lambda model: read_json(results / "contrast" / model / "record.json", "contrast")[
-                "pairs"
-            ],
-        ),
+        definitions=_records(spec, results, "define"),
+        dumps=dumps,
+        comparisons=comparisons,
+        sweeps=Records(sweeps, lambda key: _sweep(results, dumps, comparisons, *key)),
         verdicts=read_json(results / "judge" / "verdicts.json", "judge")["cells"],
     )
 
 
-def _sweep(results: Path, model: str, exporter: str) -> Sweep:
-    records = {
-        stage: read_json(results / stage / model / exporter / "record.json", stage)
-        for stage in ("export", "dump", "compare")
-    }
-    return Sweep(model, exporter, **records)
+def _records(spec: Mapping[str, Any], results: Path, stage: str) -> Records[str, Any]:
+    """A stage's record of every model."""
+    return Records(
+        spec["sweeps"], lambda model: read_json(results / stage / model / "record.json", stage)
+    )
+
+
+def _sweep(
+    results: Path,
+    dumps: Mapping[str, DumpRecord],
+    comparisons: Mapping[str, CompareRecord],
+    model: str,
+    exporter: str,
+) -> Sweep:
+    return Sweep(
+        model,
+        exporter,
+        read_json(results / "export" / model / exporter / "record.json", "export"),
+        dumps[model]["sweeps"][exporter],
+        dumps[model]["graphs"],
+        comparisons[model]["sweeps"][exporter],
+    )
 
 
 def _table(path: Path) -> list[Row]:

@@ -47,12 +47,12 @@ def _files(data: Data) -> Iterator[tuple[Path, Path]]:
     for table in data.table_names:
         for suffix in (".csv", ".json"):
             yield Path("tables", table + suffix), data.results / "tables" / (table + suffix)
+    for model, dumped in data.dumps.items():
+        for key, entry in dumped["graphs"].items():
+            for suffix, name in ((".txt", entry["text"]), (".json", entry["json"])):
+                yield Path("files", model, key + suffix), data.graph_folder(model) / name
     for sweep in data.sweeps.values():
         place = Path("files", sweep.model, sweep.exporter)
-        graphs = data.graph_folder(sweep.model, sweep.exporter)
-        for key, entry in sweep.dump["graphs"].items():
-            yield place / f"{key}.txt", graphs / entry["text"]
-            yield place / f"{key}.json", graphs / entry["json"]
         cells = data.results / "export" / sweep.model / sweep.exporter / "cells"
         for cell in sweep.export["cells"]:
             if cell["file"] and carried(cell["size_bytes"]):

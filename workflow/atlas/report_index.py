@@ -87,7 +87,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
     return {
         "spec": data.spec,
         "figures": figures(data),
-        "coverage": coverage.summarize([sweep.dump for sweep in data.sweeps.values()]),
+        "coverage": coverage.summarize(list(data.dumps.values())),
         "located": origins(data),
         "advice": advice,
         "most_picks": MOST_PICKS,
@@ -162,7 +162,7 @@ def figures(data: Data) -> dict[str, int]:
         "sweeps": len(data.sweeps),
         "cells": len(data.tables["cells"]),
         "files": sum(cell["sha256"] is not None for cell in data.tables["cells"]),
-        "graphs": len({key for sweep in data.sweeps.values() for key in sweep.dump["graphs"]}),
+        "graphs": len({key for record in data.dumps.values() for key in record["graphs"]}),
         "changes": len(changes),
         "unexplained": unexplained,
         # Rounded down: nothing is called complete that is not.

@@ -92,7 +92,7 @@ class View:
             "tolerances": tolerances,
             "sweeps": self.sweeps,
             "pictures": {view.sweep.exporter: self._drawn(view, planner) for view in self.sweeps},
-            "contrasts": data.contrasts[model],
+            "contrasts": data.comparisons[model]["pairs"],
             "operator_rows": operators_of(data, model),
         }
 
@@ -113,10 +113,10 @@ def operators_of(data: Data, model: str) -> list[OperatorRow]:
     rows: dict[str, OperatorRow] = {}
     for sweep in data.sweeps_of(model):
         usable = {cell["requested"] for cell in sweep.export["cells"] if cell["outcome"] == "ok"}
-        for cell in sweep.dump["cells"]:
+        for cell in sweep.dump:
             if cell["requested"] not in usable or not cell["graph"]:
                 continue
-            for text, count in sweep.dump["graphs"][cell["graph"]]["operators"].items():
+            for text, count in sweep.graphs[cell["graph"]]["operators"].items():
                 name, _, version = text.rpartition("-")
                 name, version = (name, version) if version.isdigit() and name else (text, "")
                 domain, _, op = name.rpartition("::")
@@ -182,30 +182,27 @@ def _shown(data: Data, sweep: Sweep) -> Shown | None:
     """The recommended graph where it is this sweep's, else that of the last opset."""
     advice = data.rows("models", sweep.model)[0]
     wanted = advice["use_opset"] if advice["use_exporter"] == sweep.exporter else None
-    cells = [cell for cell in sweep.dump["cells"] if cell["graph"]]
+    cells = [cell for cell in sweep.dump if cell["graph"]]
     if not cells:
         return None
     cell = next((cell for cell in cells if cell["requested"] == wanted), cells[-1])
-    graph = data.graph(sweep, str(cell["graph"]))["graph"]
+    graph = data.graph(sweep.model, str(cell["graph"]))["graph"]
     return Shown(cell["requested"], len(graph["nodes"]), fold(scene(graph, graph), ()))
 
 
 def _graphs(sweep: Sweep) -> list[Row]:
     """Distinct graphs in the order of the opsets that hold them."""
     opsets: dict[str, list[int]] = {}
-    for cell in sweep.dump["cells"]:
+    for cell in sweep.dump:
         if cell["graph"]:
             opsets.setdefault(cell["graph"], []).append(cell["requested"])
-    return [
-        {"graph": key, "opsets": found, **sweep.dump["graphs"][key]}
-        for key, found in opsets.items()
-    ]
+    return [{"graph": key, "opsets": found, **sweep.graphs[key]} for key, found in opsets.items()]
 
 
 def _cells(data: Data, sweep: Sweep) -> list[Row]:
     """Rows of the cells table with what the records add: the state, the files' names."""
     recorded: dict[int, Cell] = {cell["requested"]: cell for cell in sweep.export["cells"]}
-    dumped = {cell["requested"]: cell for cell in sweep.dump["cells"]}
+    dumped = {cell["requested"]: cell for cell in sweep.dump}
     rows = []
     for row in data.rows("cells", sweep.model, sweep.exporter):
         opset = row["requested"]

@@ -159,12 +159,12 @@ class Catalog:
     def _add_uses(self, sweep: Sweep) -> None:
         delivered = {cell["requested"]: cell["delivered"] for cell in sweep.export["cells"]}
         found: dict[tuple[Key, int, int | None], tuple[list[int], list[int]]] = {}
-        for cell in sweep.dump["cells"]:
+        for cell in sweep.dump:
             if not cell["graph"]:
                 continue
             asked, got = cell["requested"], delivered.get(cell["requested"])
             moved = got if got != asked else None
-            for text, count in sweep.dump["graphs"][cell["graph"]]["operators"].items():
+            for text, count in sweep.graphs[cell["graph"]]["operators"].items():
                 for key, version in _parse(text):
                     opsets, counts = found.setdefault((key, version, moved), ([], []))
                     opsets.append(asked)

@@ -53,7 +53,6 @@ def all_notes() -> tuple[Note, ...]:
     import yaml  # only needed here, and this module is imported by every stage
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it was built
-
     text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
     return tuple(note for entry in yaml.load(text, loader) for note in _expand(entry))
 

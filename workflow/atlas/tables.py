@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,8 @@ from atlas.records import (
     Cell,
     CellVerdict,
     CompareRecord,
-    ContrastRecord,
+    DumpRecord,
     ExportRecord,
-    GraphFile,
     JudgeRecord,
     LocateRecord,
     json_argument,
@@ -74,14 +73,10 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
     rejected = _rejections(judged["cells"])
     cells = [row for record, seconds in exports for row in _cells(record, seconds, rejected)]
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
-    compared = [
-        read_json(results / "compare" / model / exporter / "record.json", "compare")
-        for model in sweeps
-        for exporter in sweeps[model]
-    ]
-    definitions = [
-        read_json(results / "define" / model / "record.json", "define") for model in sweeps
-    ]
+    definitions, dumped, compared = (
+        [read_json(results / stage / model / "record.json", stage) for model in sweeps]
+        for stage in ("define", "dump", "compare")
+    )
     own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
     sizes = {(row["model"], row["exporter"], row["requested"]): row["nodes"] for row in cells}
     return {
@@ -89,17 +84,13 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
         "parity": verdicts,
         "changes": [row for record in compared for row in _changes(record)],
         "ranges": [row for record in compared for row in _ranges(record, sizes)],
-        "opsets": list(_opsets(results, compared, cells, judged["cells"])),
-        "contrasts": [row for model in sweeps for row in _contrasts(results / "contrast" / model)],
+        "opsets": list(_opsets(results, dumped, compared, cells, judged["cells"])),
+        "contrasts": [row for record in compared for row in _contrasts(record)],
         "models": [
             recommend(record, own_cells[record["model"]], own_verdicts[record["model"]])
             for record in definitions
         ],
-        "coverage": coverage.rows(
-            read_json(results / "dump" / model / exporter / "record.json", "dump")
-            for model in sweeps
-            for exporter in sweeps[model]
-        ),
+        "coverage": coverage.rows(dumped),
         "surprises": surprises(cells, judged["cells"]),
         "located": [row for model in sweeps for row in _located(results / "locate" / model)],
     }
@@ -166,42 +157,52 @@ def _parity(cell: CellVerdict) -> Iterator[Row]:
         }
 
 
-def _changes(record: Any) -> Iterator[Row]:
-    for step in record["steps"]:
-        for change in step["changes"]:
-            yield {
-                "model": record["model"],
-                "exporter": record["exporter"],
-                "from_opset": step["from_opset"],
-                "to_opset": step["to_opset"],
-                **{name: change.get(name) for name in COLUMNS["changes"].split()[4:-1]},
-                "nodes": len(change["places"]),
-            }
+def _changes(record: CompareRecord) -> Iterator[Row]:
+    for exporter, sweep in record["sweeps"].items():
+        for step in sweep["steps"]:
+            for change in step["changes"]:
+                yield {
+                    "model": record["model"],
+                    "exporter": exporter,
+                    "from_opset": step["from_opset"],
+                    "to_opset": step["to_opset"],
+                    **{name: change.get(name) for name in COLUMNS["changes"].split()[4:-1]},
+                    "nodes": len(change["places"]),
+                }
 
 
-def _ranges(record: Any, sizes: Mapping[tuple[str, str, int], int]) -> Iterator[Row]:
-    for part in record["ranges"]:
-        key = (record["model"], record["exporter"], part["first"])
-        yield {"model": key[0], "exporter": key[1], **part, "nodes": sizes.get(key)}
+def _ranges(record: CompareRecord, sizes: Mapping[tuple[str, str, int], int]) -> Iterator[Row]:
+    for exporter, sweep in record["sweeps"].items():
+        for part in sweep["ranges"]:
+            key = (record["model"], exporter, part["first"])
+            yield {"model": key[0], "exporter": key[1], **part, "nodes": sizes.get(key)}
 
 
 def _opsets(
     results: Path,
+    dumped: Iterable[DumpRecord],
     compared: Iterable[CompareRecord],
     cells: Iterable[Row],
     verdicts: Iterable[CellVerdict],
 ) -> Iterator[Row]:
     cells_of, verdicts_of = _by_sweep(cells), _by_sweep(verdicts)
-    for record in compared:
-        sweep = record["model"], record["exporter"]
-        folder = results / "dump" / sweep[0] / sweep[1]
-        yield opsets.opset_row(
-            cells=cells_of.get(sweep, []),
-            verdicts=verdicts_of.get(sweep, []),
-            compared=record,
-            dumped=read_json(folder / "record.json", "dump"),
-            read=partial(_graph, folder),
-        )
+    for dump, record in zip(dumped, compared, strict=True):
+        # Opsets and exporters share graphs, each of which is read once.
+        types = cache(partial(_types, results / "dump" / record["model"] / "graphs"))
+        for exporter, changes in record["sweeps"].items():
+            sweep = record["model"], exporter
+            yield opsets.opset_row(
+                sweep=sweep,
+                cells=cells_of.get(sweep, []),
+                verdicts=verdicts_of.get(sweep, []),
+                compared=changes,
+                dumped=dump["sweeps"][exporter],
+                types=types,
+            )
+
+
+def _types(graphs: Path, digest: str) -> frozenset[str]:
+    return opsets.float_types(read_json(graphs / f"{digest}.json")["graph"])
 
 
 def _by_sweep(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
@@ -211,13 +212,7 @@ def _by_sweep(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
     return found
 
 
-def _graph(folder: Path, digest: str) -> GraphFile:
-    graph: GraphFile = read_json(folder / "graphs" / f"{digest}.json")
-    return graph
-
-
-def _contrasts(folder: Path) -> Iterator[Row]:
-    record: ContrastRecord = read_json(folder / "record.json", "contrast")
+def _contrasts(record: CompareRecord) -> Iterator[Row]:
     for pair in record["pairs"]:
         for change in pair["changes"]:
             yield {

@@ -192,6 +192,13 @@ def preload(level: str) -> None:
     for stage in stages():
         if LEVEL.get(stage, LEVELS[0]) == level:
             importlib.import_module(f"atlas.{stage}")
+    if level == "files":
+        from atlas import causes, schema, schema_notes
+
+        # What onnx's schemas, our notes on them and the causes say is the same for every job.
+        schema.operators()
+        schema_notes.all_notes()
+        causes.modules()
     if level == "exporters":
         from atlas.exporters import dynamo
 

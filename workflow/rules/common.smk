@@ -126,14 +126,6 @@ def of_model(wildcards, stage, name):
     return [f"<results>/{stage}/{wildcards.model}/{each}/{name}" for each in exporters]
 
 
-def model_dumps(wildcards):
-    return of_model(wildcards, "dump", "record.json")
-
-
-def model_graphs(wildcards):
-    return of_model(wildcards, "dump", "graphs")
-
-
 def model_exports(wildcards):
     return of_model(wildcards, "export", "record.json")
 
@@ -179,17 +171,12 @@ def export_spec(wildcards):
 
 def dump_spec(wildcards):
     """With whether graphviz is there: pictures are drawn again when it appears."""
-    spec = settings.dump_spec(wildcards.model, wildcards.exporter)
+    spec = settings.dump_spec(wildcards.model)
     return f"{spec} dot={bool(shutil.which('dot'))}"
 
 
 def compare_spec(wildcards):
-    return settings.compare_spec(wildcards.model, wildcards.exporter)
-
-
-def contrast_spec(wildcards):
-    exporters = settings.exporters_of(wildcards.model)
-    return settings.compare_spec(wildcards.model, " ".join(exporters))
+    return settings.compare_spec(wildcards.model)
 
 
 def locate_spec(wildcards):
@@ -218,10 +205,6 @@ def report_memory():
 
 def base_option(wildcards, input):
     return f"--base {os.path.dirname(input.base[0])}" if input.base else ""
-
-
-def dump_of_model(wildcards, input):
-    return os.path.dirname(os.path.dirname(input.record[0]))
 
 
 def export_of_model(wildcards, input):

@@ -1,29 +1,31 @@
-"""dump: from ONNX files to graphs as data, text and pictures, once per distinct graph.
+"""dump: from ONNX files to graphs as data, text and pictures, once per distinct graph of a model.
 
-in   the sweep's record and files
-out  record.json (which opset has which graph), graphs/DIGEST.json, .txt, .svg
+in   the records and files of every exporter
+out  record.json (which exporter and opset has which graph), graphs/DIGEST.json, .txt, .svg
 """
 
 
 rule dump:
     input:
-        record="<results>/export/{model}/{exporter}/record.json",
-        cells=ancient("<results>/export/{model}/{exporter}/cells"),
+        export=model_exports,
+        cells=ancient(model_cells),
     output:
-        record="<results>/dump/{model}/{exporter}/record.json",
-        graphs=directory("<results>/dump/{model}/{exporter}/graphs"),
+        record="<results>/dump/{model}/record.json",
+        graphs=directory("<results>/dump/{model}/graphs"),
     log:
-        "<logs>/dump/{model}/{exporter}.log",
+        "<logs>/dump/{model}.log",
     conda:
         "../../envs/onnx.yaml"
     threads: 1
     resources:
         mem_mb=500,
-        runtime=10,
+        runtime=30,
     params:
         code=code("dump"),
         spec=dump_spec,
-        export=subpath(input.record, parent=True),
+        exporters=model_exporters,
+        export=export_of_model,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas --log {log} dump --export {params.export} --output {params.folder}"
+        "python -m atlas --log {log} dump --export {params.export} --exporters {params.exporters}"
+        " --output {params.folder}"

@@ -11,12 +11,9 @@ rule tables:
         define=collect("<results>/define/{model}/record.json", model=settings.models),
         export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
         timing=collect_sweeps("<results>/export/{model}/{exporter}/timing.json"),
-        dump=collect_sweeps("<results>/dump/{model}/{exporter}/record.json"),
-        graphs=ancient(collect_sweeps("<results>/dump/{model}/{exporter}/graphs")),
-        compare=collect_sweeps("<results>/compare/{model}/{exporter}/record.json"),
-        contrast=collect(
-            "<results>/contrast/{model}/record.json", model=settings.models
-        ),
+        dump=collect("<results>/dump/{model}/record.json", model=settings.models),
+        graphs=ancient(collect("<results>/dump/{model}/graphs", model=settings.models)),
+        compare=collect("<results>/compare/{model}/record.json", model=settings.models),
         located=collect("<results>/locate/{model}/record.json", model=settings.models),
         audit=audit_records(),
         verdicts="<results>/judge/verdicts.json",
@@ -57,12 +54,9 @@ rule report:
         tables=collect("<results>/tables/{table}.csv", table=table_names()),
         define=collect("<results>/define/{model}/record.json", model=settings.models),
         export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
-        dump=collect_sweeps("<results>/dump/{model}/{exporter}/record.json"),
-        graphs=ancient(collect_sweeps("<results>/dump/{model}/{exporter}/graphs")),
-        compare=collect_sweeps("<results>/compare/{model}/{exporter}/record.json"),
-        contrast=collect(
-            "<results>/contrast/{model}/record.json", model=settings.models
-        ),
+        dump=collect("<results>/dump/{model}/record.json", model=settings.models),
+        graphs=ancient(collect("<results>/dump/{model}/graphs", model=settings.models)),
+        compare=collect("<results>/compare/{model}/record.json", model=settings.models),
         located=collect("<results>/locate/{model}/record.json", model=settings.models),
         audit=audit_records(),
         verdicts="<results>/judge/verdicts.json",

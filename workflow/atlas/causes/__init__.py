@@ -48,7 +48,7 @@ class Cause:
 
 def explain(difference: Difference, situation: Situation) -> Cause:
     """The first cause that holds, else `unexplained`."""
-    for module in _modules():
+    for module in modules():
         cause: Cause | None = module.explain(difference, situation)
         if cause is not None:
             return cause
@@ -60,7 +60,8 @@ def explain(difference: Difference, situation: Situation) -> Cause:
 
 
 @functools.cache
-def _modules() -> list[ModuleType]:
+def modules() -> list[ModuleType]:
+    """The causes, in the order in which they are asked."""
     names = [info.name for info in pkgutil.iter_modules(__path__)]
     modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
     return sorted(modules, key=lambda module: module.ORDER)

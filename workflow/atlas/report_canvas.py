@@ -26,13 +26,12 @@ from atlas.report_versions import VersionRow, side_by_side
 class File:
     """One of two graphs: its name, the opset that stands in it, and what is in it.
 
-    `exporter` and `key` say where a run has it: "" for a file of no run.
+    `key` is the digest under which a run has it: "" for a file of no run.
     """
 
     name: str
     opset: int
     graph: GraphFile
-    exporter: str = ""
     key: str = ""
 
 
@@ -107,7 +106,7 @@ def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()
     """The pair of a step, with all its changes or with some."""
     first, last = step["from_opset"], step["to_opset"]
     left, right = (
-        File(f"opset {opset}", opset, data.graph(sweep.model, key), sweep.exporter, key)
+        File(f"opset {opset}", opset, data.graph(sweep.model, key), key)
         for opset, key in ((first, step["from_graph"]), (last, step["to_graph"]))
     )
     return Pair(
@@ -126,7 +125,7 @@ def _of_contrast(data: Data, model: str, contrast: Contrast) -> Pair:
         (contrast["left"], contrast["left_graph"]),
         (contrast["right"], contrast["right_graph"]),
     ]
-    left, right = (File(n, opset, data.graph(model, key), n, key) for n, key in ends)
+    left, right = (File(n, opset, data.graph(model, key), key) for n, key in ends)
     return Pair(
         model,
         f"{contrast['left']} and {contrast['right']}, opset {opset}",

@@ -6,6 +6,7 @@ That its files are those of separate processes, to the byte, is what
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -60,9 +61,20 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
         yield {**own, "ATLAS_WORKER": path, "ATLAS_WORKER_PREFIX": prefix}
         run.stdin.close()
     deadline = time.monotonic() + 20
-    while Path(path).parent.exists():  # it ends with its run and leaves nothing behind
+    # It ends with its run and leaves nothing behind: no folder, and no process of any level.
+    while Path(path).parent.exists() or processes_with(path):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def processes_with(argument: str) -> list[str]:
+    """Process numbers of those who have it on their command line."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if argument.encode() in file.read_bytes().split(b"\0"):
+                found.append(file.parent.name)
+    return found
 
 
 def ask(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess:

@@ -28,6 +28,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -214,22 +216,40 @@ def climb(listeners: list[socket.socket], parent: int) -> None:
     here = os.getpid()
     if len(listeners) > 1 and os.fork() == 0:
         listeners.pop(0).close()
-        return climb(listeners, here)
+        _to_the_end(climb, listeners, here)
     for other in listeners[1:]:
         other.close()
     Worker(listeners[0], parent).serve()
-    return None
+
+
+def _to_the_end(serve: Callable[..., None], *given: Any) -> NoReturn:
+    """Without the interpreter's own end, which waits for threads that a fork does not have."""
+    status = 1
+    try:
+        serve(*given)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve at the sockets that `start` made."""
     path, run, *numbers = arguments or sys.argv[1:]
-    here = os.getpid()
-    try:
-        climb([socket.socket(fileno=int(number)) for number in numbers], int(run))
-    finally:
-        if os.getpid() == here:
-            shutil.rmtree(Path(path).parent, ignore_errors=True)
+
+    def serve() -> None:
+        listeners = [socket.socket(fileno=int(number)) for number in numbers]
+        here = os.getpid()
+        try:
+            climb(listeners, int(run))
+        finally:
+            if os.getpid() == here:
+                shutil.rmtree(Path(path).parent, ignore_errors=True)
+
+    _to_the_end(serve)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,23 @@
     python bench/loop.py config/config.yaml FOLDER               # straight, as torch documents it
     python bench/loop.py config/config.yaml FOLDER --accelerated # with all that the workflow knows
 
-Per cell: export, checker, the graph as text, a run of onnxruntime on every input set with and
-without its optimizations, `assert_close` against torch, and the difference to the opset before.
-It explains nothing and draws nothing. The accelerated one remembers what the workflow remembers and
-deals the models out to one forked process per core.
+Per cell: export, what the file is (opset, hashes), onnx's checker, the graph as JSON and as text
+with inferred shapes, a run of onnxruntime on every input set with and without its optimizations,
+`assert_close` against torch, the difference to the opset before; then the differences between
+exporters at each opset. It explains nothing, locates nothing and draws nothing.
+
+The straight loop is one process with the threads that torch and onnxruntime take by default. The
+accelerated one deals sweeps out to one forked, warm process of one thread per core, remembers what
+torch.export need not do again, and runs, writes and compares what is equal once. Both time the
+calls of exporter, loader and session alone: the floor under either.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
+import gc
+import itertools
 import json
 import logging
 import multiprocessing
@@ -21,24 +27,20 @@ import os
 import sys
 import time
 import warnings
-from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import cell
 import onnx
 import onnx.version_converter
 import onnxruntime
 import torch
-from atlas import config, model
+from atlas import config, model, sizes
 from atlas.exporters._memory import Memory
 
-Tensors = tuple[torch.Tensor, ...]
-LEVELS = (
-    onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
-    onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
-)
+Task = tuple[str, list[str]]  # a model, and exporters that go together
 
 
 def main() -> None:
@@ -47,129 +49,163 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--accelerated", action="store_true")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="of the accelerated one")
     options = parser.parse_args()
     settings = config.resolve(config.load([str(options.config)]), Path.cwd())
-    torch.set_num_threads(1)
     onnxruntime.set_default_logger_severity(4)
     logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
     started = time.perf_counter()
     with Path(os.devnull).open("w") as nothing, contextlib.redirect_stdout(nothing):
-        warnings.simplefilter("ignore")
-        counts = _all(settings, options.folder, options.accelerated)
-    print(json.dumps({"seconds": time.perf_counter() - started, "cells": counts}))
+        run = _accelerated if options.accelerated else _straight
+        found = run(_Loop(settings, options.folder, options.accelerated), options.cores)
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "cells": found.cells, "cpu": found.cpu}))
 
 
-def _all(settings: config.Settings, folder: Path, accelerated: bool) -> Counter[str]:
-    work = _Loop(settings, folder, accelerated)
-    if not accelerated:
-        return sum(map(work, settings.models), Counter())
+def _straight(loop: _Loop, cores: int) -> cell.Found:
+    found = cell.Found()
+    for name, spec in loop.settings.models.items():
+        _add(found, loop.sweeps((name, spec.exporters)))
+        loop.contrast(name)
+    return found
+
+
+def _accelerated(loop: _Loop, cores: int) -> cell.Found:
     from atlas.exporters import dynamo
 
-    dynamo.warm_up()  # before the fork: all share what it leaves in memory
-    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
-        return sum(pool.imap_unordered(work, settings.models), Counter())
+    torch.set_num_threads(1)  # before any operator runs: threads do not survive a fork
+    dynamo.warm_up()
+    gc.collect()
+    gc.freeze()
+    found, fork = cell.Found(), multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(cores, mp_context=fork) as pool:
+        for part in pool.map(loop.sweeps, list(_tasks(loop.settings))):
+            _add(found, part)
+        list(pool.map(loop.contrast, loop.settings.models))
+    return found
+
+
+def _tasks(settings: config.Settings) -> Iterator[Task]:
+    """Sweeps, each with those that convert its files."""
+    for name, spec in settings.models.items():
+        converters = [each for each in spec.exporters if settings.needs_base(each)]
+        for exporter in spec.exporters:
+            if exporter not in converters:
+                base = exporter == settings.converter["exporter"]
+                yield name, [exporter, *(converters if base else [])]
+
+
+def _add(found: cell.Found, part: cell.Found) -> None:
+    found.cells.update(part.cells)
+    found.cpu.update(part.cpu)
 
 
 class _Loop:
     """The inner loops, over one model's exporters and opsets."""
 
     def __init__(self, settings: config.Settings, folder: Path, accelerated: bool) -> None:
-        self._settings, self._folder, self._accelerated = settings, folder, accelerated
+        self.settings, self._folder, self._accelerated = settings, folder, accelerated
 
-    def __call__(self, name: str) -> Counter[str]:
-        spec, settings = self._settings.models[name], self._settings
+    def sweeps(self, task: Task) -> cell.Found:
+        """Every opset of the exporters of a model."""
+        name, exporters = task
+        spec, found = self.settings.models[name], cell.Found()
         try:
-            module, sets = _build(json.loads(settings.define_spec(name)))
-            truths = [_outputs(module(*inputs)) for inputs in sets]
+            module, sets = _build(json.loads(self.settings.define_spec(name)))
         except Exception:
-            return Counter({"no-model": len(spec.exporters) * len(spec.opsets)})
-        counts: Counter[str] = Counter()
-        memory = Memory(wanted=self._accelerated)
-        for exporter in spec.exporters:
-            before: list[str] = []
+            found.cells["no-model"] = len(exporters) * len(spec.opsets)
+            return found
+        for exporter in exporters:
+            export = self._exporter(name, exporter, module, sets)
+            seen = cell.Seen()  # only the accelerated loop looks into it
+            before = ""
             for opset in spec.opsets:
-                path = self._folder / f"{name}.{exporter}.{opset}.onnx"
-                base = self._folder / f"{name}.{settings.converter['exporter']}.11.onnx"
+                path = self._path(name, exporter, opset)
                 try:
-                    with memory.remembering() if exporter == "dynamo" else _nothing():
-                        _export(exporter, module, sets[0], spec, opset, path, base)
+                    with found.timing("export"):
+                        export(opset, path)
                 except Exception:
-                    counts["refused"] += 1
+                    found.cells["refused"] += 1
+                    path.unlink(missing_ok=True)
                     continue
-                outcome, before = _examine(path, sets, truths, before)
-                counts[outcome] += 1
-        return counts
+                if not self._accelerated:
+                    seen = cell.Seen()
+                outcome, before = cell.examine(path, opset, sets, before, seen, found)
+                found.cells[outcome] += 1
+        return found
+
+    def contrast(self, name: str) -> None:
+        """The differences between the exporters of a model at each opset."""
+        spec, done = self.settings.models[name], set()
+        for left, right in itertools.combinations(spec.exporters, 2):
+            for opset in spec.opsets:
+                files = [self._path(name, each, opset, ".txt") for each in (left, right)]
+                if not all(file.is_file() for file in files):
+                    continue
+                texts = tuple(file.read_text() for file in files)
+                if self._accelerated and (texts in done or texts[0] == texts[1]):
+                    continue
+                done.add(texts)
+                target = self._path(name, f"{left}.{right}", opset, ".diff")
+                target.write_text(cell.difference(*texts))
+
+    def _path(self, name: str, exporter: str, opset: int, suffix: str = ".onnx") -> Path:
+        return self._folder / f"{name}.{exporter}.{opset:02d}{suffix}"
+
+    def _exporter(self, name: str, exporter: str, module: Any, sets: cell.Sets) -> Any:
+        """A function that writes the file of an opset."""
+        spec, settings = self.settings.models[name], self.settings
+        if settings.needs_base(exporter):
+            wanted, base = settings.converter["opset"], settings.converter["exporter"]
+            # As the workflow has it: the opset of the configuration, else the next above, or below.
+            order = sorted(spec.opsets, key=lambda opset: (opset < wanted, abs(opset - wanted)))
+            files = [self._path(name, base, opset) for opset in order]
+            proto = next((onnx.load(file) for file in files if file.is_file()), None)
+            convert = onnx.version_converter.convert_version
+            return lambda opset, path: onnx.save(convert(proto, opset), path)
+        inputs = sets[0][0]
+        axes = {
+            key: {int(axis): label for axis, label in named.items()}
+            for key, named in (spec.dynamic_shapes or {}).items()
+        }
+        given: dict[str, Any] = {"dynamo": False, "dynamic_axes": axes or None}
+        if exporter == "dynamo":
+            shapes = tuple(axes.get(key, {}) for key in inputs) if axes else None
+            given = {"dynamo": True, "dynamic_shapes": shapes, "verbose": False}
+            given["external_data"] = False  # as in the workflow: one file
+        given |= {"input_names": list(inputs), "output_names": spec.outputs}
+        given |= spec.options.get(exporter, {})
+        memory = Memory(wanted=self._accelerated and exporter == "dynamo")
+
+        def export(opset: int, path: Path) -> None:
+            with memory.remembering():
+                torch.onnx.export(
+                    module, tuple(inputs.values()), str(path), opset_version=opset, **given
+                )
+
+        return export
 
 
-def _build(spec: dict[str, Any]) -> tuple[torch.nn.Module, list[Tensors]]:
-    module = model.build(spec)
-    kinds = spec["input_sets"]
+def _build(spec: dict[str, Any]) -> tuple[torch.nn.Module, cell.Sets]:
+    """The module and its input sets, those at other sizes than the traced ones too."""
+    module, sets, kinds = model.build(spec), [], spec["input_sets"]
     if isinstance(spec["inputs"], str):
         kinds = [kind for kind in kinds if kind.startswith("random")]
-    return module, [model.make_inputs(spec, kind) for kind in kinds]
 
+    def add(kind: str, items: Any) -> None:
+        tensors = model.make_inputs({**spec, "inputs": items}, kind.partition("@")[0])
+        leaves = torch.utils._pytree.tree_leaves(module(*tensors))
+        outputs = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        names = model.input_names(spec, len(tensors))
+        sets.append((dict(zip(names, tensors, strict=True)), outputs))
 
-def _outputs(result: Any) -> list[torch.Tensor]:
-    leaves = torch.utils._pytree.tree_leaves(result)
-    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-
-
-def _export(
-    exporter: str, module: Any, inputs: Tensors, spec: Any, opset: int, path: Path, base: Path
-) -> None:
-    if exporter == "converter":
-        onnx.save(onnx.version_converter.convert_version(onnx.load(base), opset), path)
-        return
-    torch.onnx.export(
-        module,
-        inputs,
-        str(path),
-        dynamo=exporter == "dynamo",
-        opset_version=opset,
-        input_names=model.input_names({"inputs": spec.inputs}, len(inputs)),
-        **({"external_data": False, "verbose": False} if exporter == "dynamo" else {}),
-    )
-
-
-def _examine(
-    path: Path, sets: list[Tensors], truths: list[list[torch.Tensor]], before: list[str]
-) -> tuple[str, list[str]]:
-    """Checker, text, difference to the opset before, and whether it computes the same."""
-    loaded = onnx.load(path)
-    text = onnx.printer.to_text(loaded.graph).splitlines()
-    path.with_suffix(".txt").write_text("\n".join(text))
-    difference = "\n".join(difflib.unified_diff(before, text, lineterm="")) if before else ""
-    path.with_suffix(".diff").write_text(difference)
-    try:
-        onnx.checker.check_model(loaded, full_check=True)
-        for level in LEVELS:
-            _run(path, level, sets, truths)
-    except AssertionError:
-        return "mismatch", text
-    except Exception:
-        return "invalid", text
-    return "ok", text
-
-
-def _run(path: Path, level: Any, sets: list[Tensors], truths: list[list[torch.Tensor]]) -> None:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = level
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    names = [each.name for each in session.get_inputs()]
-    for inputs, truth in zip(sets, truths, strict=True):
-        got = session.run(None, dict(zip(names, map(_numpy, inputs), strict=False)))
-        for one, other in zip(got, truth, strict=True):
-            torch.testing.assert_close(torch.from_numpy(np.asarray(one)), other, equal_nan=True)
-
-
-def _numpy(tensor: torch.Tensor) -> Any:
-    return tensor.numpy()
-
-
-@contextlib.contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+    for kind in kinds:
+        add(kind, spec["inputs"])
+    if isinstance(spec["inputs"], list):
+        axes, chosen = spec["dynamic_shapes"] or {}, spec["dynamic_sizes"] or {}
+        sizes.run_at_others(spec["inputs"], axes, chosen, kinds[0], add)
+    return module, sets
 
 
 if __name__ == "__main__":

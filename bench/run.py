@@ -1,141 +1,244 @@
 """The workflow beside the loops that a user would write, in turn, as whole processes: `make bench`.
 
     python bench/run.py --config config/config.yaml --repeat 3
+    python bench/run.py --config config/zoo.yaml --chunk 30 --minutes 90
+    python bench/run.py --config config/zoo.yaml --models 100 --ways workflow --then model
 
-Every run starts from nothing, in a folder of its own. Beside the times: how long nothing to do, one
-more opset, a touched model, another tolerance and another template take, as parts of the cold run.
-Ratios are of runs that follow each other, since the speed of a shared machine drifts.
+Every run starts from nothing, in a folder of its own. After each cold run of the workflow follow
+the changes of `--then`. A line per round is appended to a file once it is known: seconds, what
+came of the cells, where the CPU time went, and the machine. write_docs.py makes tables of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import datetime
+import json
 import os
-import platform
+import random
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import machine
+import usage
 import yaml
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "bench")
+RESULTS = ROOT / "bench/results/speed.jsonl"
+SEED = 7  # of the order in which models are taken
+
+Config = dict[str, Any]
 
 
 def main() -> None:
-    """Measure, and print a table in Markdown."""
+    """Measure, and append a line per round."""
+    options = _options()
+    config = read(ROOT / options.config, options.opsets)
+    if options.models:
+        config["models"] = _choice(config["models"], options.models)
+    rounds = list(_rounds(config, options.chunk, options.repeat))
+    head = {
+        "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "case": options.case or _case(options),
+        "config": options.config,
+        "cores": options.cores,
+        "rounds": len(rounds),
+        "machine": machine.describe(),
+    }
+    started = time.monotonic()
+    for number, part in enumerate(rounds):
+        if options.minutes and time.monotonic() - started > 60 * options.minutes:
+            say(f"{number} of {len(rounds)} rounds began within {options.minutes} minutes")
+            break
+        load = os.getloadavg()
+        # Another way goes first in every round.
+        turn = number % len(options.ways)
+        ways = options.ways[turn:] + options.ways[:turn]
+        measured = _round(part, ways, options)
+        line = {**head, "round": number, "models": len(part["models"]), "load": load, **measured}
+        append(options.output, line)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--config", default="config/config.yaml")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--cores", type=int, default=os.cpu_count())
-    parser.add_argument("--without-straight", action="store_true", help="it takes the longest")
-    options = parser.parse_args()
-    ways: dict[str, Callable[[Path], float]] = {
-        "workflow": lambda folder: _workflow(folder, options.cores),
-        "accelerated loop": lambda folder: _loop(folder, "--accelerated"),
+    parser.add_argument("--case", help="a name; by default made from the options")
+    parser.add_argument("--repeat", type=int, default=1, help="rounds over the same models")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--ways", type=_words(WAYS), default=list(WAYS), help=", ".join(WAYS))
+    parser.add_argument("--then", type=_words(CHANGES), default=[], help=", ".join(CHANGES))
+    parser.add_argument("--models", type=int, help="only so many, the same at every call")
+    parser.add_argument("--opsets", type=_numbers, help="instead of the configuration's")
+    parser.add_argument("--chunk", type=int, help="models per round, until all had their turn")
+    parser.add_argument("--minutes", type=float, help="no round begins later than this")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+def _words(known: dict[str, Any]) -> Callable[[str], list[str]]:
+    def words(text: str) -> list[str]:
+        given = [word for word in text.split(",") if word]
+        if unknown := set(given) - set(known):
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not one of {', '.join(known)}")
+        return given
+
+    return words
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
+def _case(options: argparse.Namespace) -> str:
+    parts = [Path(options.config).stem]
+    parts += [f"{options.models} models"] if options.models else []
+    parts += [f"chunks of {options.chunk}"] if options.chunk else []
+    return ", ".join(parts)
+
+
+def read(path: Path, opsets: Sequence[int] | None) -> Config:
+    """A configuration without the audit, which the loops have no counterpart of."""
+    config: Config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {**config, "audit": False, **({"opsets": list(opsets)} if opsets else {})}
+
+
+def _shuffled(models: Config) -> list[tuple[str, Any]]:
+    names = sorted(models)
+    random.Random(SEED).shuffle(names)
+    return [(name, models[name]) for name in names]
+
+
+def _choice(models: Config, count: int) -> Config:
+    """The first `count` in shuffled order; more than there are: again, under other names."""
+    order = _shuffled(models)
+    return {
+        order[i % len(order)][0] + (f"_{i // len(order)}" if i >= len(order) else ""): order[
+            i % len(order)
+        ][1]
+        for i in range(count)
     }
-    if not options.without_straight:
-        ways["straight loop"] = lambda folder: _loop(folder)
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    changes: dict[str, list[float]] = {name: [] for name in CHANGES}
-    for number in range(options.repeat):
-        for name, way in ways.items():
-            with tempfile.TemporaryDirectory() as place:
-                folder = _copy(Path(place), ROOT / options.config)
-                times[name].append(way(folder))
-                _say(f"{number + 1}/{options.repeat} {name}: {times[name][-1]:.1f} s")
-                if name == "workflow":
-                    for change, make in CHANGES.items():
-                        make(folder)
-                        changes[change].append(_workflow(folder, options.cores))
-                        _say(f"{number + 1}/{options.repeat} {change}: {changes[change][-1]:.1f} s")
-    print(f"{options.config}, {options.cores} cores, {_machine()}\n")
-    _table(times, changes)
 
 
-def _copy(place: Path, config: Path) -> Path:
+def _rounds(config: Config, chunk: int | None, repeat: int) -> Iterator[Config]:
+    """The configuration of every round: all models `repeat` times, or chunks of them."""
+    if not chunk:
+        yield from [config] * repeat
+        return
+    order = _shuffled(config["models"])
+    for first in range(0, len(order), chunk):
+        yield {**config, "models": dict(order[first : first + chunk])}
+
+
+def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
+    """Every way once. One that fails is in the line too, and no ratio is made from it."""
+    measured: dict[str, Any] = {"runs": {}, "then": {}}
+    for way in ways:
+        with tempfile.TemporaryDirectory(prefix="bench-") as place:
+            folder = copy_to(Path(place), config)
+            try:
+                measured["runs"][way] = WAYS[way](folder, options.cores)
+                say(f"{way}: {measured['runs'][way]['seconds']:.1f} s")
+                for change in options.then if way == "workflow" else []:
+                    CHANGES[change](folder)
+                    measured["then"][change] = workflow(folder, options.cores)
+                    say(f"then {change}: {measured['then'][change]['seconds']:.1f} s")
+            except usage.Failed as failure:
+                measured.setdefault("failed", {})[way] = str(failure)
+                say(f"{way} failed: {failure}")
+    counts = {way: sum(run["outcomes"].values()) for way, run in measured["runs"].items()}
+    if len(set(counts.values())) > 1:
+        measured.setdefault("failed", {})["cells"] = f"not the same number of cells: {counts}"
+        say(measured["failed"]["cells"])
+    return measured
+
+
+def copy_to(place: Path, config: Config) -> Path:
+    """A project of its own in `place`, with that configuration; returns `place`."""
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copy(ROOT / part, place / part)
-    shutil.copy2(config, place / "config/config.yaml")
+    _write(place, config)
     return place
 
 
-def _workflow(folder: Path, cores: int) -> float:
+def _write(folder: Path, config: Config) -> None:
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    (folder / "config/config.yaml").write_text(text, encoding="utf-8")
+
+
+def workflow(folder: Path, cores: int) -> dict[str, Any]:
+    """Run the workflow in `folder`: seconds, outcomes of cells, where the CPU time went."""
+    since = time.time()
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "all"]
-    return _timed(command, folder)
+    done = usage.run(command, folder)
+    with (folder / "results/tables/cells.csv").open(encoding="utf-8") as table:
+        outcomes = Counter(row["outcome"] for row in csv.DictReader(table))
+    profile = usage.profile(done, folder / "results/logs", since)
+    return {"seconds": round(done.seconds, 3), "outcomes": outcomes, "profile": profile}
 
 
-def _loop(folder: Path, *options: str) -> float:
-    (folder / "loop").mkdir()
-    command = [sys.executable, "bench/loop.py", "config/config.yaml", "loop", *options]
-    return _timed(command, folder)
+def _loop(*more: str) -> Callable[[Path, int], dict[str, Any]]:
+    def run(folder: Path, cores: int) -> dict[str, Any]:
+        (folder / "loop").mkdir()
+        given = ["config/config.yaml", "loop", "--cores", str(cores), *more]
+        done = usage.run([sys.executable, "bench/loop.py", *given], folder)
+        said = json.loads(done.output.splitlines()[-1])
+        took = {"seconds": round(done.seconds, 3), "all_cpu": round(done.all, 3)}
+        return {**took, "outcomes": said["cells"], "cpu": said["cpu"]}
+
+    return run
 
 
-def _timed(command: list[str], folder: Path) -> float:
-    """Wall seconds of a whole process, from start to end."""
-    own = {**os.environ, "PYTHONPATH": str(folder / "workflow"), "PYTHONHASHSEED": "0"}
-    started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return time.perf_counter() - started
-
-
-def _edit(folder: Path, change: Callable[[dict[str, object]], object]) -> None:
-    path = folder / "config/config.yaml"
-    config = yaml.safe_load(path.read_text())
-    change(config)
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
-
-
-def _touch_model(folder: Path) -> None:
-    path = folder / "workflow/zoo/simple_model.py"
-    path.write_text(path.read_text() + "# changed\n")
-
-
-def _touch_template(folder: Path) -> None:
-    path = folder / "workflow/report/index.html.j2"
-    path.write_text(path.read_text() + "\n")
-
-
-CHANGES: dict[str, Callable[[Path], object]] = {
-    "nothing to do": lambda folder: None,
-    "one more opset": lambda folder: _edit(folder, lambda c: c["opsets"].append(21)),  # type: ignore[attr-defined]
-    "one model's source": _touch_model,
-    "another tolerance": lambda folder: _edit(
-        folder, lambda c: c.update(tolerances={"noise_factor": 9})
-    ),
-    "another template": _touch_template,
+WAYS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    "workflow": workflow,
+    "accelerated": _loop("--accelerated"),
+    "straight": _loop(),
 }
 
 
-def _machine() -> str:
-    return f"{platform.machine()}, Python {platform.python_version()}"
+def _edit(folder: Path, change: Callable[[Config], object]) -> None:
+    config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
+    change(config)
+    _write(folder, config)
 
 
-def _table(times: dict[str, list[float]], changes: dict[str, list[float]]) -> None:
-    print("| run | seconds: median (least to most) | workflow ÷ this: median (least to most) |")
-    print("|---|---|---|")
-    for name, found in times.items():
-        ratios = [a / b for a, b in zip(times["workflow"], found, strict=True)]
-        print(f"| {name} | {_spread(found)} | {'' if name == 'workflow' else _spread(ratios)} |")
-    print("\n| then | seconds | part of the cold run |\n|---|---|---|")
-    for name, found in changes.items():
-        ratios = [a / b for a, b in zip(found, times["workflow"], strict=True)]
-        print(f"| {name} | {_spread(found)} | {_spread(ratios)} |")
+def _append_to(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+def _touch_model(folder: Path) -> None:
+    """Change the file of a model that shares it with the fewest others."""
+    config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
+    files = Counter(spec["factory"].rpartition(":")[0] for spec in config["models"].values())
+    _append_to(folder / min(files, key=lambda name: files[name]), "# changed\n")
 
 
-def _say(text: str) -> None:
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda folder: None,
+    "opset": lambda folder: _edit(folder, lambda c: c["opsets"].append(max(c["opsets"]) + 1)),
+    "model": _touch_model,
+    "tolerance": lambda folder: _edit(folder, lambda c: c.update(tolerances={"noise_factor": 9})),
+    "template": lambda folder: _append_to(folder / "workflow/report/index.html.j2", "\n"),
+}
+
+
+def append(path: Path, line: dict[str, Any]) -> None:
+    """Add a line to a file of measurements."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def say(text: str) -> None:
+    """Progress, beside the results."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -19,3 +19,5 @@ freeze main ""
 freeze architectures "-c main.lock"
 "$work/venv/bin/pip" uninstall --quiet --yes -r architectures.lock
 freeze dev "-c main.lock -c architectures.lock"
+"$work/venv/bin/pip" uninstall --quiet --yes -r dev.lock
+freeze bench "-c main.lock -c architectures.lock -c dev.lock"

@@ -1,0 +1,120 @@
+"""How long a command took, and where the CPU seconds of a run of the workflow went."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+EVERY = 0.3  # seconds between looks at two processes
+
+
+class Failed(Exception):
+    """A command ended with another status than 0; the text is the end of what it said."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a finished command said and took.
+
+    `own` and `all` are CPU seconds: of the process itself, and with all that it waited for;
+    `worker` those of the workflow's warm worker, without its children.
+    """
+
+    output: str
+    seconds: float
+    own: float
+    all: float
+    worker: float
+
+
+def run(command: list[str], folder: Path) -> Command:
+    """Run a whole process from start to end.
+
+    Raises:
+        Failed: it did not succeed.
+    """
+    own = {**os.environ, "PYTHONPATH": str(folder / "workflow"), "PYTHONHASHSEED": "0"}
+    before, started = _waited_for(), time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=folder, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    looks = _Looks(process.pid)
+    output, _ = process.communicate()
+    seconds = time.perf_counter() - started
+    looks.end()
+    if process.returncode:
+        raise Failed(f"{' '.join(command)}: status {process.returncode}\n{output[-3000:]}")
+    return Command(output, seconds, looks.own, _waited_for() - before, looks.worker)
+
+
+class _Looks:
+    """A thread that reads two processes' CPU times now and then, as long as they are there."""
+
+    def __init__(self, pid: int) -> None:
+        self.own = self.worker = 0.0
+        self._pid, self._over = pid, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop looking."""
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        main, worker = psutil.Process(self._pid), None
+        try:
+            while not self._over.wait(EVERY):
+                self.own = _cpu_of(main)
+                worker = worker or _worker_of(main)
+                self.worker = _cpu_of(worker) if worker else 0.0
+        except psutil.Error:  # it has ended
+            return
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _worker_of(main: psutil.Process) -> psutil.Process | None:
+    return next((each for each in main.children() if "atlas.worker" in each.cmdline()), None)
+
+
+def _waited_for() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def profile(done: Command, logs: Path, since: float) -> dict[str, Any]:
+    """Where the CPU seconds of a run went; stages by the last lines of logs written `since`."""
+    stages: dict[str, dict[str, float]] = defaultdict(lambda: {"jobs": 0, "wall": 0.0, "cpu": 0.0})
+    for path in logs.rglob("*.log"):
+        last = path.read_text(encoding="utf-8", errors="replace").splitlines()[-1:]
+        if path.stat().st_mtime >= since and last and last[0].startswith("usage "):
+            usage = json.loads(last[0].removeprefix("usage "))
+            stage = stages[path.relative_to(logs).parts[0].removesuffix(".log")]
+            stage["jobs"] += 1
+            stage["wall"] += usage["seconds"]
+            stage["cpu"] += usage["cpu_seconds"]
+    return {
+        "jobs": sum(stage["jobs"] for stage in stages.values()),
+        "snakemake": round(done.own, 2),
+        "shells": round(done.all - done.own, 2),
+        "worker": round(done.worker, 2),
+        "stages": {name: _rounded(stage) for name, stage in sorted(stages.items())},
+    }
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in values.items()}

@@ -6,12 +6,15 @@ PYTHON ?= python3
 CORES ?= 4
 CONFIG ?=
 TORCH_INDEX ?=
+MINUTES ?= 90
+CHANGES := nothing,opset,model,tolerance,template
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
 .PHONY: help report test architectures env dev lint format types schemas \
-	pictures figures explained growth validate bench bench-report lock clean
+	pictures figures explained growth validate bench bench-zoo bench-chunks bench-medium \
+	bench-hundred bench-thousand bench-others bench-docs bench-all bench-report lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -73,8 +76,40 @@ bench-report: dev  ## how the report grows, from a finished run
 figures: env  ## the figures of the README, from a finished run
 	$(BIN)/python docs/figures.py
 
-bench: env  ## the workflow beside the loops that a user would write
-	$(BIN)/python bench/run.py $(ARGS)
+bench: env  ## the workflow beside the loops that a user would write: the default configuration
+	$(BIN)/python bench/run.py --repeat 3 --then $(CHANGES) $(ARGS)
+
+bench-zoo: env  ## the same without the straight loop: the whole zoo
+	$(BIN)/python bench/run.py --config config/zoo.yaml --ways workflow,accelerated $(ARGS)
+
+bench-chunks: env  ## the zoo with the straight loop, 30 models at a time, for MINUTES
+	$(BIN)/python bench/run.py --config config/zoo.yaml --chunk 30 --minutes $(MINUTES) $(ARGS)
+
+bench-medium: env  ## models of 40 to 436 MB
+	$(BIN)/python bench/run.py --config bench/medium.yaml --repeat 3 $(ARGS)
+
+bench-hundred: env  ## a hundred models, and then changes
+	$(BIN)/python bench/run.py --config config/zoo.yaml --models 100 --ways workflow,accelerated \
+		--then $(CHANGES) $(ARGS)
+
+bench-thousand: env  ## a thousand models at two opsets, and then nothing to do
+	$(BIN)/python bench/run.py --config config/zoo.yaml --models 1000 --opsets 17,18 \
+		--ways workflow --then nothing $(ARGS)
+
+bench-others: $(VENV)-bench/stamp  ## other tools on the same files
+	$(VENV)-bench/bin/python bench/others.py $(ARGS)
+
+bench-docs: $(VENV)-bench/stamp  ## tables and plot of docs/speed.md from what was measured
+	$(VENV)-bench/bin/python bench/write_docs.py
+
+bench-all: bench bench-medium bench-zoo bench-hundred bench-thousand bench-others bench-chunks bench-docs  ## all of it, in hours; run with nothing beside it
+
+$(VENV)-bench/stamp: envs/main.lock envs/bench.lock pyproject.toml
+	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
+	$(if $(TORCH_INDEX),$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --index-url $(TORCH_INDEX) $(TORCH))
+	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r envs/main.lock -r envs/bench.lock
+	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 explained: env  ## the share of changes with a cause, from a finished run
 	$(BIN)/python docs/explained.py $(ARGS)

@@ -2,7 +2,7 @@
 
     python bench/others.py --opset 18
 
-The models of docs/silently-wrong.md and as many others, at one opset: the workflow runs on them, and
+The models of docs/silently-wrong.md and as many others at one opset: the workflow runs on them, and
 its verdicts say which files are wrong. Then each tool gets the same files (or modules, where it
 exports for itself), all input sets of the traced size where it takes several, and torch's results.
 A line with seconds and findings per file is appended to a file that write_docs.py reads.

@@ -43,20 +43,21 @@ def main() -> None:
     options = _options()
     config = read(ROOT / options.config, options.opsets)
     if options.models:
-        config["models"] = _choice(config["models"], options.models)
-    rounds = list(_rounds(config, options.chunk, options.repeat))
+        config["models"] = choice(config["models"], options.models)
+    parts = list(rounds(config, options.chunk, options.repeat))
     head = {
         "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "case": options.case or _case(options),
         "config": options.config,
         "cores": options.cores,
-        "rounds": len(rounds),
+        "rounds": len(parts),
+        "chunk": options.chunk,
         "machine": machine.describe(),
     }
     started = time.monotonic()
-    for number, part in enumerate(rounds):
+    for number, part in enumerate(parts):
         if options.minutes and time.monotonic() - started > 60 * options.minutes:
-            say(f"{number} of {len(rounds)} rounds began within {options.minutes} minutes")
+            say(f"{number} of {len(parts)} rounds began within {options.minutes} minutes")
             break
         load = os.getloadavg()
         # Another way goes first in every round.
@@ -116,7 +117,7 @@ def _shuffled(models: Config) -> list[tuple[str, Any]]:
     return [(name, models[name]) for name in names]
 
 
-def _choice(models: Config, count: int) -> Config:
+def choice(models: Config, count: int) -> Config:
     """The first `count` in shuffled order; more than there are: again, under other names."""
     order = _shuffled(models)
     return {
@@ -127,7 +128,7 @@ def _choice(models: Config, count: int) -> Config:
     }
 
 
-def _rounds(config: Config, chunk: int | None, repeat: int) -> Iterator[Config]:
+def rounds(config: Config, chunk: int | None, repeat: int) -> Iterator[Config]:
     """The configuration of every round: all models `repeat` times, or chunks of them."""
     if not chunk:
         yield from [config] * repeat

@@ -54,7 +54,7 @@ def test_there_is_a_conda_file_for_every_rule_that_names_one() -> None:
     assert set(re.findall(r'"../../envs/(\w+)\.yaml"', rules)) == {path.stem for path in CONDA}
 
 
-@pytest.mark.parametrize("name", ["main", "architectures", "dev"])
+@pytest.mark.parametrize("name", ["main", "architectures", "dev", "bench"])
 def test_what_is_asked_for_is_locked(name: str) -> None:
     locked = pins("main.lock") | pins(f"{name}.lock")
     for package, version in asked_for(f"{name}.in").items():
@@ -64,7 +64,7 @@ def test_what_is_asked_for_is_locked(name: str) -> None:
 
 def test_the_locks_do_not_contradict_each_other() -> None:
     main, more, dev = (pins(f"{name}.lock") for name in ("main", "architectures", "dev"))
-    assert not main.keys() & (more.keys() | dev.keys())
+    assert not main.keys() & (more.keys() | dev.keys() | pins("bench.lock").keys())
     assert all(version == dev.get(name, version) for name, version in more.items())
 
 

@@ -1,0 +1,265 @@
+"""The tables and the plot of docs/speed.md from bench/results/*.jsonl: `make bench-docs`.
+
+Of every case the newest run of the command counts. Nothing is measured here and nothing rounded
+twice; the text around the tables is written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from plot import BARS, draw
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench/results"
+PAGE = ROOT / "docs/speed.md"
+PLOT = ROOT / "docs/speed.svg"
+NAMES = {"config": "default", "zoo": "whole zoo", "medium": "40 to 436 MB"}
+PARTS = {
+    "snakemake": "Snakemake",
+    "shells": "shells and clients",
+    "worker": "worker: imports, forks",
+}
+THEN = {
+    "nothing": "nothing to do",
+    "opset": "one more opset",
+    "model": "one model's file",
+    "tolerance": "another tolerance",
+    "template": "another template",
+}
+# What issue 7 asks for: aim, way or change, whether relative, to what, in which cases, at most.
+AIMS = (
+    ("cold run ÷ straight loop", "workflow", "straight", ("config",), 0.4),
+    ("cold run ÷ straight loop", "workflow", "straight", ("zoo", "zoo, chunks"), 0.2),
+    ("cold run ÷ accelerated loop", "workflow", "accelerated", ("zoo",), 1.0),
+    ("nothing to do, seconds", "nothing", "", ("config",), 3.0),
+    ("nothing to do, seconds", "nothing", "", ("zoo, 1000 models",), 15.0),
+    ("one more opset ÷ cold run", "opset", "workflow", ("config", "zoo, 100 models"), 0.15),
+    ("one model's file ÷ cold run", "model", "workflow", ("zoo, 100 models",), 0.03),
+    ("another tolerance ÷ cold run", "tolerance", "workflow", ("config", "zoo, 100 models"), 0.05),
+    ("another template ÷ cold run", "template", "workflow", ("config", "zoo, 100 models"), 0.05),
+)
+
+Line = dict[str, Any]
+
+
+def main() -> None:
+    """Rewrite what stands between the markers, and the plot."""
+    cases = read(RESULTS / "speed.jsonl", "case")
+    others = read(RESULTS / "others.jsonl", "opset")
+    parts = {
+        "machine": _machines(cases),
+        "ways": _ways(cases),
+        "aims": _aims(cases),
+        "then": _then(cases),
+        "profile": _profiles(cases),
+        "others": _others(others),
+        "found": _found(others),
+    }
+    text = PAGE.read_text(encoding="utf-8")
+    for name, table in parts.items():
+        text = fill(text, name, "\n".join(table))
+    PAGE.write_text(text, encoding="utf-8")
+    if cases:
+        draw({_name(case): _bars(lines) for case, lines in cases.items()}, PLOT)
+
+
+def read(path: Path, key: str) -> dict[Any, list[Line]]:
+    """The lines of the newest run of every case."""
+    found: dict[Any, list[Line]] = {}
+    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        line = json.loads(text)
+        if line[key] in found and found[line[key]][0]["run"] != line["run"]:
+            found[line[key]] = []
+        found.setdefault(line[key], []).append(line)
+    return found
+
+
+def fill(text: str, name: str, table: str) -> str:
+    """`text` with `table` between the markers of `name`.
+
+    Raises:
+        LookupError: there are no such markers.
+    """
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+    if not re.search(pattern, text, re.DOTALL):
+        raise LookupError(f"no markers of {name}")
+    return re.sub(pattern, lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL)
+
+
+def seconds(line: Line, what: str) -> float | None:
+    """Of a way, of a change, or of the floor in a round; None where it was not measured."""
+    runs = line["runs"]
+    if what == "floor":
+        cpu = runs.get("accelerated", {}).get("cpu")
+        return sum(cpu.values()) / line["cores"] if cpu else None
+    found = runs.get(what) or line["then"].get(what)
+    return found["seconds"] if found else None
+
+
+def ratio(lines: Sequence[Line], what: str, of: str = "") -> tuple[float, float, float] | None:
+    """Of one to another, or seconds where `of` is empty: middle, least and most.
+
+    Only rounds with both count. The middle is the median of repeated rounds; over chunks it is the
+    quotient of sums, or the sum, and least and most are those of single chunks.
+    """
+    pairs = [(seconds(line, what), seconds(line, of) if of else 1.0) for line in lines]
+    known = [(a, b) for a, b in pairs if a is not None and b is not None]
+    if not known:
+        return None
+    single = [a / b for a, b in known]
+    middle = statistics.median(single)
+    if lines[0]["chunk"]:
+        sums = [sum(values) for values in zip(*known, strict=True)]
+        middle = sums[0] / sums[1] if of else sums[0]
+    return middle, min(single), max(single)
+
+
+def _name(case: str) -> str:
+    first, comma, rest = case.partition(",")
+    return f"{NAMES.get(first, first)}{comma}{rest}"
+
+
+def _spread(found: tuple[float, float, float] | None, chunk: bool = False) -> str:
+    if found is None:
+        return ""
+    middle, least, most = found
+    if least == most or chunk:
+        return f"{middle:.3g}"
+    return f"{middle:.3g} ({least:.3g} to {most:.3g})"
+
+
+def _machines(cases: dict[str, list[Line]]) -> Iterator[str]:
+    """Each machine with the cases that were measured on it."""
+    found: dict[str, list[str]] = {}
+    for case, lines in cases.items():
+        has, line = lines[0]["machine"], lines[0]
+        versions = ", ".join(f"{name} {version}" for name, version in has["versions"].items())
+        loads = max(each["load"][0] for each in lines)
+        where = (
+            f"{has['cpu']}, {has['cores']} cores, {has['memory_gib']} GiB, Linux {has['kernel']}, "
+            f"Python {has['python']}, {versions}"
+        )
+        when = f"{line['run'][:10]} at {has['commit']}, load before a round at most {loads:.1f}"
+        found.setdefault(where, []).append(f"- {_name(case)}: {when}")
+    for where, measured in found.items():
+        yield f"{where}:\n"
+        yield from measured
+
+
+def _ways(cases: dict[str, list[Line]]) -> Iterator[str]:
+    yield "| case | cells | straight loop, s | accelerated loop, s | workflow, s | floor, s | workflow ÷ straight | workflow ÷ accelerated |"  # noqa: E501
+    yield "|---|---|---|---|---|---|---|---|"
+    for case, lines in cases.items():
+        chunk = bool(lines[0]["chunk"])
+        counts = [max(sum(r["outcomes"].values()) for r in line["runs"].values()) for line in lines]
+        cells = sum(counts) if chunk else counts[0]
+        took = [
+            _spread(ratio(lines, way), chunk)
+            for way in ("straight", "accelerated", "workflow", "floor")
+        ]
+        of = [_spread(ratio(lines, "workflow", way)) for way in ("straight", "accelerated")]
+        rounds = f" ({len(lines)} of {lines[0]['rounds']} rounds)"
+        yield f"| {' | '.join([_name(case) + rounds, str(cells), *took, *of])} |"
+
+
+def _aims(cases: dict[str, list[Line]]) -> Iterator[str]:
+    yield "| aim | case | at most | measured | |\n|---|---|---|---|---|"
+    for text, what, of, where, limit in AIMS:
+        for case, lines in cases.items():
+            named = any(case == name or case.startswith(f"{name} of") for name in where)
+            found = ratio(lines, what, of) if named else None
+            if found:
+                verdict = "met" if found[0] <= limit else "**missed**"
+                yield f"| {text} | {_name(case)} | {limit:g} | {_spread(found)} | {verdict} |"
+
+
+def _then(cases: dict[str, list[Line]]) -> Iterator[str]:
+    yield "| case | then | seconds | ÷ cold run |\n|---|---|---|---|"
+    for case, lines in cases.items():
+        for change, words in THEN.items():
+            if took := ratio(lines, change):
+                of = _spread(ratio(lines, change, "workflow"))
+                yield f"| {_name(case)} | {words} | {_spread(took)} | {of} |"
+
+
+def _bars(lines: Sequence[Line]) -> dict[str, float]:
+    found = {what: ratio(lines, what) for what in BARS}
+    return {what: value[0] for what, value in found.items() if value}
+
+
+def _profiles(cases: dict[str, list[Line]]) -> Iterator[str]:
+    """CPU seconds by part, of the last round of every case that the workflow took part in."""
+    for case, lines in cases.items():
+        line = lines[-1]
+        if "workflow" not in line["runs"]:
+            continue
+        runs = {"cold": line["runs"]["workflow"]}
+        runs |= {words: line["then"][key] for key, words in THEN.items() if key in line["then"]}
+        yield f"\n{_name(case)}, CPU seconds of a round of {line['models']} models:\n"
+        yield f"| | {' | '.join(runs)} |\n|---{'|---' * len(runs)}|"
+        profiles = [run["profile"] for run in runs.values()]
+        yield _row("jobs", [str(profile["jobs"]) for profile in profiles])
+        for key, words in PARTS.items():
+            yield _row(words, [f"{profile[key]:.1f}" for profile in profiles])
+        for stage in sorted({name for profile in profiles for name in profile["stages"]}):
+            of = [profile["stages"].get(stage) for profile in profiles]
+            yield _row(stage, [f"{each['cpu']:.1f}" if each else "" for each in of])
+        yield _row("wall, s", [f"{run['seconds']:.1f}" for run in runs.values()])
+
+
+def _row(name: str, values: Sequence[str]) -> str:
+    return f"| {name} | {' | '.join(values)} |"
+
+
+def _tools(line: Line) -> list[str]:
+    return list(line["files"][0]["tools"])
+
+
+def _others(others: dict[int, list[Line]]) -> Iterator[str]:
+    yield "| opset | tool | files | seconds | s per file | of the wrong found | false alarms | broke off |"  # noqa: E501
+    yield "|---|---|---|---|---|---|---|---|"
+    for opset, (*_, line) in sorted(others.items()):
+        files = line["files"]
+        whole = line["workflow"]["seconds"]
+        wrong = sum(file["ours"] == "wrong" for file in files)
+        head = f"| {opset} | this workflow, all stages | {len(files)} "
+        yield f"{head}| {whole:.1f} | {whole / len(files):.2f} | {wrong} of {wrong} | | |"
+        for tool in _tools(line):
+            seen = [
+                (file["ours"], file["tools"][tool])
+                for file in files
+                if file["tools"][tool]["verdict"] != "not applicable"
+            ]
+            total = sum(found["seconds"] for _, found in seen)
+            said = [(ours, found["verdict"]) for ours, found in seen]
+            could = sum(ours == "wrong" for ours, _ in said)
+            found = f"{said.count(('wrong', 'wrong'))} of {could}"
+            right = sum(ours == "right" for ours, _ in said)
+            alarms = f"{said.count(('right', 'wrong'))} of {right}"
+            errors = sum(verdict == "error" for _, verdict in said)
+            took = f"{total:.1f} | {total / max(1, len(seen)):.2f}"
+            yield f"| {opset} | {tool} | {len(seen)} | {took} | {found} | {alarms} | {errors} |"
+
+
+def _found(others: dict[int, list[Line]]) -> Iterator[str]:
+    for opset, (*_, line) in sorted(others.items()):
+        tools = _tools(line)
+        yield f"\n| wrong at opset {opset} | {' | '.join(tools)} |\n|---{'|---' * len(tools)}|"
+        for file in line["files"]:
+            if file["ours"] == "wrong":
+                words = [_said(file["tools"][tool]["verdict"]) for tool in tools]
+                yield f"| {file['model']}, {file['exporter']} | {' | '.join(words)} |"
+
+
+def _said(verdict: str) -> str:
+    return {"wrong": "found", "ok": "missed", "not applicable": "–"}.get(verdict, "broke off")
+
+
+if __name__ == "__main__":
+    main()

@@ -47,7 +47,7 @@ class Found:
 
 @dataclasses.dataclass
 class Seen:
-    """What a sweep knows: outcomes by a file's hash, texts, and which results are wrong."""
+    """What is known of a model: outcomes by a file's hash, texts, and which results are wrong."""
 
     outcomes: dict[str, str] = dataclasses.field(default_factory=dict)
     texts: set[str] = dataclasses.field(default_factory=set)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import gc
 import itertools
 import json
@@ -116,9 +117,9 @@ class _Loop:
         except Exception:
             found.cells["no-model"] = len(exporters) * len(spec.opsets)
             return found
+        seen = cell.Seen()  # only the accelerated loop looks into it
         for exporter in exporters:
             export = self._exporter(name, exporter, module, sets)
-            seen = cell.Seen()  # only the accelerated loop looks into it
             before = ""
             for opset in spec.opsets:
                 path = self._path(name, exporter, opset)
@@ -131,7 +132,10 @@ class _Loop:
                     continue
                 if not self._accelerated:
                     seen = cell.Seen()
-                outcome, before = cell.examine(path, opset, sets, before, seen, found)
+                try:
+                    outcome, before = cell.examine(path, opset, sets, before, seen, found)
+                except Exception:  # a file that onnx cannot read or spell
+                    outcome, before = "unreadable", ""
                 found.cells[outcome] += 1
         return found
 
@@ -161,9 +165,9 @@ class _Loop:
             # As the workflow has it: the opset of the configuration, else the next above, or below.
             order = sorted(spec.opsets, key=lambda opset: (opset < wanted, abs(opset - wanted)))
             files = [self._path(name, base, opset) for opset in order]
-            proto = next((onnx.load(file) for file in files if file.is_file()), None)
+            load = functools.cache(lambda: onnx.load(next(filter(Path.is_file, files))))
             convert = onnx.version_converter.convert_version
-            return lambda opset, path: onnx.save(convert(proto, opset), path)
+            return lambda opset, path: onnx.save(convert(load(), opset), path)
         inputs = sets[0][0]
         axes = {
             key: {int(axis): label for axis, label in named.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ def describe() -> dict[str, Any]:
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "commit": commit + ("+" if changed else ""),
     }
+
+
+def impersonal(text: str) -> str:
+    """A message without folders of this machine: of an absolute path, the last part."""
+    return re.sub(r"(?<![\w.])/(?:[^\s/'\",:;|]+/)+", "", text)
 
 
 def _cpu() -> str:

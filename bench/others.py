@@ -159,7 +159,7 @@ def _timed(check: Callable[[Case], tuple[str, str]], case: Case) -> dict[str, An
     except Exception as error:
         verdict, detail = "error", f"{type(error).__name__}: {error}"
     seconds = round(time.perf_counter() - started, 3)
-    return {"seconds": seconds, "verdict": verdict, "detail": detail[-400:]}
+    return {"seconds": seconds, "verdict": verdict, "detail": machine.impersonal(detail)[-400:]}
 
 
 def _torch(case: Case) -> tuple[str, str]:
@@ -206,6 +206,7 @@ def _polygraphy(case: Case) -> tuple[str, str]:
         command += ["--load-inputs", given, "--load-outputs", wanted]
         done = subprocess.run(command, capture_output=True, text=True)
     errors = [line for line in done.stdout.splitlines() if line.startswith("[E]")]
+    errors = [line for line in errors if "Command:" not in line]
     if not done.returncode:
         return "ok", ""
     compared = "Accuracy Summary" in done.stdout

@@ -36,7 +36,7 @@ def draw(cases: Mapping[str, Mapping[str, float]], path: Path) -> None:
     axes.margins(x=0.12)
     axes.set_xlabel("seconds", color=GREY)
     axes.invert_yaxis()
-    axes.tick_params(colors=GREY, left=False)
+    axes.tick_params(which="both", colors=GREY, left=False)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(GREY)

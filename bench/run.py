@@ -152,7 +152,7 @@ def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> 
                     measured["then"][change] = workflow(folder, options.cores)
                     say(f"then {change}: {measured['then'][change]['seconds']:.1f} s")
             except usage.Failed as failure:
-                measured.setdefault("failed", {})[way] = str(failure)
+                measured.setdefault("failed", {})[way] = machine.impersonal(str(failure))
                 say(f"{way} failed: {failure}")
     counts = {way: sum(run["outcomes"].values()) for way, run in measured["runs"].items()}
     if len(set(counts.values())) > 1:

@@ -125,6 +125,11 @@ def test_a_command_that_fails_is_no_measurement(bench: Any, tmp_path: Path) -> N
     assert done.output == "1\n" and 0 < done.own <= done.all <= done.seconds + 0.5
 
 
+def test_messages_name_no_folder(bench: Any) -> None:
+    text = 'File "/a/b c.py", run /d/e/f.onnx and:/g/h, 1/2 a/b, s/t'
+    assert bench("machine").impersonal(text) == 'File "b c.py", run f.onnx and:h, 1/2 a/b, s/t'
+
+
 def line(run: str, chunk: int | None, **seconds: float) -> dict[str, Any]:
     ways = {name: {"seconds": value, "outcomes": {"ok": 2}} for name, value in seconds.items()}
     return {"run": run, "case": "zoo", "chunk": chunk, "cores": 2, "runs": ways, "then": {}}

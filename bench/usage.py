@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -9,13 +10,14 @@ import subprocess
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-EVERY = 0.3  # seconds between looks at two processes
+EVERY = 0.5  # seconds between looks at the processes of a run
 
 
 class Failed(Exception):
@@ -27,7 +29,7 @@ class Command:
     """What a finished command said and took.
 
     `own` and `all` are CPU seconds: of the process itself, and with all that it waited for;
-    `worker` those of the workflow's warm worker, without its children.
+    `worker` those of the workflow's warm worker, without the jobs that it forked.
     """
 
     output: str
@@ -58,13 +60,19 @@ def run(command: list[str], folder: Path) -> Command:
 
 
 class _Looks:
-    """A thread that reads two processes' CPU times now and then, as long as they are there."""
+    """A thread that reads the CPU times of processes now and then, as long as they are there."""
 
     def __init__(self, pid: int) -> None:
-        self.own = self.worker = 0.0
+        self.own = 0.0
+        self._workers: dict[int, float] = {}
         self._pid, self._over = pid, threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
+
+    @property
+    def worker(self) -> float:
+        """CPU seconds of the worker's processes, as they were last seen."""
+        return sum(self._workers.values())
 
     def end(self) -> None:
         """Stop looking."""
@@ -72,14 +80,12 @@ class _Looks:
         self._thread.join()
 
     def _watch(self) -> None:
-        main, worker = psutil.Process(self._pid), None
-        try:
-            while not self._over.wait(EVERY):
+        main = psutil.Process(self._pid)
+        while not self._over.wait(EVERY):
+            with contextlib.suppress(psutil.Error, ProcessLookupError):  # some have ended
                 self.own = _cpu_of(main)
-                worker = worker or _worker_of(main)
-                self.worker = _cpu_of(worker) if worker else 0.0
-        except psutil.Error:  # it has ended
-            return
+                for process in _workers_of(main):
+                    self._workers[process.pid] = _cpu_of(process)
 
 
 def _cpu_of(process: psutil.Process) -> float:
@@ -87,8 +93,14 @@ def _cpu_of(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _worker_of(main: psutil.Process) -> psutil.Process | None:
-    return next((each for each in main.children() if "atlas.worker" in each.cmdline()), None)
+def _workers_of(main: psutil.Process) -> Iterator[psutil.Process]:
+    """The worker's first process and what it forked in its session; a job has one of its own."""
+    for first in main.children():
+        if "atlas.worker" in first.cmdline():
+            yield first
+            for other in first.children(recursive=True):
+                if os.getsid(other.pid) == first.pid:
+                    yield other
 
 
 def _waited_for() -> float:

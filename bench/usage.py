@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 EVERY = 0.5  # seconds between looks at the processes of a run
+PATIENCE = 10.0  # seconds that a worker has to notice the end of its run
 
 
 class Failed(Exception):
@@ -29,7 +30,8 @@ class Command:
     """What a finished command said and took.
 
     `own` and `all` are CPU seconds: of the process itself, and with all that it waited for;
-    `worker` those of the workflow's warm worker, without the jobs that it forked.
+    `worker` those of the workflow's warm worker, without the jobs that it forked. `outlived` counts
+    its processes that were still there seconds after the end of the run, and had to be killed.
     """
 
     output: str
@@ -37,6 +39,7 @@ class Command:
     own: float
     all: float
     worker: float
+    outlived: int
 
 
 def run(command: list[str], folder: Path) -> Command:
@@ -55,8 +58,10 @@ def run(command: list[str], folder: Path) -> Command:
     seconds = time.perf_counter() - started
     looks.end()
     if process.returncode:
+        looks.clear()
         raise Failed(f"{' '.join(command)}: status {process.returncode}\n{output[-3000:]}")
-    return Command(output, seconds, looks.own, _waited_for() - before, looks.worker)
+    used = _waited_for() - before
+    return Command(output, seconds, looks.own, used, looks.worker, looks.clear())
 
 
 class _Looks:
@@ -64,7 +69,7 @@ class _Looks:
 
     def __init__(self, pid: int) -> None:
         self.own = 0.0
-        self._workers: dict[int, float] = {}
+        self._workers: dict[psutil.Process, float] = {}
         self._pid, self._over = pid, threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -79,13 +84,21 @@ class _Looks:
         self._over.set()
         self._thread.join()
 
+    def clear(self) -> int:
+        """Wait for the worker's processes, so that none is beside the next run; how many stayed."""
+        _, left = psutil.wait_procs(list(self._workers), timeout=PATIENCE)
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        return len(left)
+
     def _watch(self) -> None:
         main = psutil.Process(self._pid)
         while not self._over.wait(EVERY):
             with contextlib.suppress(psutil.Error, ProcessLookupError):  # some have ended
                 self.own = _cpu_of(main)
                 for process in _workers_of(main):
-                    self._workers[process.pid] = _cpu_of(process)
+                    self._workers[process] = _cpu_of(process)
 
 
 def _cpu_of(process: psutil.Process) -> float:
@@ -124,6 +137,7 @@ def profile(done: Command, logs: Path, since: float) -> dict[str, Any]:
         "snakemake": round(done.own, 2),
         "shells": round(done.all - done.own, 2),
         "worker": round(done.worker, 2),
+        "outlived": done.outlived,
         "stages": {name: _rounded(stage) for name, stage in sorted(stages.items())},
     }
 

@@ -45,6 +45,8 @@ AIMS = (
     ("another template ÷ cold run", "template", "workflow", ("config", "zoo, 100 models"), 0.05),
 )
 
+NOTHING = "Not measured yet: `make bench-all`."
+
 Line = dict[str, Any]
 
 
@@ -54,6 +56,7 @@ def main() -> None:
     others = read(RESULTS / "others.jsonl", "opset")
     parts = {
         "machine": _machines(cases),
+        "plot": ["![Seconds of each way per case](speed.svg)"] if cases else [NOTHING],
         "ways": _ways(cases),
         "aims": _aims(cases),
         "then": _then(cases),

@@ -110,7 +110,7 @@ def test_a_profile_counts_the_logs_of_its_own_run(bench: Any, tmp_path: Path) ->
         path.parent.mkdir(parents=True)
         path.write_text('words\nusage {"seconds": 2.0, "cpu_seconds": 1.5}\n')
         os.utime(path, (1000 - age, 1000 - age))
-    done = usage.Command("", 9.0, own=1.0, all=3.0, worker=2.0)
+    done = usage.Command("", 9.0, own=1.0, all=3.0, worker=2.0, outlived=0)
     found = usage.profile(done, tmp_path, since=950)
     assert found["stages"] == {"export": {"jobs": 1, "wall": 2.0, "cpu": 1.5}}
     assert (found["snakemake"], found["shells"], found["worker"]) == (1.0, 2.0, 2.0)

@@ -3,6 +3,8 @@
 Evaluated at every start of Snakemake, in every job of a cluster too: nothing slow, no torch.
 """
 
+import gc
+import inspect
 import os
 import shlex
 import shutil
@@ -21,6 +23,10 @@ from atlas import config as atlas_config
 from atlas import sources, worker
 
 os.environ |= sources.environment()
+
+# The graph of jobs is objects that stay, by the hundred per model: looking through all of them for
+# garbage again and again was a quarter of Snakemake's time. New ones are still looked through.
+gc.set_threshold(100_000, 100, 100)
 
 
 def load_settings():
@@ -229,3 +235,16 @@ def table_names():
         "cells parity changes ranges opsets contrasts models coverage surprises located"
     )
     return [*names.split(), *(["audit"] if settings.audit else [])]
+
+
+def remember_signatures(functions):
+    """Snakemake asks for the signature of such a function at every job; Python works it out anew."""
+    for function in functions:
+        if (
+            inspect.isfunction(function)
+            and "wildcards" in function.__code__.co_varnames
+        ):
+            function.__signature__ = inspect.signature(function)
+
+
+remember_signatures(list(globals().values()))

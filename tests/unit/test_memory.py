@@ -1,34 +1,22 @@
-"""A sweep that remembers gives what one that does not remember gives: built-in models, both ways.
-
-`PYTHONHASHSEED=0 PYTHONPATH=workflow python tests/unit/test_memory.py FOLDER` compares all of them
-at all opsets; `--dynamic` makes the first axis of every input a dynamic one, which many refuse.
-"""
+"""What a sweep remembers: messages, failures, versions. tests/truth.py compares built-in models."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import importlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from atlas import config, define, export, exporters
-from atlas.exporters import _memory
+from atlas.exporters import _memory, dynamo
 from atlas.exporters._memory import Memory
 from atlas.exporters._once import Answers, once
 from atlas.records import Cell, write_json
 
 ROOT = Path(__file__).parents[2]
 ZOO = "config/zoo.yaml"
-# Stack traces in the metadata of a loop or branch number the functions that fx has compiled in
-# this process so far (`<eval_with_key>.24`), so a file's bytes tell its place in the sweep. The
-# canonical hash leaves metadata out.
 NOT_COMPARED = {"fingerprint", "way", "sha256", "size_bytes"}
 OWN = """
 import logging, traceback, warnings, torch
@@ -84,13 +72,6 @@ def sweep(folder: Path, name: str, model: dict[str, Any], memoize: bool, opsets:
     return export.sweep(job, folder / name / ("memoized" if memoize else "plain"))["cells"]
 
 
-def different(plain: list[Cell], memoized: list[Cell]) -> list[Cell]:
-    """The memoized cells that differ from plain ones."""
-    return [
-        cell for cell, other in zip(memoized, plain, strict=True) if differences([other], [cell])
-    ]
-
-
 def differences(plain: list[Cell], memoized: list[Cell]) -> list[str]:
     """All that two records say otherwise of a cell, but for what need not agree."""
     return [
@@ -99,83 +80,6 @@ def differences(plain: list[Cell], memoized: list[Cell]) -> list[str]:
         for key in left.keys() - NOT_COMPARED
         if left[key] != right[key]  # type: ignore[literal-required]
     ]
-
-
-def main(arguments: list[str]) -> None:
-    """In a process whose hash seed is fixed: compare models, and print a line of JSON for each.
-
-    What decides is a cell that a process of its own makes. Within a plain sweep torch itself has a
-    memory: with dynamic shapes, the loop of an LSTM warns at the first export only. Where the two
-    ways differ, the cell is made alone too; `by_history` names those.
-    """
-    import torch
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="one in so many models")
-    parser.add_argument("--opsets", type=json.loads, default=list(range(9, 24)))
-    parser.add_argument("--dynamic", action="store_true", help="first axes are dynamic")
-    parser.add_argument("--warm", action="store_true", help="export here before children start")
-    options = parser.parse_args(arguments)
-    if options.warm:
-        torch.set_num_threads(1)  # a child of several threads would wait for those it lacks
-        torch.onnx.export(torch.nn.ReLU(), (torch.ones(2),), dynamo=True, verbose=False)
-    for name, model in list(config.load([ZOO])["models"].items())[:: options.every]:
-        if options.dynamic and not isinstance(model["inputs"], str):
-            sized = [item["name"] for item in model["inputs"] if item["shape"]]
-            model["dynamic_shapes"] = {item: {0: f"{item}_0"} for item in sized} or None
-        with contextlib.redirect_stdout(sys.stderr):
-            cells = [
-                sweep(options.folder, name, model, memoize, options.opsets)
-                for memoize in (False, True)
-            ]
-            alone = [
-                sweep(options.folder / "alone", name, model, False, [cell["requested"]])[-1]
-                for cell in different(*cells)
-            ]
-        timings = [options.folder / name / way / "timing.json" for way in ("plain", "memoized")]
-        line = {
-            "model": name,
-            "outcomes": [cell["outcome"] for cell in cells[0]],
-            "messages": sum(len(cell["messages"]) for cell in cells[0]),
-            "ways": [sorted({cell["way"] for cell in made}) for made in cells],
-            "by_history": [cell["requested"] for cell in alone],
-            "differences": differences(alone, different(*cells)),
-            "seconds": [sum(json.loads(path.read_text()).values()) for path in timings],
-        }
-        print(json.dumps(line), flush=True)
-
-
-def compare(folder: Path, *options: str) -> list[dict[str, Any]]:
-    """What `main` prints, run in a process of its own."""
-    path = os.pathsep.join([str(ROOT / "workflow"), os.environ.get("PYTHONPATH", "")])
-    settings = {"PYTHONHASHSEED": "0", "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, str(folder), *options]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-@pytest.mark.parametrize(
-    ("options", "exported"),
-    [
-        (["--warm", "--every", "16", "--opsets", "[9, 13, 18, 20]"], 10),
-        (["--warm", "--every", "32", "--opsets", "[9, 18, 23]", "--dynamic"], 2),
-        (["--every", "80", "--opsets", "[9, 18, 20]"], 2),
-    ],
-    ids=["one in sixteen", "dynamic shapes", "nothing imported"],
-)
-def test_built_in_models_give_the_same_both_ways(
-    tmp_path: Path, options: list[str], exported: int
-) -> None:
-    lines = compare(tmp_path, *options)
-    assert {line["model"]: line["differences"] for line in lines if line["differences"]} == {}
-    made = [line for line in lines if "ok" in line["outcomes"]]
-    assert len(made) >= exported
-    assert all(line["ways"] == [["plain: switched off"], ["memoized"]] for line in made)
-    assert all(line["messages"] for line in made)
 
 
 @pytest.fixture
@@ -250,6 +154,28 @@ def test_a_version_that_was_not_compared_means_the_plain_way(
     assert own("Talks", True, [18])[0]["way"].startswith(f"plain: {package} ")
 
 
+def test_opsets_that_share_a_process_share_the_operators_of_the_registry() -> None:
+    """Else the program would be captured twice in it."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with Memory(wanted=True).remembering():
+        found = {
+            opset: frozenset(ONNXRegistry.from_torchlib(max(opset, 18)).functions)
+            for opset in range(9, 26)
+        }
+    groups = dynamo.together({"memoize": True}, list(found))
+    assert [len({found[opset] for opset in group}) for group in groups] == [1, 1]
+    assert dynamo.together({"memoize": False}, [9, 18]) == [[9], [18]]
+
+
+@pytest.mark.parametrize("memoize", [True, False])
+def test_a_cell_does_not_depend_on_the_cells_before_it(tmp_path: Path, memoize: bool) -> None:
+    """torch refuses this model where the process has captured it before."""
+    model = config.load([ZOO])["models"]["dynamic_lstm"]
+    cells = sweep(tmp_path, "dynamic_lstm", model, memoize, [18, 19, 23])
+    assert [cell["outcome"] for cell in cells] == ["ok"] * 3
+
+
 def test_the_switch_reaches_the_sweeps_of_dynamo_alone() -> None:
     model = {"factory": "torch.nn:ReLU", "inputs": [{"name": "x", "shape": [1]}]}
     on, off = (
@@ -279,7 +205,3 @@ def test_work_that_raises_is_done_again_and_its_messages_are_heard(
             once(answers, "key", work, True)
     assert [once(answers, "key", work, False) for _ in range(2)] == [3, 3]
     assert capsys.readouterr().out == "at work\n" * 4
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

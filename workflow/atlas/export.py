@@ -148,7 +148,7 @@ def _remove_others(cells: Path, kept: Iterable[Cell]) -> None:
 def _export_cells(
     job: exporters.Job, folder: Path, opsets: Sequence[int]
 ) -> Iterator[tuple[int, Cell, float]]:
-    """Export in a child process, one cell after the other; a fault costs its cell alone."""
+    """Export in child processes, one cell after the other; a fault costs its cell alone."""
     model: DefineRecord = read_json(job.define / "record.json", "define")
     if model["outcome"] == "failed":
         for opset in opsets:
@@ -171,13 +171,20 @@ def _export_cells(
         return _export_cell(state["export"], opset, folder)
 
     limits = job.spec["limits"]
-    for opset, result in run_isolated(
-        opsets, work, limits["cell_seconds"], limits.get("memory_mb"), setup
-    ):
-        if result.status == "done":
-            yield opset, *result.value
-        else:
-            yield opset, _cell(opset, result.status, _fault(result)), result.seconds
+    for group in _together(spec, opsets):
+        for opset, result in run_isolated(
+            group, work, limits["cell_seconds"], limits.get("memory_mb"), setup
+        ):
+            if result.status == "done":
+                yield opset, *result.value
+            else:
+                yield opset, _cell(opset, result.status, _fault(result)), result.seconds
+
+
+def _together(spec: Mapping[str, Any], opsets: Sequence[int]) -> Sequence[Sequence[int]]:
+    """The opsets that one process may export; all, where the exporter says nothing of it."""
+    together = getattr(exporters.load(spec["exporter"]), "together", None)
+    return together(spec, opsets) if together else [opsets]
 
 
 def _fault(result: Result) -> str:

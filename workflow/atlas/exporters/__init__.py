@@ -3,7 +3,9 @@
 - `PACKAGES`: the distributions whose versions decide what it writes;
 - `NEEDS_BASE`: whether it starts from another exporter's files instead of the module;
 - `prepare(job) -> Export`: called once per sweep, in the process that will do the sweep. The
-  function that it returns writes one file for one opset, and raises what the exporter raises.
+  function that it returns writes one file for one opset, and raises what the exporter raises;
+- optionally `together(spec, opsets)`: groups of opsets, each exported by a process of its own,
+  where an export would leave something in a process that changes a later one.
 
 A module imports its packages inside `prepare`, so that naming exporters costs nothing. Nothing here
 judges a result: what a file is, the export stage reads from the file.

@@ -6,14 +6,18 @@ It returns normally with another opset than the one asked for when the conversio
 from __future__ import annotations
 
 import contextlib
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from atlas.exporters import Export, Job
+from atlas.exporters import Export, Job, _memory
 
 PACKAGES = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
 NEEDS_BASE = False
 MEMOIZES = True
+# The opset at which torch's registry has an operator more, so that a program is captured again.
+NEW_OPERATORS = 23
 
 
 def prepare(job: Job) -> Export:
@@ -32,6 +36,18 @@ def prepare(job: Job) -> Export:
     if declared:
         options["dynamic_shapes"] = shapes
     return _Sweep(frozen, options, Memory(wanted=job.spec["memoize"]))
+
+
+def together(spec: Mapping[str, Any], opsets: Sequence[int]) -> list[list[int]]:
+    """Opsets whose exports share one capture of the module; every capture has its own process.
+
+    torch keeps something of a capture: a second one of an LSTM with dynamic shapes in the same
+    process, of a new module with new inputs even, is refused or warns otherwise.
+    """
+    if not spec["memoize"] or _memory.strange_version():
+        return [[opset] for opset in opsets]
+    groups = itertools.groupby(sorted(opsets), key=lambda opset: opset >= NEW_OPERATORS)
+    return [list(group) for _, group in groups]
 
 
 def warm_up() -> None:

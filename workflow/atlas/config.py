@@ -171,6 +171,7 @@ class Settings:
             "model": model,
             "runtime": runtime,
             "limits": self.limits,
+            "memoize": self.memoize,
             "index_outputs": ties,
         }
         return canonical_json({**spec, "versions": _versions(packages)})

@@ -227,7 +227,8 @@ def _run_all(
     """Run the items in child processes; the reference is read once, before they fork."""
     if not items or model["outcome"] != "ok":
         return
-    reference = frozen.Reference.read(job.define, model, job.spec.get("index_outputs"))
+    ties, memoize = job.spec.get("index_outputs"), job.spec.get("memoize", True)
+    reference = frozen.Reference.read(job.define, model, ties, memoize)
     limits = job.spec.get("limits", {})
 
     def work(item: _Item) -> dict[str, Any]:

@@ -168,6 +168,7 @@ def _cell(opset: int, outcome: str, text: str) -> dict[str, Any]:
         "traceback": f"Traceback\n  {text}" if outcome == "refused" else "",
         "fingerprint": "",
         "base": "",
+        "way": "memoized" if filed else "",
     }
 
 

@@ -40,7 +40,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class SweepView:
-    """All about one sweep. `shown` is None where there is no file."""
+    """All about one sweep. `shown` is None where there is no file.
+
+    `ways`: how cells were made, with their opsets, other than by the exporter as it is.
+    """
 
     sweep: Sweep
     line: Line
@@ -48,6 +51,7 @@ class SweepView:
     shown: Shown | None
     graphs: list[Row]
     cells: list[Row]
+    ways: dict[str, list[int]]
     parity: list[Row]
     messages: list[Row]
 
@@ -169,6 +173,7 @@ def _sweep(data: Data, sweep: Sweep) -> SweepView:
         shown=_shown(data, sweep),
         graphs=_graphs(sweep),
         cells=_cells(data, sweep),
+        ways=_ways(sweep),
         parity=merge(
             row
             for row in data.rows("parity", sweep.model, sweep.exporter)
@@ -217,6 +222,15 @@ def _cells(data: Data, sweep: Sweep) -> list[Row]:
             }
         )
     return rows
+
+
+def _ways(sweep: Sweep) -> dict[str, list[int]]:
+    """The opsets of each way to make a cell that is not simply the exporter as it is."""
+    found: dict[str, list[int]] = {}
+    for cell in sweep.export["cells"]:
+        if cell["way"] not in {"", "plain"}:
+            found.setdefault(cell["way"], []).append(cell["requested"])
+    return found
 
 
 def _messages(sweep: Sweep) -> list[Row]:

@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 COLUMNS = {
     "cells": "model exporter requested delivered ir_version outcome detail export_seconds"
-    " size_bytes nodes sha256 canonical_sha256",
+    " size_bytes nodes sha256 canonical_sha256 way",
     "parity": "model exporter requested runtime output verdict max_abs max_rel n_torch n_runtime"
     " detail",
     "changes": "model exporter from_opset to_opset kind op_type parameter cause from_version"

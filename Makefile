@@ -14,7 +14,7 @@ TORCH := $(shell grep '^torch==' envs/main.lock)
 
 .PHONY: help report test architectures env dev lint format types schemas \
 	pictures figures explained growth validate bench bench-zoo bench-chunks bench-medium \
-	bench-hundred bench-thousand bench-others bench-docs bench-all bench-report lock clean
+	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-all bench-report truth lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -110,6 +110,12 @@ $(VENV)-bench/stamp: envs/main.lock envs/bench.lock pyproject.toml
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r envs/main.lock -r envs/bench.lock
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+bench-growth: env  ## jobs, time, memory and disk at 10 to 10,000 models
+	$(BIN)/python bench/growth.py $(ARGS)
+
+truth: dev  ## cells as a run makes them beside those of fresh processes, whole zoo (hours)
+	PYTHONPATH=workflow $(BIN)/python tests/truth.py --alone 61 --output truth.jsonl $(ARGS)
 
 explained: env  ## the share of changes with a cause, from a finished run
 	$(BIN)/python docs/explained.py $(ARGS)

@@ -130,7 +130,7 @@ DEPENDS: list[tuple[str, Any, set[str]]] = [
     ("input_sets", ["random-0"], {"define"}),
     ("options/torchscript/verbose", False, {"export torchscript"}),
     ("models/simple/options", {"dynamo": {"optimize": False}}, {"export dynamo"}),
-    ("memoize", False, {"export dynamo"} | PARITY),
+    ("memoize", False, {"export dynamo", "export converter"} | PARITY),
     ("audit", True, {"report"}),
     ("converter/opset", 13, {"export converter"}),
     ("converter/exporter", "dynamo", {"export converter"}),

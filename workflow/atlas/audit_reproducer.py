@@ -15,10 +15,14 @@ from pathlib import Path
 from string import Template
 
 import numpy as np
+import onnx
 
+from atlas import tensors
 from atlas.audit_try import PLAIN, Case, Found, feed
 from atlas.runtimes import onnxruntime as runtime
 from atlas.tolerances import ASSERT_CLOSE
+
+MOST_BYTES = 32 << 20
 
 SCRIPT = Template(
     '''"""onnx.version_converter, $operator, opset $old to $new: $outcome.
@@ -68,11 +72,17 @@ class Defects:
     def note(self, operator: str, case: Case, found: Found) -> str:
         """Keep the case if it is the smallest of its defect; the name of the defect's folder.
 
+        A case that is too large for a folder that goes along with a report has none, and no name.
+
         Args:
             operator: a name that `onnx.defs` knows, or a word of ours; never text of a model.
         """
         name = f"{operator}_{case.old}_{case.new}_{found.outcome}"
-        defect = Defect(name, operator, case, found, case.path.stat().st_size)
+        model = onnx.load(case.path, load_external_data=False)
+        size = model.ByteSize() + tensors.large_bytes(model, case.path.parent)
+        if size > MOST_BYTES:
+            return name if name in self._known else ""
+        defect = Defect(name, operator, case, found, size)
         if name not in self._known or defect.size < self._known[name].size:
             self._known[name] = defect
         return name
@@ -88,7 +98,7 @@ class Defects:
         inputs = feed(case, session.input_names, defect.found.set)
         expected = runtime.run(session, inputs)
         folder.mkdir()
-        shutil.copyfile(case.path, folder / "before.onnx")
+        onnx.save(onnx.load(case.path), folder / "before.onnx")
         _save(folder / "inputs.npz", list(inputs.values()))
         _save(folder / "expected.npz", expected)
         if defect.found.outcome == "wrong":
@@ -111,10 +121,10 @@ class Defects:
         (folder / "reproduce.py").write_text(text, encoding="utf-8")
 
 
-def _save(path: Path, tensors: Sequence[np.ndarray]) -> None:
-    np.savez(path, **{str(i): tensor for i, tensor in enumerate(tensors)})  # type: ignore[arg-type]
+def _save(path: Path, arrays: Sequence[np.ndarray]) -> None:
+    np.savez(path, **{str(i): array for i, array in enumerate(arrays)})  # type: ignore[arg-type]
 
 
-def _closeness(tensors: Sequence[np.ndarray]) -> tuple[float, float]:
-    """assert_close's (rtol, atol) of the coarsest dtype among the tensors."""
-    return max((ASSERT_CLOSE.get(t.dtype.name, (0.0, 0.0)) for t in tensors), default=(0.0, 0.0))
+def _closeness(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
+    """assert_close's (rtol, atol) of the coarsest dtype among the arrays."""
+    return max((ASSERT_CLOSE.get(a.dtype.name, (0.0, 0.0)) for a in arrays), default=(0.0, 0.0))

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from atlas import audit_cuts, runtimes
+from atlas import audit_cuts, runtimes, tensors
 from atlas.advice import RIGHT
 from atlas.frozen import Reference
 from atlas.measure import dtype_name
@@ -73,7 +73,8 @@ def attempt(case: Case, tolerances: Tolerances) -> Found:
 
     case.after.unlink(missing_ok=True)
     try:
-        converted = onnx.version_converter.convert_version(onnx.load(case.path), case.new)
+        model = tensors.load(case.path, case.after.parent)
+        converted = onnx.version_converter.convert_version(model, case.new)
     except Exception as error:
         return Found("refused", describe(error, 1000))
     try:
@@ -168,7 +169,7 @@ def write_cuts(case: Case, found: Found) -> list[tuple[str, tuple[str, ...]]]:
     """
     import onnx
 
-    model, made = onnx.load(case.path), []
+    model, made = tensors.load(case.path, case.after.parent), []
     try:
         values = _values(model, case, found.set)
     except Exception as error:
@@ -196,10 +197,10 @@ def read_cut(case: Case, path: Path) -> Case:
     """A cut of `case` that was written to `path`, as a case of its own."""
     import onnx
 
-    graph = onnx.load(path).graph
+    graph = onnx.load(path, load_external_data=False).graph
     given, results = (
-        [tensors[name] for name in tensors.files]
-        for tensors in (np.load(path.with_suffix(suffix)) for suffix in (".in.npz", ".out.npz"))
+        [arrays[name] for name in arrays.files]
+        for arrays in (np.load(path.with_suffix(suffix)) for suffix in (".in.npz", ".out.npz"))
     )
     model = {
         "model": case.reference.model["model"],

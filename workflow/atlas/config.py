@@ -135,13 +135,15 @@ class Settings:
         """
         spec = self.models[model]
         packages = self._packages("exporters", exporter, _EXPORT)
-        shared = {
+        shared: dict[str, Any] = {
             "model": model,
             "exporter": exporter,
             "opsets": spec.opsets,
             "limits": self.limits,
             "versions": _versions(packages),
         }
+        if self._constants("exporters", exporter).get("MEMOIZES"):
+            shared["memoize"] = self.memoize
         if spec.kind == "onnx":
             return canonical_json({**shared, "onnx": spec.onnx})
         if self.needs_base(exporter):
@@ -149,14 +151,12 @@ class Settings:
         named = spec.inputs
         if isinstance(named, list):
             named = [{"name": item["name"]} for item in named]
-        own: dict[str, Any] = {
+        own = {
             "inputs": named,
             "outputs": spec.outputs,
             "dynamic_shapes": spec.dynamic_shapes,
             "options": spec.options.get(exporter, {}),
         }
-        if self._constants("exporters", exporter).get("MEMOIZES"):
-            own["memoize"] = self.memoize
         return canonical_json({**shared, **_construction(spec), **own})
 
     def dump_spec(self, model: str) -> str:

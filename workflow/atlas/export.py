@@ -1,7 +1,8 @@
 """Stage 2, per sweep: one model through one exporter at every requested opset.
 
 reads   the sweep's specification (JSON), results/define/{model}, for a conversion the base export
-writes  record.json (what each file is, read from the file), cells/opset_NN.onnx, timing.json
+writes  record.json (what each file is, read from the file), cells/opset_NN.onnx and beside them
+        the large tensors that they share, timing.json
 
 A cell that an exporter refuses, delivers otherwise than asked, crashes or hangs over is a row of
 the record; the stage itself succeeds. Cells whose fingerprint (everything they depend on) and
@@ -68,6 +69,7 @@ def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
     prints = _fingerprints(job, code)
     done = {cell["requested"]: cell for cell in _kept(folder, prints)}
     missing = [opset for opset in spec["opsets"] if opset not in done]
+    _remove_others(cells, done.values())
     for opset, cell, took in _export_cells(job, cells, missing):
         done[opset] = {**cell, "fingerprint": prints[opset]}
         seconds[str(opset)] = round(took, 4)
@@ -116,12 +118,26 @@ def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
         record: ExportRecord = read_json(folder / "record.json", "export")
     except (OSError, ValueError):
         return
+    found: dict[str, str] = {}  # by name, since the files of a sweep share their weights
+
+    def whole(cell: Cell) -> bool:
+        for name, sha256 in _files(cell).items():
+            path = folder / "cells" / name
+            if name not in found:
+                found[name] = file_sha256(path) if path.is_file() else ""
+            if found[name] != sha256:
+                return False
+        return True
+
     for cell in record["cells"]:
-        path = folder / "cells" / (cell["file"] or "")
-        whole = not cell["file"] or (path.is_file() and file_sha256(path) == cell["sha256"])
-        lasting = whole and cell["outcome"] not in {"crashed", "timeout"}
-        if lasting and prints.get(cell["requested"]) == cell["fingerprint"]:
+        lasting = cell["outcome"] not in {"crashed", "timeout"}
+        if lasting and prints.get(cell["requested"]) == cell["fingerprint"] and whole(cell):
             yield cell
+
+
+def _files(cell: Cell) -> dict[str, str | None]:
+    """The hashes of a cell's files by their names: the ONNX file and what holds its tensors."""
+    return {cell["file"]: cell["sha256"], **cell["tensors"]} if cell["file"] else {}
 
 
 def _kept_seconds(folder: Path) -> dict[str, float]:
@@ -132,16 +148,10 @@ def _kept_seconds(folder: Path) -> dict[str, float]:
 
 
 def _remove_others(cells: Path, kept: Iterable[Cell]) -> None:
-    """Remove what no cell holds, or refers to as the file of its weights."""
-    names = {cell["file"] for cell in kept if cell["file"]}
-    others = [path for path in cells.iterdir() if path.name not in names]
-    if not others:
-        return
-    from atlas.onnx_file import external_files
-
-    weights = {name for file in names for name in external_files(cells / file)}
-    for path in others:
-        if path.name not in weights:
+    """Remove what no cell holds."""
+    names = {Path(name).parts[0] for cell in kept for name in _files(cell)}
+    for path in cells.iterdir():
+        if path.name not in names:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -282,11 +292,11 @@ def _read_cell(opset: int, path: Path) -> Cell:
     from atlas.onnx_file import inspect
 
     try:
-        facts = inspect(path)
+        facts = inspect(path, apart=True)
     except Exception as error:
         cell = _cell(opset, "invalid", f"the file cannot be read: {describe(error)}")
         cell["file"], cell["size_bytes"] = path.name, path.stat().st_size
-        cell["sha256"] = file_sha256(path)
+        cell["sha256"] = cell["delivered_sha256"] = file_sha256(path)
         return cell
     fault = facts.pop("fault")
     cell = cast(Cell, {**_cell(opset, "ok"), "file": path.name, **facts})
@@ -312,6 +322,8 @@ def _cell(opset: int, outcome: Any, detail: str = "") -> Cell:
         "size_bytes": None,
         "nodes": None,
         "sha256": None,
+        "tensors": {},
+        "delivered_sha256": None,
         "canonical_sha256": None,
         "messages": [],
         "traceback": "",

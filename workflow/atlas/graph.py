@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from atlas import schema
+from atlas import schema, tensors
 from atlas.records import VERSION, Attribute, Function, Graph, GraphFile, Node, Port
 
 SMALL = 16  # elements of a constant that are kept; of larger ones, their hash
@@ -30,11 +30,12 @@ def read(path: Path) -> tuple[GraphFile, dict[str, int]]:
 
     Raises:
         Whatever onnx raises over a file that it cannot read. An empty file, which `onnx.load`
-        accepts, raises ValueError.
+        accepts, raises ValueError, and so do external data that are not there.
     """
-    proto = onnx.load(path)
+    proto = onnx.load(path, load_external_data=False)
     if not proto.HasField("graph"):
         raise ValueError("no graph in it")
+    tensors.set_apart(proto, path.parent)
     model = ir.from_proto(_with_shapes(proto))
     imports = dict(model.opset_imports)
     functions: list[Function] = [
@@ -182,6 +183,8 @@ def _content(tensor: ir.TensorProtocol) -> dict[str, Any]:
     if tensor.size <= SMALL and tensor.dtype != ir.DataType.STRING:
         double = tensor.dtype in (ir.DataType.DOUBLE, ir.DataType.COMPLEX128)
         return {"value": _plain(tensor.numpy().tolist(), double)}
+    if isinstance(tensor, ir.ExternalTensor):  # `read` set it apart, under its hash
+        return {"sha256": tensors.sha256_of(str(tensor.location))}
     return {"sha256": hashlib.sha256(np.ascontiguousarray(tensor.numpy()).tobytes()).hexdigest()}
 
 

@@ -8,54 +8,80 @@ from typing import Any
 
 import onnx
 
+from atlas import tensors
 from atlas.records import file_sha256
 from atlas.text import clean
 
 
-def inspect(path: Path) -> dict[str, Any]:
+def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
     """Opset imports, IR version, sizes, hashes, and the checker's fault ("" where it has none).
+
+    Args:
+        apart: set large tensors apart (`atlas.tensors`) after the file was read as it is; `sha256`
+            and `tensors` are then those of what lies there afterwards.
 
     Raises:
         Whatever onnx raises over a file that is no ONNX model. An empty file, which `onnx.load`
-        accepts, and a model without a graph raise ValueError.
+        accepts, a model without a graph, and external data that cannot be read raise ValueError.
     """
-    model = onnx.load(path)
+    folder = path.parent
+    delivered = {"delivered_sha256": file_sha256(path), "fault": _fault(path)}
+    model = onnx.load(path, load_external_data=False)
     if not model.HasField("graph") or not model.opset_import:
         raise ValueError("no graph in it" if not model.HasField("graph") else "no opset in it")
     imports = {entry.domain: entry.version for entry in model.opset_import}
+    beside = tensors.files(model, folder)
+    size = sum(each.stat().st_size for each in (path, *(folder / name for name in beside)))
+    apart = apart and _worth(model, path, beside)
+    held = tensors.set_apart(model, folder, folder if apart else None)
+    if apart:
+        _replace(model, path, beside - held.keys())
+    else:
+        held = {name: file_sha256(folder / name) for name in sorted(beside)}
     return {
         "delivered": imports.get("", imports.get("ai.onnx")),
         "imports": imports,
         "ir_version": model.ir_version,
-        "size_bytes": path.stat().st_size,
+        "size_bytes": size,
         "nodes": len(model.graph.node),
-        "sha256": file_sha256(path),
-        "canonical_sha256": canonical_sha256(model),
-        "fault": _fault(path),
+        "sha256": file_sha256(path) if apart else delivered["delivered_sha256"],
+        "tensors": held,
+        "canonical_sha256": _canonical(model),
+        **delivered,
     }
 
 
-def external_files(path: Path) -> set[str]:
-    """Names of the files that hold tensors of a model; none where the file cannot be read."""
-    import onnx_ir as ir  # seldom needed: only where there are such files
+def _worth(model: onnx.ModelProto, path: Path, beside: set[str]) -> bool:
+    """Whether tensors are large together, or lie under names that another opset's would have too.
 
-    try:
-        model = ir.load(path)
-    except Exception:  # a finding of `inspect` already
-        return set()
-    tensors = [
-        value.const_value for graph in model.graphs() for value in graph.initializers.values()
-    ]
-    for node in ir.traversal.RecursiveGraphIterator(model.graph):
-        tensors += [a.value for a in node.attributes.values() if a.type == ir.AttributeType.TENSOR]
-    return {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+    The TorchScript exporter names the files of a large model after its parameters.
+    """
+    strange = [name for name in beside if not name.startswith(path.name)]
+    return bool(strange) or tensors.large_bytes(model, path.parent) > tensors.TOGETHER
 
 
-def canonical_sha256(model: onnx.ModelProto) -> str:
+def _replace(model: onnx.ModelProto, path: Path, unused: set[str]) -> None:
+    """The file with its tensors apart in the place of the delivered one."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(model.SerializeToString())
+    temporary.replace(path)
+    for name in unused:
+        (path.parent / name).unlink()
+
+
+def canonical_sha256(path: Path) -> str:
     """Hash of a model without what does not take part in computing: metadata and doc strings.
 
-    `metadata_props` of the torch.export exporter hold source paths and lines.
+    `metadata_props` of the torch.export exporter hold source paths and lines. Of large tensors
+    their own hashes count, so that it is the same wherever they lie, beyond 2 GiB too.
     """
+    model = onnx.load(path, load_external_data=False)
+    tensors.set_apart(model, path.parent)
+    return _canonical(model)
+
+
+def _canonical(model: onnx.ModelProto) -> str:
+    """Of a model whose tensors are set apart."""
     bare = onnx.ModelProto()
     bare.CopyFrom(model)
     _strip(bare)

@@ -102,8 +102,14 @@ class Message(TypedDict):
 class Cell(TypedDict):
     """What came of one request. Everything about the file was read from the file.
 
+    `size_bytes` and `delivered_sha256` are of what the exporter wrote: the size with the files of
+    its tensors, the hash of the ONNX file alone. `sha256` is that of `file` as it lies in `cells/`,
+    `tensors` the hashes of the files beside it that hold tensors of it: large ones are set apart
+    after reading (`atlas.tensors`), so that the cells of a sweep share them.
+
     `way`: "plain" is the exporter as it is; "memoized" shares what does not depend on the opset
-    among the cells of a sweep; "plain: " says why it was not. Empty where nothing came back.
+    among the cells of a sweep; "by reference" converts a file without its large tensors, which stay
+    in files of their own; "plain: " says why it was not. Empty where nothing came back.
     """
 
     requested: int
@@ -116,6 +122,8 @@ class Cell(TypedDict):
     size_bytes: int | None
     nodes: int | None
     sha256: str | None
+    tensors: dict[str, str]
+    delivered_sha256: str | None
     canonical_sha256: str | None
     messages: list[Message]
     traceback: str

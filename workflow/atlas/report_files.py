@@ -56,7 +56,8 @@ def _files(data: Data) -> Iterator[tuple[Path, Path]]:
         cells = data.results / "export" / sweep.model / sweep.exporter / "cells"
         for cell in sweep.export["cells"]:
             if cell["file"] and carried(cell["size_bytes"]):
-                yield place / cell["file"], cells / cell["file"]
+                for name in (cell["file"], *cell["tensors"]):
+                    yield place / name, cells / name
     places = {row["reproducer"] for row in data.tables["located"] if row["reproducer"]}
     if data.spec["audit"]:
         places |= {row["reproducer"] for row in rows(data.audits()) if row["reproducer"]}

@@ -2,6 +2,10 @@
 
 The base is the cell that the configuration names (exporter and opset); where that one is no usable
 file, the nearest usable opset above it, else below. For a model that is an ONNX file, it is that.
+
+The converter takes its file as one string, which ends at 2 GiB and is copied several times. So of a
+large file it gets what `onnx.load(path, load_external_data=False)` gives where tensors of 64 KiB and
+more lie in files of their own. A test compares both ways; `memoize: false` hands over everything.
 """
 
 from __future__ import annotations
@@ -13,22 +17,40 @@ from atlas.records import Cell, ExportRecord, read_json
 
 PACKAGES = ("onnx",)
 NEEDS_BASE = True
+MEMOIZES = True
 
 
 def prepare(job: Job) -> Export:
     """Load the base once; every opset is converted from it."""
-    import onnx
-
     path, note = (Path(job.spec["onnx"]), "the file itself") if "onnx" in job.spec else _base(job)
     if path is None:
         return _no_base(note)
-    base = onnx.load(path)
+    return _Sweep(path, note, by_reference=job.spec["memoize"])
 
-    def export(opset: int, target: Path) -> str:
-        onnx.save(onnx.version_converter.convert_version(base, opset), target)
-        return note
 
-    return export
+class _Sweep:
+    """An `Export`; `way` is for the record."""
+
+    def __init__(self, path: Path, note: str, by_reference: bool) -> None:
+        import onnx
+
+        from atlas import tensors
+
+        self._path, self._note = path, note
+        model = onnx.load(path, load_external_data=False)
+        large = tensors.large_bytes(model, path.parent) > tensors.TOGETHER
+        self.way = "by reference" if large and by_reference else "plain"
+        self._model = None if self.way == "by reference" else onnx.load(path)
+
+    def __call__(self, opset: int, target: Path) -> str:
+        import onnx
+
+        from atlas import tensors
+
+        if self._model is None:
+            self._model = tensors.load(self._path, target.parent)
+        onnx.save(onnx.version_converter.convert_version(self._model, opset), target)
+        return self._note
 
 
 def _base(job: Job) -> tuple[Path | None, str]:

@@ -21,7 +21,8 @@ NEW_OPERATORS = 23
 
 
 def prepare(job: Job) -> Export:
-    """Export from the frozen module; weights stay inside the file where protobuf allows it."""
+    """Export from the frozen module; the weights of a small one stay inside the file."""
+    from atlas import tensors
     from atlas.exporters import _torch
     from atlas.exporters._memory import Memory
 
@@ -31,8 +32,10 @@ def prepare(job: Job) -> Export:
         {int(axis): label for axis, label in declared.get(name, {}).items()}
         for name in frozen.input_names
     )
-    # One file per cell: what torch calls external data starts at 2 GiB anyway.
-    options = {"external_data": False, "verbose": False, **job.spec["options"]}
+    # One file per cell, unless the tensors of a file are set apart anyway (atlas.tensors): torch's
+    # own default, external data, then saves it two copies of them in memory.
+    large = sum(t.nbytes for t in frozen.module.state_dict().values()) > tensors.TOGETHER
+    options = {"external_data": large, "verbose": False, **job.spec["options"]}
     if declared:
         options["dynamic_shapes"] = shapes
     return _Sweep(frozen, options, Memory(wanted=job.spec["memoize"]))

@@ -22,7 +22,7 @@ from typing import BinaryIO
 import onnx
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-LARGE = 1 << 16  # bytes from which a tensor may have a file of its own
+LARGE = 1024  # bytes from which a tensor may have a file of its own; as in onnx.save_model
 TOGETHER = 16 << 20  # bytes of such tensors beyond which they do; smaller files stay as they are
 
 _CHUNK = 1 << 22

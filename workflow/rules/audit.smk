@@ -22,7 +22,7 @@ rule audit:
         "../../envs/parity.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000, 1.5),
         runtime=60,
     params:
         code=code("audit"),

@@ -237,6 +237,32 @@ def table_names():
     return [*names.split(), *(["audit"] if settings.audit else [])]
 
 
+# Memory, in MB: what was measured in docs/large.md, and a fifth more.
+
+
+def memory(base, times):
+    """A resource: `base`, and so many times the weights of the job's model."""
+
+    def needed(wildcards, input):
+        return base + int(times * weights_mb(wildcards, input))
+
+    return needed
+
+
+def weights_mb(wildcards, input):
+    """MB of a model's weights: known when it is defined, before that FileNotFoundError."""
+    os.stat(input.define)
+    files = [os.path.join(os.path.dirname(input.define), "weights.safetensors")]
+    if settings.models[wildcards.model].kind == "onnx":
+        files += model_sources(wildcards)
+    return sum(map(os.path.getsize, files)) / 1_000_000
+
+
+def define_memory(wildcards, input):
+    """Of weights that a factory makes up nothing is known before it ran; those in files count."""
+    return 1000 + int(4 * sum(map(os.path.getsize, input.sources)) / 1_000_000)
+
+
 def remember_signatures(functions):
     """Snakemake asks for the signature of such a function at every job; Python works it out anew."""
     for function in functions:

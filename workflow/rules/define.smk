@@ -19,7 +19,7 @@ rule define:
         "../../envs/export.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=define_memory,
         runtime=10,
     params:
         code=code("define"),

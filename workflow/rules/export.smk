@@ -26,7 +26,7 @@ rule export:
         "../../envs/export.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1000, 5),
         runtime=60,
     params:
         code=export_code,

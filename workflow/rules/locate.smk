@@ -26,7 +26,7 @@ rule locate:
         "../../envs/locate.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500, 7),
         runtime=60,
     params:
         code=code(

@@ -23,7 +23,7 @@ rule parity:
         "../../envs/parity.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000, 1.5),
         runtime=30,
     params:
         code=parity_code,

@@ -3,9 +3,9 @@
 The base is the cell that the configuration names (exporter and opset); where that one is no usable
 file, the nearest usable opset above it, else below. For a model that is an ONNX file, it is that.
 
-The converter takes its file as one string, which ends at 2 GiB and is copied several times. So of a
-large file it gets what `onnx.load(path, load_external_data=False)` gives where tensors of 64 KiB and
-more lie in files of their own. A test compares both ways; `memoize: false` hands over everything.
+The converter takes a model as one string, which ends at 2 GiB and is copied several times. So of a
+large one it gets what `onnx.load(path, load_external_data=False)` gives where the tensors of 1 KiB
+and more lie in files of their own. A test compares both ways; `memoize: false` hands over all.
 """
 
 from __future__ import annotations

@@ -163,6 +163,8 @@ def _cell(opset: int, outcome: str, text: str) -> dict[str, Any]:
         "size_bytes": 1144 if filed else None,
         "nodes": 5 if filed else None,
         "sha256": SHA if filed else None,
+        "tensors": {},
+        "delivered_sha256": SHA if filed else None,
         "canonical_sha256": SHA if filed else None,
         "messages": [{"level": "warning", "source": "log", "text": text, "count": 1}],
         "traceback": f"Traceback\n  {text}" if outcome == "refused" else "",

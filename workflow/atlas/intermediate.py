@@ -6,6 +6,7 @@ tensor stands in for what a node computes, or of which a part alone is left.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx_ir as ir
+from onnx.external_data_helper import (
+    ExternalDataInfo,
+    load_external_data_for_model,
+    uses_external_data,
+)
 
-from atlas import frozen, runtimes
+from atlas import frozen, runtimes, tensors
 from atlas.measure import Array
 
 _OF_SHAPES = ("Shape", "Size")
@@ -95,9 +101,15 @@ def _reads(node: onnx.NodeProto) -> list[str]:
     return names
 
 
-def read(path: Path) -> onnx.ModelProto:
-    """A file with its external data in it."""
-    return onnx.load(path)
+# Where the tensors of the models that were read lie, by the names of their files.
+_stores: dict[str, Path] = {}
+
+
+def read(path: Path, store: Path) -> onnx.ModelProto:
+    """A file's model; where its tensors are large, they are in `store`, which it refers to."""
+    model = tensors.load(path, store)
+    _stores.update(dict.fromkeys(tensors.files(model, store), store))
+    return model
 
 
 def run(
@@ -109,20 +121,25 @@ def run(
         Whatever the runtime raises.
     """
     runtime.prepare()
+    outside = next((t for t in tensors.every(model) if uses_external_data(t)), None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        onnx.save(model, path)
-        session = runtime.load(path, variant)
+        if outside is not None:  # it has to lie beside its tensors
+            path = _store(outside) / f"{Path(folder).name}.onnx"
+        try:
+            onnx.save(model, path)
+            session = runtime.load(path, variant)
+        finally:
+            path.unlink(missing_ok=True)
     found = []
     for feed in feeds:
         places, notes = frozen.places(session, list(feed))
         if places is None:
             raise ValueError(notes[0])
-        tensors = list(feed.values())
-        given = {name: tensors[i] for name, i in zip(session.input_names, places, strict=True)}
+        arrays = list(feed.values())
+        given = {name: arrays[i] for name, i in zip(session.input_names, places, strict=True)}
         got = zip(session.output_names, runtime.run(session, given), strict=True)
-        arrays = {n: np.asarray(v) for n, v in got if isinstance(v, np.ndarray | np.generic)}
-        found.append(arrays)
+        found.append({n: np.asarray(v) for n, v in got if isinstance(v, np.ndarray | np.generic)})
     return found
 
 
@@ -139,11 +156,28 @@ def trace(
     values = {name: [one[name] for one in sets] for name in sets[0] if all(name in s for s in sets)}
     inputs = Wires(model.graph).inputs
     for tensor in model.graph.initializer:
-        values[tensor.name] = [onnx.numpy_helper.to_array(tensor)] * len(sets)
+        values[tensor.name] = [_array(tensor)] * len(sets)
     for position, name in enumerate(inputs):
         given = [feed.get(name, _at(feed, position)) for feed in feeds]
         values[name] = [array for array in given if array is not None]
     return Trace(label, values)
+
+
+def _store(tensor: onnx.TensorProto) -> Path:
+    return _stores[ExternalDataInfo(tensor).location]
+
+
+def _array(tensor: onnx.TensorProto) -> Array:
+    """The content of a tensor; mapped where it lies in a file, since a model may be all memory."""
+    if not uses_external_data(tensor):
+        inside: Array = onnx.numpy_helper.to_array(tensor)
+        return inside
+    path = _store(tensor) / ExternalDataInfo(tensor).location
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    if dtype.itemsize * math.prod(tensor.dims) != path.stat().st_size:  # several in a byte
+        unpacked: Array = onnx.numpy_helper.to_array(tensor, str(path.parent))
+        return unpacked
+    return np.memmap(path, dtype, "r", shape=tuple(tensor.dims))
 
 
 def _at(feed: Mapping[str, Array], position: int) -> Array | None:
@@ -172,14 +206,14 @@ def cut(
             for the target its type is left to be inferred.
         names: what the ends are called in the cut.
     """
-    whole = ir.from_proto(model)
-    known = ir.convenience.create_value_mapping(whole.graph, include_subgraphs=False)
+    file = ir.from_proto(model)
+    known = ir.convenience.create_value_mapping(file.graph, include_subgraphs=False)
     for name in (*region.entries, region.target):
         array = values.get(name)
         typed = None if array is None else ir.TensorType(ir.DataType.from_numpy(array.dtype))
         known[name].type = typed
         known[name].shape = None if array is None else ir.Shape(array.shape)
-    part = ir.convenience.extract(whole.graph, region.entries, [region.target])
+    part = ir.convenience.extract(file.graph, region.entries, [region.target])
     part.name = "cut"
     for value in (*part.inputs, *part.outputs):
         value.name = names.get(value.name or "", value.name)
@@ -188,11 +222,23 @@ def cut(
     for told in (part, *nodes, *part.inputs, *made, *part.initializers.values()):
         told.metadata_props.clear()  # an exporter's notes: source paths of the machine
         told.doc_string = None
-    return ir.to_proto(
-        ir.Model(
-            part,
-            ir_version=whole.ir_version,
-            producer_name="opset-atlas",
-            functions=list(whole.functions.values()),
-        )
+    model_of_part = ir.Model(
+        part,
+        ir_version=file.ir_version,
+        producer_name="opset-atlas",
+        functions=list(file.functions.values()),
     )
+    return ir.to_proto(model_of_part)
+
+
+def whole(model: onnx.ModelProto, most: int) -> onnx.ModelProto | None:
+    """The model with its tensors in it; None where it would have more than `most` bytes."""
+    outside = [tensor for tensor in tensors.every(model) if uses_external_data(tensor)]
+    size = model.ByteSize() + sum(ExternalDataInfo(tensor).length or 0 for tensor in outside)
+    if size > most:
+        return None
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    if outside:
+        load_external_data_for_model(copy, str(_store(outside[0])))
+    return copy

@@ -17,12 +17,16 @@ RIGHT = ("exact", "within-noise")
 
 @dataclass(frozen=True)
 class Job:
-    """What the stage starts from: `spec` names model, exporters, runtimes, tolerances, limits."""
+    """What the stage starts from: `spec` names model, exporters, runtimes, tolerances, limits.
+
+    `store` is a folder for large tensors of the files that are looked into.
+    """
 
     spec: Mapping[str, Any]
     define: Path
     export: Path
     parity: Path
+    store: Path = Path()
 
 
 @dataclass(frozen=True)

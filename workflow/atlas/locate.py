@@ -14,7 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -49,7 +51,7 @@ def locate(job: Job, folder: Path) -> LocateRecord:
         "version": VERSION,
         "stage": "locate",
         "model": job.spec["model"],
-        "located": _located(job, ran, wrong, folder) if wrong else [],
+        "located": _located(job, ran, wrong, folder),
     }
     write_json(folder / "record.json", record)
     return record
@@ -57,6 +59,14 @@ def locate(job: Job, folder: Path) -> LocateRecord:
 
 def _located(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -> list[Located]:
     """What was found, files of one graph told once."""
+    if not wrong:
+        return []
+    with tempfile.TemporaryDirectory() as store:
+        return _examined(replace(job, store=Path(store)), ran, wrong, folder)
+
+
+def _examined(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -> list[Located]:
+    """As `_located`, with a folder for large tensors."""
     from atlas import examine, rights
 
     known = rights.Rights(job)  # a child keeps what it has run

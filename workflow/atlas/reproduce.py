@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from atlas import intermediate
 from atlas.measure import Array
 from atlas.records import write_text
 
@@ -62,11 +63,12 @@ def write(cut: Cut, folder: Path) -> str:
     for name, array in arrays.items():
         if array.dtype.kind not in "biufc":
             return f"{name} is {array.dtype.name}, which numpy alone cannot read"
-    size = cut.model.ByteSize() + sum(array.nbytes for array in arrays.values())
-    if size > MOST_BYTES:
-        return f"it would take {size >> 20} MiB"
+    room = MOST_BYTES - sum(array.nbytes for array in arrays.values())
+    model = intermediate.whole(cut.model, room)
+    if model is None:
+        return f"it would take more than {MOST_BYTES >> 20} MiB"
     folder.mkdir(parents=True)
-    onnx.save(cut.model, folder / "model.onnx")
+    onnx.save(model, folder / "model.onnx")
     with (folder / "arrays.npz").open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]
     script = SCRIPT.format(run=cut.script.rstrip(), names=list(cut.inputs))

@@ -56,7 +56,11 @@ class Rights:
     def _read(self, path: Path) -> tuple[onnx.ModelProto, Graph, str]:
         if path not in self.files:
             graph = read_graph(path)[0]
-            self.files[path] = intermediate.read(path), graph["graph"], digest(graph)
+            self.files[path] = (
+                intermediate.read(path, self.job.store),
+                graph["graph"],
+                digest(graph),
+            )
         return self.files[path]
 
     def _file(

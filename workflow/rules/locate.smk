@@ -26,7 +26,7 @@ rule locate:
         "../../envs/locate.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, 7),
+        mem_mb=memory(1500, 4),
         runtime=60,
     params:
         code=code(

@@ -7,13 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 from atlas import dump as dump_stage
 from atlas import graph as graph_module
 from atlas.records import DumpCell, GraphEntry, write_json
-from onnx.numpy_helper import from_array
 
 from .stage_files import graph, parse, svg_of
 
@@ -116,27 +113,6 @@ def test_exporters_share_graphs_and_equal_files_are_read_once(
     assert list(record["sweeps"]) == ["dynamo", "converter"]
     assert record["sweeps"]["converter"] == record["sweeps"]["dynamo"][:2]
     assert len(record["graphs"]) == 2
-
-
-def test_equal_files_with_other_tensors_beside_them_are_two_graphs(tmp_path: Path) -> None:
-    for exporter, value in (("dynamo", 1), ("torchscript", 2)):
-        model = parse("g (float[40] x) => (float[40] y) { y = Add(x, w) }", 14)
-        model.graph.initializer.append(from_array(np.full(40, value, np.float32), "w"))
-        cells = tmp_path / exporter / "cells"
-        cells.mkdir(parents=True)
-        onnx.save(
-            model, cells / "whole.onnx", save_as_external_data=True, location="w.data",
-            size_threshold=0,
-        )  # fmt: skip
-        content = (cells / "whole.onnx").read_bytes()
-        tensors = (cells / "w.data").read_bytes()
-        shutil.rmtree(tmp_path / exporter)
-        export_of(tmp_path, {14: content}, exporter)
-        (cells / "w.data").write_bytes(tensors)
-    sha = {(tmp_path / e / "cells/opset_14.onnx").read_bytes() for e in ("dynamo", "torchscript")}
-    assert len(sha) == 1  # the control
-    record = dump_stage.dump(tmp_path, ["dynamo", "torchscript"], tmp_path / "dump")
-    assert len({cells[0]["graph"] for cells in record["sweeps"].values()} - {None}) == 2
 
 
 def test_without_dot_everything_but_the_picture(

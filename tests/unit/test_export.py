@@ -236,7 +236,9 @@ def test_canonical_hash_is_of_what_takes_part_in_computing(
     assert plain["canonical_sha256"] == same["canonical_sha256"] != other["canonical_sha256"]
 
 
-def test_weights_beside_the_file_stay_there(faulty: Callable[..., list[Cell]], root: Path) -> None:
+def test_weights_beside_the_file_are_part_of_it(
+    faulty: Callable[..., list[Cell]], root: Path
+) -> None:
     def external(opset: int, path: Path) -> None:
         model = parse("g (float[2, 3] x) => (float[2, 3] y) { y = Mul(x, w) }", opset)
         model.graph.initializer.append(from_array(np.float32([1, 2, 3]), "w"))
@@ -248,8 +250,32 @@ def test_weights_beside_the_file_stay_there(faulty: Callable[..., list[Cell]], r
     cells = faulty(external, good)
     assert [cell["outcome"] for cell in cells] == ["ok", "ok"]
     left = sorted(path.name for path in (root / "out/cells").iterdir())
-    assert left == ["opset_09.onnx", "opset_09.onnx.data", "opset_10.onnx"]
+    assert left == ["opset_09.onnx", "opset_10.onnx"]
+    assert cells[0]["delivered_sha256"] != cells[0]["sha256"]
     assert onnx.load(root / "out/cells/opset_09.onnx").graph.initializer[0].raw_data
+
+
+@pytest.mark.parametrize("size", [3, 3000])  # in the file afterwards, and beside it
+def test_equal_files_with_other_tensors_beside_them_are_two(
+    faulty: Callable[..., list[Cell]], root: Path, size: int
+) -> None:
+    """As the TorchScript exporter leaves them: under one name at every opset."""
+
+    def beside(value: float) -> Callable[[int, Path], None]:
+        def export(opset: int, path: Path) -> None:
+            model = parse(f"g (float[{size}] x) => (float[{size}] y) {{ y = Mul(x, w) }}", 13)
+            model.graph.initializer.append(from_array(np.full(size, value, np.float32), "w"))
+            onnx.save(model, path, save_as_external_data=True, location="w", size_threshold=0)
+
+        return export
+
+    one, two = faulty(beside(1), beside(2))
+    assert one["delivered_sha256"] == two["delivered_sha256"]
+    assert one["sha256"] != two["sha256"] and one["canonical_sha256"] != two["canonical_sha256"]
+    for cell, value in ((one, 1), (two, 2)):
+        tensor = onnx.load(root / "out/cells" / str(cell["file"])).graph.initializer[0]
+        assert (onnx.numpy_helper.to_array(tensor) == value).all()
+    assert not (root / "out/cells/w").exists()
 
 
 def test_cells_are_kept_by_fingerprint_and_content(
@@ -345,7 +371,8 @@ def test_a_real_exporter_that_writes_weights_beside_the_file(root: Path) -> None
     (cell,) = run_export(root, model, "dynamo", opsets=[18])["cells"]
     folder = root / "results/export/m/dynamo/cells"
     assert cell["outcome"] == "ok", cell["detail"]
-    assert sorted(path.name for path in folder.iterdir()) == ["opset_18.onnx", "opset_18.onnx.data"]
+    held = sorted(cell["tensors"])
+    assert held and sorted(path.name for path in folder.iterdir()) == [*held, "opset_18.onnx"]
     weights = onnx.load(folder / "opset_18.onnx").graph.initializer
     assert next(list(tensor.dims) for tensor in weights if len(tensor.raw_data) > 4000) == [400, 3]
 

@@ -107,17 +107,16 @@ def test_conversion_by_reference_gives_what_conversion_of_the_whole_gives(root: 
 
 
 def test_dump_and_parity_read_such_files(root: Path) -> None:
-    for exporter in EXPORTERS:
-        folder = root / "results/export/m" / exporter
-        record = dump.dump(folder, root / "dump" / exporter)
-        assert all(cell["graph"] and not cell["detail"] for cell in record["cells"])
-        job = parity.Job(
-            {"limits": {"cell_seconds": 60}}, root / "results/define/m", folder, "onnxruntime"
-        )
-        output = root / "parity" / f"{exporter}.json"
-        ran = parity.sweep(job, output, output.with_suffix(".timing"))
-        assert {cell["outcome"] for cell in ran["cells"]} == {"ran"}
-        assert all(m["n_runtime"] < 100 for cell in ran["cells"] for m in cell["measures"])
+    export, define = root / "results/export/m", root / "results/define/m"
+    dumped = dump.dump(export, EXPORTERS, root / "dump")
+    entries = [cell for of_sweep in dumped["sweeps"].values() for cell in of_sweep]
+    assert all(cell["graph"] and not cell["detail"] for cell in entries) and len(entries) == 6
+    sweeps = [export / exporter for exporter in EXPORTERS]
+    job = parity.Job({"limits": {"cell_seconds": 60}}, define, sweeps, "onnxruntime")
+    ran = parity.measure_files(job, root / "parity.json", root / "parity.timing.json")
+    assert {cell["outcome"] for cell in ran["cells"]} == {"ran"}
+    errors = [m["n_runtime"] for cell in ran["cells"] for m in cell["measures"]]
+    assert len(errors) == 12 and all(error is not None and error < 100 for error in errors)
 
 
 def test_what_is_whole_is_kept_and_what_no_cell_needs_goes(root: Path) -> None:

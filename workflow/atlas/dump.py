@@ -57,7 +57,7 @@ def dump(export: Path, exporters: Sequence[str], folder: Path) -> DumpRecord:
         "stage": "dump",
         "model": exported[0]["model"],
         "sweeps": {
-            name: _cells(sweep, export / name / "cells", graphs)
+            name: [_cell(cell, export / name / "cells", graphs) for cell in sweep["cells"]]
             for name, sweep in zip(exporters, exported, strict=True)
         },
         "graphs": graphs.finished(),
@@ -66,18 +66,12 @@ def dump(export: Path, exporters: Sequence[str], folder: Path) -> DumpRecord:
     return record
 
 
-def _cells(sweep: ExportRecord, files: Path, graphs: _Graphs) -> list[DumpCell]:
-    # Equal files hold the same, unless their tensors lie beside them: then that folder's.
-    alone = not files.is_dir() or all(path.suffix == ".onnx" for path in files.iterdir())
-    return [_cell(cell, files, "" if alone else str(files), graphs) for cell in sweep["cells"]]
-
-
-def _cell(cell: Cell, files: Path, beside: str, graphs: _Graphs) -> DumpCell:
+def _cell(cell: Cell, files: Path, graphs: _Graphs) -> DumpCell:
     dumped: DumpCell = {"requested": cell["requested"], "graph": None, "imports": {}, "detail": ""}
     if not cell["file"]:
         return dumped
     try:
-        key, imports = graphs.of(files / cell["file"], f"{cell['sha256']} {beside}")
+        key, imports = graphs.of(files / cell["file"], str(cell["sha256"]))
     except Exception as error:  # an invalid file is a finding of the export stage already
         return {**dumped, "detail": describe(error)}
     return {**dumped, "graph": key, "imports": imports}

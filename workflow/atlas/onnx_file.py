@@ -18,7 +18,7 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
 
     Args:
         apart: set large tensors apart (`atlas.tensors`) after the file was read as it is; `sha256`
-            and `tensors` are then those of what lies there afterwards.
+            and `tensors` are then those of what lies there afterwards, and `sha256` stands for both.
 
     Raises:
         Whatever onnx raises over a file that is no ONNX model. An empty file, which `onnx.load`
@@ -32,12 +32,12 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
     imports = {entry.domain: entry.version for entry in model.opset_import}
     beside = tensors.files(model, folder)
     size = sum(each.stat().st_size for each in (path, *(folder / name for name in beside)))
-    apart = apart and _worth(model, path, beside)
+    # What lies beside a file already gets names by content too: the TorchScript exporter names
+    # them after its parameters, the same for each opset, and no hash of the file would tell.
+    apart = apart and (bool(beside) or tensors.large_bytes(model, folder) > tensors.TOGETHER)
     held = tensors.set_apart(model, folder, folder if apart else None)
     if apart:
         _replace(model, path, beside - held.keys())
-    else:
-        held = {name: file_sha256(folder / name) for name in sorted(beside)}
     return {
         "delivered": imports.get("", imports.get("ai.onnx")),
         "imports": imports,
@@ -45,19 +45,10 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
         "size_bytes": size,
         "nodes": len(model.graph.node),
         "sha256": file_sha256(path) if apart else delivered["delivered_sha256"],
-        "tensors": held,
+        "tensors": held if apart else {},
         "canonical_sha256": _canonical(model),
         **delivered,
     }
-
-
-def _worth(model: onnx.ModelProto, path: Path, beside: set[str]) -> bool:
-    """Whether tensors are large together, or lie under names that another opset's would have too.
-
-    The TorchScript exporter names the files of a large model after its parameters.
-    """
-    strange = [name for name in beside if not name.startswith(path.name)]
-    return bool(strange) or tensors.large_bytes(model, path.parent) > tensors.TOGETHER
 
 
 def _replace(model: onnx.ModelProto, path: Path, unused: set[str]) -> None:

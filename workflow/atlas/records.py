@@ -105,7 +105,8 @@ class Cell(TypedDict):
     `size_bytes` and `delivered_sha256` are of what the exporter wrote: the size with the files of
     its tensors, the hash of the ONNX file alone. `sha256` is that of `file` as it lies in `cells/`,
     `tensors` the hashes of the files beside it that hold tensors of it: large ones are set apart
-    after reading (`atlas.tensors`), so that the cells of a sweep share them.
+    after reading (`atlas.tensors`), so that the cells of a sweep share them. They are named by
+    these hashes, so that files of equal `sha256` have equal tensors too.
 
     `way`: "plain" is the exporter as it is; "memoized" shares what does not depend on the opset
     among the cells of a sweep; "by reference" converts a file without its large tensors, which stay

@@ -18,7 +18,8 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
 
     Args:
         apart: set large tensors apart (`atlas.tensors`) after the file was read as it is; `sha256`
-            and `tensors` are then those of what lies there afterwards, and `sha256` stands for both.
+            and `tensors` are then those of what lies there afterwards. Either way equal `sha256`
+            mean equal tensors, unless there are some beside a file that was left as it is.
 
     Raises:
         Whatever onnx raises over a file that is no ONNX model. An empty file, which `onnx.load`

@@ -61,7 +61,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--run", type=int, nargs="*", default=[10, 100])
-    parser.add_argument("--copy", type=int, nargs="*", default=[1000, 10_000])
+    parser.add_argument("--copy", type=int, nargs="*", default=[1000])
     parser.add_argument("--graph", type=int, nargs="*", default=[10, 100, 1000, 10_000])
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path, default=Path("growth.jsonl"))
@@ -220,13 +220,14 @@ def table(path: Path) -> str:
     for line in lines:
         found.setdefault(line["models"], {}).update(line)
     for line in found.values():
-        line["jobs"] = line.get("run_jobs") or line.get("graph_jobs")
+        line["jobs"] = line.get("run_jobs")
     columns = [key for key in COLUMNS if any(line.get(key) for line in found.values())]
     text = [f"| models | {' | '.join(COLUMNS[key][0] for key in columns)} |"]
     text.append("|---" * (len(columns) + 1) + "|")
     for models in sorted(found):
         cells = [_cell(found[models].get(key), key) for key in columns]
-        simulated = "" if "run_seconds" in found[models] else " (simulated)"
+        copied = "rest_seconds" in found[models] and "run_seconds" not in found[models]
+        simulated = " (copied)" if copied else ""
         text.append(f"| {models:,}{simulated} | {' | '.join(cells)} |")
     for low, high in zip(sorted(found), sorted(found)[1:], strict=False):
         cells = [
@@ -238,7 +239,11 @@ def table(path: Path) -> str:
 
 def _cell(value: float | None, key: str) -> str:
     _, unit, divisor = COLUMNS[key]
-    return "" if value is None else f"{value / divisor:,.4g}{unit}"
+    return "" if value is None else f"{_short(value / divisor)}{unit}"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def _exponent(low: float | None, high: float | None, ratio: float) -> str:

@@ -43,7 +43,7 @@ EVERY = list(range(9, 24))
 # ones of the same operators; and 23, for which it has operators of its own.
 OPSETS = [9, 17, 18, 20, 23]
 RUNTIMES = ("onnxruntime", "onnxruntime-unoptimized")
-NOT_COMPARED = {"fingerprint", "way", "sha256", "size_bytes"}
+NOT_COMPARED = {"fingerprint", "way", "sha256", "delivered_sha256", "size_bytes"}
 # Stack traces in the metadata of loops and branches number the functions that fx has compiled in
 # this process so far: torch/fx/graph_module.py, `_EvalCacheLoader`.
 COUNTER = re.compile(r"<eval_with_key>\.\d+")

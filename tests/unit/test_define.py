@@ -42,6 +42,18 @@ class Fine(nn.Module):
         return self.dropout(self.linear(x)) * SCALE
 
 
+class Windows(Fine):
+    # A buffer that is a part of something larger, and one that is a part of another.
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("part", torch.hann_window(16))
+        self.register_buffer("all", torch.arange(8.0))
+        self.register_buffer("tied", self.all[:4])
+
+    def forward(self, x):
+        return super().forward(x) + self.part[3] + self.tied[:1]
+
+
 class RaisesInInit(nn.Module):
     def __init__(self):
         raise LookupError("no such preset\\nsecond line")
@@ -180,6 +192,14 @@ def test_what_is_frozen(root: Path) -> None:
     for name in ("weights", "inputs", "reference"):
         path = root / f"results/define/m/{name}.safetensors"
         assert record[f"{name}_sha256"] == file_sha256(path)  # type: ignore[literal-required]
+
+
+def test_buffers_that_are_parts_of_others_are_frozen(root: Path) -> None:
+    record = run_define(root, model("Windows"))
+    assert (record["outcome"], record["detail"]) == ("ok", "")
+    frozen = tensors(root, "weights")
+    assert torch.equal(frozen["part"], torch.hann_window(16))
+    assert torch.equal(frozen["all"], torch.arange(8.0))
 
 
 def test_the_files_that_took_part(root: Path) -> None:

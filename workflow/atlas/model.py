@@ -72,7 +72,24 @@ def build(spec: Spec) -> torch.nn.Module:
         _load_weights(module, Path(weights))
     if (dtype := _dtype(spec.get("dtype") or "float32")) != torch.float32:
         module = module.to(dtype)
+    _own_storage(module)
     return module.eval().requires_grad_(False)
+
+
+def _own_storage(module: torch.nn.Module) -> None:
+    """Copy what is a part of something larger that no other tensor holds: `torch.hann_window`.
+
+    safetensors refuses such a tensor, lest it store more than it was meant to.
+    """
+    tensors = [*module.parameters(), *module.buffers()]
+    whole = {
+        tensor.untyped_storage().data_ptr()
+        for tensor in tensors
+        if tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+    }
+    for tensor in tensors:
+        if tensor.untyped_storage().data_ptr() not in whole:
+            tensor.data = tensor.data.clone()
 
 
 def _load_weights(module: torch.nn.Module, path: Path) -> None:

@@ -32,7 +32,7 @@ THEN = {
     "tolerance": "another tolerance",
     "template": "another template",
 }
-# What issue 7 asks for: aim, way or change, whether relative, to what, in which cases, at most.
+# Aim, way or change, whether relative, to what, in which cases, at most.
 AIMS = (
     ("cold run ÷ straight loop", "workflow", "straight", ("config",), 0.4),
     ("cold run ÷ straight loop", "workflow", "straight", ("zoo", "zoo, chunks"), 0.2),

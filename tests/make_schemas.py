@@ -23,6 +23,7 @@ TYPES = {
     "locate": records.LocateRecord,
     "compare": records.CompareRecord,
     "audit": records.AuditRecord,
+    "run": records.RunSettings,
 }
 
 

@@ -26,6 +26,7 @@ FILES = {
     "judge": "judge/verdicts.json",
     "locate": "locate/*/record.json",
     "compare": "compare/*/record.json",
+    "run": "run.json",
 }
 
 

@@ -568,6 +568,40 @@ class AuditRecord(TypedDict):
     steps: list[AuditStep]
 
 
+class Closeness(TypedDict):
+    """Of `torch.testing.assert_close`."""
+
+    rtol: float
+    atol: float
+
+
+class ToleranceSettings(TypedDict):
+    """See `atlas.tolerances`; `close` by dtype."""
+
+    noise_factor: float
+    noise_floor: float
+    ill_conditioned: float
+    close: dict[str, Closeness]
+
+
+class RunSettings(TypedDict):
+    """results/run.json: what the stages over all models are told.
+
+    `models`: tolerances of those that have their own; `order`: that of the configuration; `sweeps`:
+    exporters by model; `command`: how the run was started.
+    """
+
+    audit: bool
+    command: str
+    descriptions: dict[str, str]
+    models: dict[str, ToleranceSettings]
+    order: list[str]
+    runtimes: list[str]
+    sweeps: dict[str, list[str]]
+    tolerances: ToleranceSettings
+    versions: dict[str, str | None]
+
+
 def canonical_json(value: Any) -> str:
     """`value` as JSON whose bytes depend on the content alone."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)

@@ -62,6 +62,7 @@ rule exports:
 onstart:
     write_run()
     start_worker()
+    schedule_without_timers()
 
 
 onsuccess:

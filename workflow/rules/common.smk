@@ -25,7 +25,7 @@ from atlas import sources, worker
 os.environ |= sources.environment()
 
 # The graph of jobs is objects that stay, by the hundred per model: looking through all of them for
-# garbage again and again was a quarter of Snakemake's time. New ones are still looked through.
+# garbage again and again takes time (docs/scale.md). New ones are still looked through.
 gc.set_threshold(100_000, 100, 100)
 
 
@@ -70,8 +70,8 @@ def schedule_without_timers():
     """Take away Snakemake's limit of jobs per second, which no machine of one's own needs.
 
     For that limit the scheduler looks at the ready jobs once more a second after each look, and
-    each job that ends starts another such chain (9.27.1, scheduling/job_scheduler.py): with
-    hundreds of jobs ready it was a third of a run's time.
+    each job that ends starts another such chain (9.27.1, scheduling/job_scheduler.py);
+    docs/speed.md has what that took.
     """
     scheduler = getattr(workflow, "scheduler", None)
     if workflow.local_exec and hasattr(scheduler, "job_rate_limiter"):

@@ -15,6 +15,7 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -74,11 +75,19 @@ def work(arguments: list[str], outputs: list[int]) -> NoReturn:
     Args:
         outputs: file descriptors that become its standard output and error.
     """
+    for number, output in enumerate(outputs, start=1):
+        os.dup2(output, number)
+    to_the_end(lambda: run(arguments))
+
+
+def to_the_end(life: Callable[[], int]) -> NoReturn:
+    """End this forked process with the status that `life` returns.
+
+    Without the interpreter's own end, which waits for threads that a fork does not have.
+    """
     status = 1
     try:
-        for number, output in enumerate(outputs, start=1):
-            os.dup2(output, number)
-        status = run(arguments)
+        status = life()
     except SystemExit as end:
         status = _status(end)
     except BaseException:

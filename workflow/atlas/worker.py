@@ -28,13 +28,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from atlas.__main__ import LEVEL, LEVELS, PREFIX, SOCKET, stages, work
+from atlas.__main__ import LEVEL, LEVELS, PREFIX, SOCKET, stages, to_the_end, work
 from atlas.exporters import _memory
 
 LIBRARIES = {
@@ -209,47 +207,34 @@ def preload(level: str) -> None:
     gc.freeze()  # the pages of what is there now stay shared with the children
 
 
-def climb(listeners: list[socket.socket], parent: int) -> None:
+def climb(listeners: list[socket.socket], parent: int) -> int:
     """Serve the first level; a fork serves the others."""
     level = LEVELS[-len(listeners)]
     preload(level)
     here = os.getpid()
     if len(listeners) > 1 and os.fork() == 0:
         listeners.pop(0).close()
-        _to_the_end(climb, listeners, here)
+        to_the_end(lambda: climb(listeners, here))
     for other in listeners[1:]:
         other.close()
     Worker(listeners[0], parent).serve()
-
-
-def _to_the_end(serve: Callable[..., None], *given: Any) -> NoReturn:
-    """Without the interpreter's own end, which waits for threads that a fork does not have."""
-    status = 1
-    try:
-        serve(*given)
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve at the sockets that `start` made."""
     path, run, *numbers = arguments or sys.argv[1:]
 
-    def serve() -> None:
+    def serve() -> int:
         listeners = [socket.socket(fileno=int(number)) for number in numbers]
         here = os.getpid()
         try:
-            climb(listeners, int(run))
+            return climb(listeners, int(run))
         finally:
             if os.getpid() == here:
                 shutil.rmtree(Path(path).parent, ignore_errors=True)
 
-    _to_the_end(serve)
+    to_the_end(serve)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from atlas.records import Graph, Node, read_json, write_json
+from atlas.files import read_json, write_json
+from atlas.records import Graph, Node
 from atlas.report import build
 from atlas.report_canvas import Canvas, File, Pair
 from atlas.report_data import load

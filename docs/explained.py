@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import pandas as pd
 from atlas.compare import compare_model
-from atlas.records import Change, CompareRecord, read_json
+from atlas.files import read_json
+from atlas.records import Change, CompareRecord
 
 SEED = 0
 

@@ -17,7 +17,8 @@ import pytest
 from atlas import config, define, export, exporters
 from atlas.compare import compare_model
 from atlas.dump import dump
-from atlas.records import Cell, Compared, DefineRecord, DumpCell, ExportRecord, write_json
+from atlas.files import write_json
+from atlas.records import Cell, Compared, DefineRecord, DumpCell, ExportRecord
 
 ROOT = Path(__file__).parents[1]
 INPUT = {"name": "input", "shape": [1, 3, 224, 224]}

@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from atlas.records import canonical_json, digest, read_json, write_json, write_text
+from atlas.files import canonical_json, digest, read_json, write_json, write_text
 from project import Project
 
 ROOT = Path(__file__).parents[1]

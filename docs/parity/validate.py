@@ -23,9 +23,9 @@ import onnx
 import torch
 import yaml
 from atlas import config, define, export, exporters, runtimes
+from atlas.files import read_json, write_json, write_text
 from atlas.frozen import Reference
 from atlas.isolate import run_isolated
-from atlas.records import read_json, write_json, write_text
 from atlas.running import run_file
 from atlas.tolerances import Tolerances
 from atlas.verdicts import judge_cell

@@ -11,7 +11,8 @@ from typing import Any
 
 import located_record
 from atlas import picture, report, tables
-from atlas.records import VERSION, Change, Graph, GraphFile, read_json, write_json, write_text
+from atlas.files import read_json, write_json, write_text
+from atlas.records import VERSION, Change, Graph, GraphFile
 
 OPSETS = [11, 12, 13, 14]
 SWEEPS = {"alpha": ["torchscript", "dynamo"], "broken": ["torchscript", "dynamo"]}

@@ -9,8 +9,9 @@ from typing import Any
 import onnx
 import onnx.parser
 from atlas import config, define, export, exporters, picture
+from atlas.files import write_json
 from atlas.graph import read
-from atlas.records import DefineRecord, ExportRecord, GraphFile, write_json
+from atlas.records import DefineRecord, ExportRecord, GraphFile
 
 X = {"name": "x", "shape": [2, 3]}
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 import yaml
 from atlas import config, define, export, exporters, model, parity
+from atlas.files import read_json, write_json
 from atlas.judge import judge
-from atlas.records import VERSION, read_json, write_json
+from atlas.records import VERSION
 from project import need_transformers
 
 ROOT = Path(__file__).parents[2]

@@ -20,8 +20,9 @@ from atlas.audit import audit
 from atlas.audit_cuts import changed_operators, cuts
 from atlas.audit_reproducer import Defects
 from atlas.audit_try import RIGHT_BY_RUNTIME, Case, Found, read_cut, write_cuts
+from atlas.files import read_json
 from atlas.frozen import Reference
-from atlas.records import AuditRecord, AuditStep, read_json
+from atlas.records import AuditRecord, AuditStep
 
 from .stage_files import parse, run_define, run_export, settings
 

@@ -18,7 +18,7 @@ from atlas import schema
 from atlas.compare import compare_model, main
 from atlas.config import PACKAGE
 from atlas.dump import dump
-from atlas.records import file_sha256, write_json
+from atlas.files import file_sha256, write_json
 
 from .pairs import SCHEMA_PAIRS, Side, answers, changes, resize, unary
 from .pairs_structure import STRUCTURE_PAIRS

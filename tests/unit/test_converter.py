@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from atlas.export import main
-from atlas.records import ExportRecord, write_json
+from atlas.files import write_json
+from atlas.records import ExportRecord
 
 from .faulty import save
 from .stage_files import X, run_define, run_export, settings

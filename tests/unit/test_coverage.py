@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from atlas.coverage import main, rows, summarize
-from atlas.records import VERSION, write_json
+from atlas.files import write_json
+from atlas.records import VERSION
 
 Graphs = dict[int, list[str]]
 

@@ -17,7 +17,7 @@ import torch
 from atlas import config
 from atlas.config import PACKAGE
 from atlas.define import define
-from atlas.records import file_sha256
+from atlas.files import file_sha256
 
 from .stage_files import X, run_define, settings
 

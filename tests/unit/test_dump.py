@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from atlas import dump as dump_stage
 from atlas import graph as graph_module
-from atlas.records import DumpCell, GraphEntry, write_json
+from atlas.files import write_json
+from atlas.records import DumpCell, GraphEntry
 
 from .stage_files import graph, parse, svg_of
 

@@ -20,7 +20,8 @@ import torch
 from atlas import exporters
 from atlas.export import sweep
 from atlas.exporters import Export, Job
-from atlas.records import Cell, file_sha256, write_json
+from atlas.files import file_sha256, write_json
+from atlas.records import Cell
 from onnx.numpy_helper import from_array
 
 from .faulty import (

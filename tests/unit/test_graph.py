@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from atlas import dump as dump_stage
 from atlas import picture
-from atlas.records import GraphFile, Node, Port, write_json
+from atlas.files import write_json
+from atlas.records import GraphFile, Node, Port
 from onnx.numpy_helper import from_array
 
 from .stage_files import graph, parse

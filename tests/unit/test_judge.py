@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from atlas.files import write_json
 from atlas.judge import judge
 from atlas.measure import blank_measure, measure
-from atlas.records import Measure, OutputVerdict, ParityRecord, RunCell, Verdict, write_json
+from atlas.records import Measure, OutputVerdict, ParityRecord, RunCell, Verdict
 from atlas.tolerances import ASSERT_CLOSE, Tolerances
 from atlas.verdicts import judge_output
 from hypothesis import assume, given

@@ -15,7 +15,8 @@ import onnx
 import onnx.parser
 import pytest
 from atlas import judged, locate
-from atlas.records import Located, read_json
+from atlas.files import read_json
+from atlas.records import Located
 from atlas.runtimes import onnxruntime
 
 from .locate_files import SPEC, find, freeze_arrays, freeze_file, job, run_script

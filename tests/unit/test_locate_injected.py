@@ -134,7 +134,7 @@ def main(results: Path, models: list[str]) -> None:
     import tempfile
 
     from atlas import frozen
-    from atlas.records import read_json
+    from atlas.files import read_json
 
     total: Counter[str] = Counter()
     for model in models:

@@ -13,7 +13,8 @@ from atlas import config, define, export, exporters
 from atlas.exporters import _memory, dynamo
 from atlas.exporters._memory import Memory
 from atlas.exporters._once import Answers, once
-from atlas.records import Cell, write_json
+from atlas.files import write_json
+from atlas.records import Cell
 
 ROOT = Path(__file__).parents[2]
 ZOO = "config/zoo.yaml"

@@ -8,7 +8,7 @@ import sys
 import time
 import types
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ml_dtypes
 import numpy as np
@@ -16,8 +16,8 @@ import onnx
 import onnx.parser
 import pytest
 import safetensors.numpy
+from atlas.files import file_sha256, write_json
 from atlas.parity import main
-from atlas.records import file_sha256, write_json
 from atlas.runtimes import load
 
 from .parity_files import (
@@ -212,6 +212,22 @@ def test_a_crash_or_a_hang_costs_its_own_cell(
     details = [cell["detail"] for cell in record["cells"]]
     assert "SIGSEGV" in details[1] and "status 7" in details[3]
     assert set(verdicts(record)) == {"within-noise", "crashed", "timeout"}
+
+
+def test_where_the_files_lie_does_not_decide_where_a_message_ends(
+    defined: Path, tmp_path: Path, fake: types.ModuleType
+) -> None:
+    def load(path: Path, variant: str) -> NoReturn:
+        raise RuntimeError(f"{path.resolve()} cannot be loaded: {'why, ' * 100}")
+
+    fake.__dict__["load"] = load
+    details = []
+    for folder in (tmp_path / "a", tmp_path / "a folder of a longer name"):
+        record = measured(folder, defined, {17: right_model()}, "fake")
+        details.append(record["cells"][0]["detail"])
+    assert details[0] == details[1]
+    assert details[0].startswith("RuntimeError: opset_17.onnx cannot be loaded: why, why,")
+    assert details[0].endswith("…") and len(details[0]) < 320
 
 
 def test_a_runtime_that_is_not_installed_is_unavailable(

@@ -19,8 +19,8 @@ from atlas.align import align
 from atlas.causes import Situation
 from atlas.changes import compare
 from atlas.exporters import Job
+from atlas.files import write_json
 from atlas.graph import read
-from atlas.records import write_json
 from atlas.wording import spelled
 
 from .pairs import Answer, answers

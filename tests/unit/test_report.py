@@ -256,6 +256,16 @@ def test_pages_of_models_that_are_gone_go_and_an_old_report_survives_a_failure(
     assert [path.name for path in (folder / "models").iterdir()] == ["alpha.html"]
 
 
+def test_two_processes_write_what_one_writes(folder: Path, data: Data, tmp_path: Path) -> None:
+    written = []
+    for processes in (1, 2):
+        report.build(data, tmp_path / str(processes), tmp_path / "cards", processes)
+        places = (tmp_path / str(processes)).rglob("*.*")
+        written.append({p.relative_to(tmp_path / str(processes)): p.read_bytes() for p in places})
+    assert written[0] == written[1]
+    assert {Path("index.html"), Path("models/broken.html")} <= written[0].keys()
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [

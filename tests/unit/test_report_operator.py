@@ -12,7 +12,7 @@ from typing import Any
 import onnx.defs
 import pytest
 from atlas import report, schema
-from atlas.records import read_json, write_json
+from atlas.files import read_json, write_json
 from atlas.report_data import Data, load
 from atlas.report_operator import MOST_PLACES, Catalog, page
 from atlas.report_versions import VersionRow, side_by_side, summarize

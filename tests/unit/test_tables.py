@@ -13,7 +13,8 @@ import pytest
 from atlas.advice import SEVERITY, recommend, spans, surprises
 from atlas.compare import compare_model
 from atlas.dump import dump
-from atlas.records import CellVerdict, DefineRecord, write_json
+from atlas.files import write_json
+from atlas.records import CellVerdict, DefineRecord
 from atlas.tables import COLUMNS, main
 
 from .stage_files import X, run_define, run_export

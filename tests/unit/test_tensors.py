@@ -12,8 +12,9 @@ import onnx
 import pytest
 from atlas import dump, exporters, parity, tensors
 from atlas.exporters import Job
+from atlas.files import file_sha256
 from atlas.onnx_file import canonical_sha256
-from atlas.records import ExportRecord, file_sha256
+from atlas.records import ExportRecord
 from onnx.numpy_helper import from_array, to_array
 
 from .stage_files import parse, run_define, run_export, settings

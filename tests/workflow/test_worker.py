@@ -212,6 +212,23 @@ def test_what_needs_no_torch_waits_for_none(environment: dict[str, str]) -> None
     assert "torch" not in done.stdout.split()
 
 
+@pytest.mark.parametrize(
+    ("stage", "levels"),
+    [("report", ["files"]), ("locate", ["files", "torch"]), ("export", [*client.LEVELS])],
+)
+def test_a_run_has_the_levels_that_its_jobs_need(
+    folder: Path, stage: str, levels: list[str]
+) -> None:
+    code = f"from atlas import worker; worker.start(Path('levels.log'), ['{stage}', 'judge']);"
+    code += " print(*Path(os.environ['ATLAS_WORKER']).parent.iterdir())"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os; from pathlib import Path; {code}"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert sorted(Path(path).suffix[1:] for path in done.stdout.split()) == sorted(levels)
+
+
 def test_versions_that_nobody_compared_have_no_worker(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ from atlas import audit_cuts, schema
 from atlas.advice import RIGHT
 from atlas.audit_reproducer import Defects
 from atlas.audit_try import RIGHT_BY_RUNTIME, Case, Found, attempt, read_cut, write_cuts
+from atlas.files import read_json, write_json
 from atlas.frozen import Reference
 from atlas.isolate import Result, run_isolated
 from atlas.opsets import named_operator
@@ -36,8 +37,6 @@ from atlas.records import (
     AuditRecord,
     AuditStep,
     DefineRecord,
-    read_json,
-    write_json,
 )
 from atlas.runtimes import onnxruntime as runtime
 from atlas.text import clean

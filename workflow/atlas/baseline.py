@@ -16,8 +16,9 @@ from typing import Any
 from atlas.advice import spell_spans
 from atlas.causes import Situation
 from atlas.changes import compare, read_graph, usable_graphs
+from atlas.files import read_json
 from atlas.picture import visible
-from atlas.records import ExportRecord, JudgeRecord, read_json
+from atlas.records import ExportRecord, JudgeRecord
 
 Row = dict[str, Any]
 

@@ -10,8 +10,9 @@ from typing import Any
 from atlas.causes import Cause, Situation, explain
 from atlas.difference_types import Difference
 from atlas.differences import body_differences, differences
+from atlas.files import read_json
 from atlas.functions import inlined, local_functions, split, within
-from atlas.records import Change, DumpCell, ExportRecord, GraphFile, Node, Place, read_json
+from atlas.records import Change, DumpCell, ExportRecord, GraphFile, Node, Place
 
 MOST_PLACES = 50
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from atlas.causes import Situation
 from atlas.changes import compare, explained, found_between, read_graph, usable_graphs
 from atlas.difference_types import Difference
+from atlas.files import read_json, write_json, write_text
 from atlas.picture import visible
 from atlas.records import (
     VERSION,
@@ -36,9 +37,6 @@ from atlas.records import (
     GraphFile,
     Range,
     Step,
-    read_json,
-    write_json,
-    write_text,
 )
 from atlas.text import describe
 

@@ -18,7 +18,7 @@ from atlas.config_checks import NOT_FOR_ONNX, check
 from atlas.config_files import distribution, module_constants, source_file, version
 from atlas.config_schema import document, fill, schema
 from atlas.config_yaml import ConfigError, load, merge
-from atlas.records import canonical_json
+from atlas.files import canonical_json
 
 __all__ = ["ConfigError", "ModelSpec", "Settings", "load", "resolve"]
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from atlas import schema
-from atlas.records import DumpRecord, read_json
+from atlas.files import read_json
+from atlas.records import DumpRecord
 from atlas.schema import Summary
 
 COLUMNS = "operator from_version to_version transition structural reached models example"

@@ -20,16 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from atlas.files import file_sha256, write_json
 from atlas.isolate import run_isolated
-from atlas.records import (
-    VERSION,
-    DefineRecord,
-    ReferenceSet,
-    Signature,
-    Source,
-    file_sha256,
-    write_json,
-)
+from atlas.records import VERSION, DefineRecord, ReferenceSet, Signature, Source
 from atlas.sizes import is_traced, run_at_others
 from atlas.text import describe, trace
 

@@ -16,20 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from atlas import picture
+from atlas.files import digest, read_json, write_json, write_text
 from atlas.graph import read, walk
-from atlas.records import (
-    VERSION,
-    Cell,
-    DumpCell,
-    DumpRecord,
-    ExportRecord,
-    GraphEntry,
-    GraphFile,
-    digest,
-    read_json,
-    write_json,
-    write_text,
-)
+from atlas.records import VERSION, Cell, DumpCell, DumpRecord, ExportRecord, GraphEntry, GraphFile
 from atlas.text import describe
 
 DIGITS = 12

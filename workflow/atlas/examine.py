@@ -14,11 +14,12 @@ import onnx
 
 from atlas import frozen, intermediate, reproduce, runtimes, verdicts
 from atlas.diagnose import Finding, Setting, diagnose
+from atlas.files import digest, read_json
 from atlas.graph import read as read_graph
 from atlas.intermediate import Trace
 from atlas.judged import WRONG, Job, Ran
 from atlas.locate_words import listed, sentence, spelled
-from atlas.records import GraphFile, Located, Measure, digest, read_json
+from atlas.records import GraphFile, Located, Measure
 from atlas.rights import Rights
 from atlas.suspect import Blame, Wrong
 from atlas.text import describe

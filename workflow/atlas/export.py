@@ -26,18 +26,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from atlas import exporters
+from atlas.files import digest, file_sha256, read_json, write_json
 from atlas.isolate import Result, run_isolated
-from atlas.records import (
-    VERSION,
-    Cell,
-    DefineRecord,
-    ExportRecord,
-    Message,
-    digest,
-    file_sha256,
-    read_json,
-    write_json,
-)
+from atlas.records import VERSION, Cell, DefineRecord, ExportRecord, Message
 from atlas.text import LIMIT, clean, describe, trace
 
 LOGGERS = ("", "torch", "torch.onnx", "onnxscript", "onnx_ir")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from atlas import verdicts
-from atlas.records import VERSION, JudgeRecord, ParityRecord, json_argument, read_json, write_json
+from atlas.files import json_argument, read_json, write_json
+from atlas.records import VERSION, JudgeRecord, ParityRecord
 from atlas.tolerances import Tolerances
 
 

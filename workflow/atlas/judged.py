@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from atlas import verdicts
-from atlas.records import Cell, CellVerdict, ExportRecord, Measure, ParityRecord, read_json
+from atlas.files import read_json
+from atlas.records import Cell, CellVerdict, ExportRecord, Measure, ParityRecord
 from atlas.tolerances import Tolerances
 
 WRONG = ("mismatch", "above-noise")

@@ -20,9 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from atlas.files import digest, write_json
 from atlas.isolate import run_isolated
 from atlas.judged import Job, Ran, judged
-from atlas.records import VERSION, Located, LocateRecord, digest, write_json
+from atlas.records import VERSION, Located, LocateRecord
 
 
 def main(arguments: list[str] | None = None) -> None:

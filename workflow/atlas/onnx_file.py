@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 
 from atlas import tensors
-from atlas.records import file_sha256
+from atlas.files import file_sha256
 from atlas.text import clean
 
 

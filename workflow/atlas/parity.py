@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from atlas import frozen, runtimes
+from atlas.files import digest, read_json, write_json
 from atlas.isolate import Result, run_isolated
 from atlas.records import (
     VERSION,
@@ -30,9 +31,6 @@ from atlas.records import (
     ParityRecord,
     RunCell,
     RunOutcome,
-    digest,
-    read_json,
-    write_json,
 )
 from atlas.running import SECONDS, impersonal, nothing, run_file
 

@@ -1,4 +1,4 @@
-"""The records that stages hand to each other, and how they are read and written.
+"""The records that stages hand to each other.
 
 Every record is a JSON file with `version` and `stage`. Nothing in a record depends on the clock,
 the machine's load or the folder that the run stands in: durations live in `timing.json` beside it,
@@ -9,10 +9,6 @@ so that equal work gives equal bytes and Snakemake's checksums can stop a rebuil
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from pathlib import Path
 from typing import Any, Literal, NotRequired
 
 # Not from `typing`: pydantic, which makes the schemas, needs this one before Python 3.12.
@@ -600,55 +596,3 @@ class RunSettings(TypedDict):
     sweeps: dict[str, list[str]]
     tolerances: ToleranceSettings
     versions: dict[str, str | None]
-
-
-def canonical_json(value: Any) -> str:
-    """`value` as JSON whose bytes depend on the content alone."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of a JSON value, independent of key order."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write under another name and replace, so that nobody ever reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
-    """Write a record: keys in the order given, one line per leaf or (None) in all, no NaN."""
-    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def json_argument(text: str) -> Any:
-    """JSON of a command line, where `@FILE` stands for what is in a file."""
-    return json.loads(Path(text[1:]).read_text("utf-8") if text.startswith("@") else text)
-
-
-def read_json(path: Path, stage: str = "") -> Any:
-    """Read a record.
-
-    Raises:
-        ValueError: it is of another stage, or of a version that this code does not know.
-    """
-    value = json.loads(path.read_text(encoding="utf-8"))
-    if stage and (value.get("stage"), value.get("version")) != (stage, VERSION):
-        raise ValueError(
-            f"{path}: expected a record of stage {stage!r}, version {VERSION}; "
-            f"found {value.get('stage')!r}, version {value.get('version')!r}"
-        )
-    return value

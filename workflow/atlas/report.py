@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import hashlib
+import math
 import re
-from collections.abc import Callable, Iterable, Set
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -35,10 +36,11 @@ from atlas import (
     report_operator,
 )
 from atlas.advice import spell_spans
+from atlas.files import json_argument, write_text
 from atlas.picture import visible
-from atlas.records import json_argument, write_text
 from atlas.report_data import Data, load
 from atlas.report_layout import Planner
+from atlas.share import shared
 
 TEMPLATES = Path(__file__).parents[1] / "report"
 MOST_TEXT = 2000  # characters of one text on a page; the tables hold all of it
@@ -60,26 +62,61 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     parser.add_argument("--cards", type=Path, help="folder for a page per model that stands alone")
+    parser.add_argument("--processes", type=int, default=1, help="that write pages")
     options = parser.parse_args(arguments)
-    build(load(options.spec, options.results), options.output, options.cards)
+    data = load(options.spec, options.results)
+    build(data, options.output, options.cards, options.processes)
 
 
-def build(data: Data, folder: Path, cards: Path | None = None) -> None:
+def build(data: Data, folder: Path, cards: Path | None = None, processes: int = 1) -> None:
     """Write every page below `folder`; the index last: it never links to what is not there.
 
     Below `cards` go the models' pages once more, without links to other pages: what Snakemake's
     report shows one by one.
     """
-    pages, catalog, planner = environment(), report_operator.Catalog(data), Planner()
-    write = partial(_write, pages, catalog, folder)
+    writer = _Writer(data, folder, cards)
     report_files.carry(data, folder)
     (folder / "operators").mkdir(parents=True, exist_ok=True)  # a run may have none
-    written = {
-        write("operator", report_operator.page(data, entry), f"operators/{entry.file}")
-        for entry in catalog.entries
-    }
-    for start in range(0, len(data.models), MODELS_AT_ONCE):
-        models = data.models[start : start + MODELS_AT_ONCE]
+    written = set(map(writer.operator, writer.catalog.entries))
+    written = written.union(*shared(writer.models, _parts(data.models, processes), processes))
+    if data.spec["audit"]:
+        page = report_audit.page(data.spec, data.audits())
+        written.add(writer.write("audit", page, "audit.html"))
+    else:
+        (folder / "audit.html").unlink(missing_ok=True)
+    index = report_index.page(data, writer.catalog, writer.planner)
+    written.add(writer.write("index", index, "index.html"))
+    _remove_others(folder, written)
+    for path in cards.glob("*.html") if cards else ():
+        if path.stem not in data.models:
+            path.unlink()
+
+
+def _parts(models: Sequence[str], processes: int) -> list[Sequence[str]]:
+    """The models in parts of about equal size, as many for each process."""
+    rounds = math.ceil(len(models) / (processes * MODELS_AT_ONCE))
+    size = math.ceil(len(models) / (processes * rounds)) if models else 1
+    return [models[start : start + size] for start in range(0, len(models), size)]
+
+
+class _Writer:
+    """Writes pages of a run below a folder, and cards below another."""
+
+    def __init__(self, data: Data, folder: Path, cards: Path | None) -> None:
+        self.data, self.folder, self.cards = data, folder, cards
+        self.pages, self.planner = environment(), Planner()
+        for name in ("pair", "model"):  # compiled here, and not in each process that writes them
+            self.pages.get_template(f"{name}.html.j2")
+        self.catalog = report_operator.Catalog(data)
+
+    def operator(self, entry: report_operator.Operator) -> Path:
+        """The page of an operator."""
+        page = report_operator.page(self.data, entry)
+        return self.write("operator", page, f"operators/{entry.file}")
+
+    def models(self, models: Sequence[str]) -> list[Path]:
+        """The pages of models and of their pairs."""
+        data, planner, written = self.data, self.planner, []
         canvases = [
             report_canvas.Canvas(p) for model in models for p in report_canvas.pairs(data, model)
         ]
@@ -89,38 +126,21 @@ def build(data: Data, folder: Path, cards: Path | None = None) -> None:
         )
         for canvas in canvases:
             page = canvas.context(planner) | {"spec": data.spec, "opsets": []}
-            written.add(write("pair", page, canvas.pair.place))
+            written.append(self.write("pair", page, canvas.pair.place))
         for view in views:
-            written.add(write("model", view.page(planner), f"models/{view.model}.html"))
-            if cards:
-                text = (folder / "models" / f"{view.model}.html").read_text(encoding="utf-8")
-                write_text(cards / f"{view.model}.html", _WAYS_OUT.sub(r"\1", text))
+            written.append(self.write("model", view.page(planner), f"models/{view.model}.html"))
+            if self.cards:
+                text = written[-1].read_text(encoding="utf-8")
+                write_text(self.cards / f"{view.model}.html", _WAYS_OUT.sub(r"\1", text))
         planner.forget()
-    if data.spec["audit"]:
-        page = report_audit.page(data.spec, data.audits())
-        written.add(write("audit", page, "audit.html"))
-    else:
-        (folder / "audit.html").unlink(missing_ok=True)
-    written.add(write("index", report_index.page(data, catalog, planner), "index.html"))
-    _remove_others(folder, written)
-    for path in cards.glob("*.html") if cards else ():
-        if path.stem not in data.models:
-            path.unlink()
+        return written
 
-
-def _write(
-    pages: Environment,
-    catalog: report_operator.Catalog,
-    folder: Path,
-    template: str,
-    page: dict[str, Any],
-    place: str,
-) -> Path:
-    """Render a page; `operators_at` is the way from it to the pages of operators."""
-    operators_at = "../" * place.count("/") + "operators/"
-    page |= {"operators": catalog, "operators_at": operators_at}
-    write_text(folder / place, render(pages, template, page))
-    return folder / place
+    def write(self, template: str, page: dict[str, Any], place: str) -> Path:
+        """Render a page; `operators_at` is the way from it to the pages of operators."""
+        operators_at = "../" * place.count("/") + "operators/"
+        page |= {"operators": self.catalog, "operators_at": operators_at}
+        write_text(self.folder / place, render(self.pages, template, page))
+        return self.folder / place
 
 
 def render(pages: Environment, template: str, page: dict[str, Any]) -> str:
@@ -145,6 +165,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -196,6 +217,7 @@ def _shown(text: str) -> str:
     return visible(_BREAKS.sub(" ", text[: 4 * MOST_TEXT]), MOST_TEXT)
 
 
+@functools.cache
 def _source(name: str) -> Markup:
     """A file of ours, trusted, to stand inside an element of the page."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from atlas.files import read_json
 from atlas.records import (
     AuditRecord,
     CellVerdict,
@@ -20,7 +21,6 @@ from atlas.records import (
     ExportRecord,
     GraphEntry,
     GraphFile,
-    read_json,
 )
 from atlas.tolerances import Tolerances
 

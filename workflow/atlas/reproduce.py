@@ -18,8 +18,8 @@ import numpy as np
 import onnx
 
 from atlas import intermediate
+from atlas.files import write_text
 from atlas.measure import Array
-from atlas.records import write_text
 
 MOST_BYTES = 32 << 20
 

@@ -10,10 +10,11 @@ import onnx
 
 from atlas import intermediate, runtimes
 from atlas.align import Alignment, align
+from atlas.files import digest
 from atlas.graph import read as read_graph
 from atlas.intermediate import Trace
 from atlas.judged import Job, Ran
-from atlas.records import Graph, Node, digest
+from atlas.records import Graph, Node
 from atlas.suspect import Source, Wrong
 from atlas.text import describe
 

@@ -17,7 +17,7 @@ from atlas.frozen import Reference, places
 from atlas.measure import blank_measure, dtype_name, is_flat
 from atlas.records import DefineRecord, Measure, RunOutcome
 from atlas.sizes import is_traced
-from atlas.text import clean
+from atlas.text import clean, shorten
 
 SECONDS = ("load_seconds", "first_run_seconds", "best_run_seconds")
 
@@ -34,7 +34,7 @@ def run_file(
     try:
         session = runtime.load(path, variant)
     except Exception as error:
-        return nothing(*runtime.classify(error, "load"))
+        return nothing(*_fault(runtime, error, "load", path))
     loaded = time.perf_counter() - started
     positions, notes = places(session, [port["name"] for port in reference.model["inputs"]])
     if positions is None:
@@ -48,10 +48,9 @@ def run_file(
         try:
             got = runtime.run(session, feed)
         except Exception as error:
-            outcome, detail = runtime.classify(error, "run")
+            outcome, detail = _fault(runtime, error, "run", path)
             if is_traced(of_set["name"]):
                 return nothing(outcome, f"on {of_set['name']}: {detail}")
-            detail = impersonal(detail, path)
             measures += _unmeasured(reference, of_set["name"], f"does not run: {detail}")
             continue
         if is_traced(of_set["name"]):
@@ -66,6 +65,14 @@ def run_file(
         "measures": measures,
         **{name: t and round(t, 6) for name, t in zip(SECONDS, measured, strict=False)},
     }
+
+
+def _fault(
+    runtime: runtimes.Runtime, error: Exception, phase: runtimes.Phase, path: Path
+) -> tuple[RunOutcome, str]:
+    """What a runtime raised. Shortened once the folder is out, or its length would be seen."""
+    outcome, detail = runtime.classify(error, phase)
+    return outcome, shorten(impersonal(detail, path))
 
 
 def _renamed(model: DefineRecord, graph: Sequence[str]) -> list[str]:

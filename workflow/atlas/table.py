@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from atlas.records import write_text
-from atlas.text import clean
+from atlas.files import write_text
+from atlas.text import WHOLE, clean
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -23,5 +23,5 @@ def _inert(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula, made text; control characters removed."""
     if not isinstance(value, str):
         return value
-    value = clean(value, limit=1 << 20)
+    value = clean(value, limit=WHOLE)
     return f"'{value}" if value[:1] in {"=", "+", "@", "\t"} else value

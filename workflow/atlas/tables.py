@@ -16,6 +16,7 @@ from typing import Any
 
 from atlas import audit_rows, coverage, opsets
 from atlas.advice import recommend, spell_spans, surprises
+from atlas.files import json_argument, read_json
 from atlas.records import (
     BlamedInput,
     Cell,
@@ -25,8 +26,6 @@ from atlas.records import (
     ExportRecord,
     JudgeRecord,
     LocateRecord,
-    json_argument,
-    read_json,
 )
 from atlas.table import write_table
 

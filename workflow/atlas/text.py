@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 
 LIMIT = 4000
+WHOLE = 1 << 20  # characters; what is longer than any message
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -37,17 +38,20 @@ def clean(text: str, limit: int = LIMIT) -> str:
 
 def describe(error: BaseException, limit: int = 300) -> str:
     """An exception in one line: its type and the first line of what it says."""
-    message = clean(str(error), 1 << 20).partition("\n")[0]
+    message = clean(str(error), WHOLE).partition("\n")[0]
     # torch appends the graph around the culprit to that line; the traceback keeps it.
-    message = message.split("  [Caused by ")[0].strip()
-    if len(message) > limit:
-        message = f"{message[:limit]} …"
+    message = shorten(message.split("  [Caused by ")[0].strip(), limit)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def shorten(text: str, limit: int = 300) -> str:
+    """The beginning of `text`, at most `limit` characters and a mark that there was more."""
+    return text if len(text) <= limit else f"{text[:limit]} …"
 
 
 def trace(error: BaseException) -> str:
     """The end of an exception's traceback, cleaned."""
-    text = clean("".join(traceback.format_exception(error)), limit=1 << 20)
+    text = clean("".join(traceback.format_exception(error)), limit=WHOLE)
     return text if len(text) <= LIMIT else f"… {text[-LIMIT:]}"
 
 

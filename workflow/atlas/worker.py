@@ -7,7 +7,8 @@ the stage and ends. It is to a run what Bazel's persistent workers are to a buil
 
 It is a ladder: the first process imports what reads and compares files (`LEVELS[0]`, 0.8 s) and
 forks one that goes on to import torch (2 s), which forks one that goes on to export (4 s). Each
-serves the stages that need no more, so that what only draws the report again waits for no torch.
+serves the stages that need no more, so that what only draws the report again waits for no torch;
+and a run that has no jobs for the upper ones does without them.
 
 Nothing is kept from job to job: a child starts from what its parent imported, and the parent runs
 no job. It listens to its own user alone, on no port, and ends with the run, whichever way that
@@ -28,6 +29,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -44,11 +46,12 @@ LIBRARIES = {
 _LOOK_AROUND = 1.0  # seconds between looks whether the run is still there
 
 
-def start(log: Path) -> str:
+def start(log: Path, wanted: Iterable[str] = LEVEL) -> str:
     """Start the worker of this process's run; jobs find it by two environment variables.
 
     Args:
         log: what the worker itself has to say, which is nothing unless it fails.
+        wanted: stages that may be run; others of a higher level than theirs find no worker.
 
     Returns:
         Why there is none, or an empty string. It ends when this process does.
@@ -57,10 +60,11 @@ def start(log: Path) -> str:
         return reason
     path = Path(tempfile.mkdtemp(prefix="atlas-")) / "socket"
     log.parent.mkdir(parents=True, exist_ok=True)
+    levels = LEVELS[: 1 + max(map(_height, wanted), default=0)]
     with contextlib.ExitStack() as stack, log.open("w") as output:
-        listeners = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in LEVELS]
+        listeners = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in levels]
         try:
-            for level, listener in zip(LEVELS, listeners, strict=True):
+            for level, listener in zip(levels, listeners, strict=True):
                 stack.enter_context(listener).bind(f"{path}.{level}")
                 listener.listen(1024)
         except OSError as error:  # some file systems have no sockets, and their names are short
@@ -78,6 +82,11 @@ def start(log: Path) -> str:
         )
     os.environ |= {SOCKET: str(path), PREFIX: sys.prefix}
     return ""
+
+
+def _height(stage: str) -> int:
+    """The number of the level that runs a stage."""
+    return LEVELS.index(LEVEL.get(stage, LEVELS[0]))
 
 
 @dataclass(frozen=True)
@@ -190,7 +199,7 @@ def preload(level: str) -> None:
 
         torch.set_num_threads(1)
     for stage in stages():
-        if LEVEL.get(stage, LEVELS[0]) == level:
+        if LEVELS[_height(stage)] == level:
             importlib.import_module(f"atlas.{stage}")
     if level == "files":
         from atlas import causes, schema, schema_notes
@@ -207,17 +216,17 @@ def preload(level: str) -> None:
     gc.freeze()  # the pages of what is there now stay shared with the children
 
 
-def climb(listeners: list[socket.socket], parent: int) -> int:
-    """Serve the first level; a fork serves the others."""
-    level = LEVELS[-len(listeners)]
+def climb(rungs: Sequence[tuple[str, socket.socket]], parent: int) -> int:
+    """Serve the first of some levels; a fork serves the others."""
+    (level, listener), *higher = rungs
     preload(level)
     here = os.getpid()
-    if len(listeners) > 1 and os.fork() == 0:
-        listeners.pop(0).close()
-        to_the_end(lambda: climb(listeners, here))
-    for other in listeners[1:]:
+    if higher and os.fork() == 0:
+        listener.close()
+        to_the_end(lambda: climb(higher, here))
+    for _, other in higher:
         other.close()
-    Worker(listeners[0], parent).serve()
+    Worker(listener, parent).serve()
     return 0
 
 
@@ -229,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
         listeners = [socket.socket(fileno=int(number)) for number in numbers]
         here = os.getpid()
         try:
-            return climb(listeners, int(run))
+            return climb([*zip(LEVELS, listeners, strict=False)], int(run))
         finally:
             if os.getpid() == here:
                 shutil.rmtree(Path(path).parent, ignore_errors=True)

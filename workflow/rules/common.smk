@@ -60,7 +60,9 @@ def write_run():
 def start_worker():
     """Jobs on this machine share one warm process; those of a cluster are on others."""
     if settings.worker and workflow.local_exec:
-        if reason := worker.start(Path("results/logs/worker.log")):
+        rules = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        stages = ["export" if name == "convert" else name for name in rules]
+        if reason := worker.start(Path("results/logs/worker.log"), stages):
             print(
                 f"note: every job starts Python for itself: {reason}", file=sys.stderr
             )

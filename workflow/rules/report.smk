@@ -80,7 +80,7 @@ rule report:
     localrule: True
     conda:
         "../../envs/report.yaml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=report_memory(),
         runtime=10,
@@ -91,4 +91,4 @@ rule report:
         results=subpath(input.verdicts, ancestor=2),
     shell:
         "python -m atlas --log {log} report --spec @{params.run} --results {params.results}"
-        " --output {output.pages} --cards {output.cards}"
+        " --output {output.pages} --cards {output.cards} --processes {threads}"

@@ -13,7 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from atlas.exporters import Export, Job, Unavailable
-from atlas.records import Cell, ExportRecord, read_json
+from atlas.files import read_json
+from atlas.records import Cell, ExportRecord
 
 PACKAGES = ("onnx",)
 NEEDS_BASE = True

@@ -56,7 +56,7 @@ class Runtime(Protocol):
         """
 
     def classify(self, error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
-        """What an exception of `load` or `run` means, and its message in one line."""
+        """What an exception of `load` or `run` means, and its message in one line, whole."""
 
 
 def load(name: str) -> Runtime:

@@ -16,7 +16,7 @@ from typing import Any
 
 from atlas.records import RunOutcome
 from atlas.runtimes import Phase
-from atlas.text import describe
+from atlas.text import WHOLE, describe
 
 PACKAGES = ("onnxruntime",)
 VARIANTS = {
@@ -100,7 +100,7 @@ def run(path, inputs):
 
 def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
     """By onnxruntime's result codes, which are its exceptions' types."""
-    detail = _CODE.sub("", describe(error))
+    detail = _CODE.sub("", describe(error, WHOLE))
     if type(error).__name__ == "NotImplemented" or isinstance(error, NoPassage):
         return "no-kernel", detail
     return ("rejected" if phase == "load" else "failed"), detail

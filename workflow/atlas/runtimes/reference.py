@@ -13,7 +13,7 @@ from typing import Any
 
 from atlas.records import RunOutcome
 from atlas.runtimes import Phase
-from atlas.text import describe
+from atlas.text import WHOLE, describe
 
 PACKAGES = ("onnx",)
 VARIANTS = {"reference": "onnx.reference.ReferenceEvaluator"}
@@ -68,5 +68,5 @@ def run(path, inputs):
 def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
     """An operator that it does not implement, or a file or run that fails."""
     if type(error).__name__ in _NO_KERNEL:
-        return "no-kernel", describe(error)
-    return ("rejected" if phase == "load" else "failed"), describe(error)
+        return "no-kernel", describe(error, WHOLE)
+    return ("rejected" if phase == "load" else "failed"), describe(error, WHOLE)

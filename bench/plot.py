@@ -30,7 +30,7 @@ def draw(cases: Mapping[str, Mapping[str, float]], path: Path) -> None:
         if own:
             places, seconds = zip(*own, strict=True)
             bars = axes.barh(places, seconds, height=0.19, color=color, label=words)
-            axes.bar_label(bars, [f"{value:.3g} s" for value in seconds], padding=3, color=GREY)
+            axes.bar_label(bars, [f"{short(value)} s" for value in seconds], padding=3, color=GREY)
     axes.set_yticks([place + 0.3 for place in range(len(cases))], list(cases))
     axes.set_xscale("log")
     axes.margins(x=0.12)
@@ -42,3 +42,8 @@ def draw(cases: Mapping[str, Mapping[str, float]], path: Path) -> None:
         spine.set_color(GREY)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     figure.savefig(path, transparent=True, bbox_inches="tight", metadata={"Date": None})
+
+
+def short(value: float) -> str:
+    """Three digits, or all of those before the point."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

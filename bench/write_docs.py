@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from plot import BARS, draw
+from plot import BARS, draw, short
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/results"
@@ -133,8 +133,8 @@ def _spread(found: tuple[float, float, float] | None, chunk: bool = False) -> st
         return ""
     middle, least, most = found
     if least == most or chunk:
-        return f"{middle:.3g}"
-    return f"{middle:.3g} ({least:.3g} to {most:.3g})"
+        return short(middle)
+    return f"{short(middle)} ({short(least)} to {short(most)})"
 
 
 def _machines(cases: dict[str, list[Line]]) -> Iterator[str]:

@@ -134,12 +134,16 @@ def test_nothing_is_replaced_before_or_after_a_call_that_may_raise() -> None:
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [("_core", "_prepare_exported_program_for_export"), ("_schemas", "op_signature_from_function")],
+    [
+        ("torch.onnx._internal.exporter._core", "_prepare_exported_program_for_export"),
+        ("torch.onnx._internal.exporter._schemas", "op_signature_from_function"),
+        ("torch._export.utils", "_materialize_cpp_cia_ops"),
+    ],
 )
 def test_a_function_that_is_not_there_means_the_plain_way(
     owner: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module(f"torch.onnx._internal.exporter.{owner}")
+    module = importlib.import_module(owner)
     monkeypatch.delattr(module, name)
     memory = Memory(wanted=True)
     assert memory.way.startswith("plain: ") and name in memory.way
@@ -206,3 +210,26 @@ def test_work_that_raises_is_done_again_and_its_messages_are_heard(
             once(answers, "key", work, True)
     assert [once(answers, "key", work, False) for _ in range(2)] == [3, 3]
     assert capsys.readouterr().out == "at work\n" * 4
+
+
+def test_the_operators_are_listed_once_per_decomposition_and_as_ever_afterwards(
+    own: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each listing writes a line, since sweeps run in processes of their own."""
+    from torch._export import utils
+
+    original, counted = utils._materialize_cpp_cia_ops, tmp_path / "counted"
+
+    def listing() -> None:
+        with counted.open("a", encoding="utf-8") as lines:
+            print("listed", file=lines)
+        original()
+
+    monkeypatch.setattr(utils, "_materialize_cpp_cia_ops", listing)
+    found = {}
+    for memoize in (True, False):
+        counted.write_text("")
+        assert own("Talks", memoize, [18])[0]["outcome"] == "ok"
+        found[memoize] = len(counted.read_text().splitlines())
+    assert found[True] == 1 < found[False]
+    assert utils._materialize_cpp_cia_ops is listing

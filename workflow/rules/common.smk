@@ -61,6 +61,7 @@ def start_worker():
     """Jobs on this machine share one warm process; those of a cluster are on others."""
     if settings.worker and workflow.local_exec:
         rules = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        # A rule is called as its stage is, but for the second one of exports.
         stages = ["export" if name == "convert" else name for name in rules]
         if reason := worker.start(Path("results/logs/worker.log"), stages):
             print(

@@ -1,7 +1,7 @@
 """What `torch.onnx.export(dynamo=True)` does again at every call, remembered within one sweep.
 
 A small module's export takes 0.65 s whatever the module, and nearly all of that does not depend on
-the requested opset. Five private functions of torch and onnxscript get a stand-in for the time of a
+the requested opset. Six private functions of torch and onnxscript get a stand-in for the time of a
 call: it runs the original once, and then gives the same answer with the same messages again.
 `torch.onnx.export` itself, translation, conversion, optimization and saving run as ever.
 
@@ -119,11 +119,11 @@ class Memory:
         """
         from torch._export import utils
 
-        listing = "_materialize_cpp_cia_ops"
-        vars(utils)[listing]  # or the plain way
+        name = "_materialize_cpp_cia_ops"
+        listing = vars(utils)[name]
 
         def decomposed(program: Any, *, registry: Any) -> Any:
-            with replaced(utils, listing, functools.cache(vars(utils)[listing])):
+            with replaced(utils, name, functools.cache(listing)):
                 return original(program, registry=registry)
 
         def prepare(program: Any, *, registry: Any) -> Any:

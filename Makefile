@@ -64,7 +64,7 @@ format: dev  ## put everything into shape
 types: dev  ## check the types
 	$(BIN)/mypy
 
-schemas: dev  ## workflow/schemas/records from the types of workflow/atlas/records.py
+schemas: dev  ## workflow/opset_atlas/schemas from the types of workflow/opset_atlas/records.py
 	$(BIN)/python tests/make_schemas.py
 
 pictures: dev  ## the pictures of the README, from a finished run

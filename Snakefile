@@ -4,7 +4,7 @@
        │          │                               ▲
        └──────────┴──► parity ──► judge, locate ──┘
 
-Each stage is a rule file in workflow/rules, a module in workflow/atlas and a folder in results.
+Each stage is a rule file in workflow/rules, a module in workflow/opset_atlas/stages and a folder in results.
 `snakemake --cores 4` runs config/config.yaml; `--configfile mine.yaml` runs that file instead.
 """
 
@@ -17,7 +17,7 @@ pathvars:
     logs="results/logs",
 
 
-report: "workflow/report/workflow.rst"
+report: "workflow/captions/workflow.rst"
 
 
 include: "workflow/rules/common.smk"

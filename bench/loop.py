@@ -38,8 +38,10 @@ import onnx
 import onnx.version_converter
 import onnxruntime
 import torch
-from atlas import config, model, sizes
-from atlas.exporters._memory import Memory
+from opset_atlas.config import settings as config
+from opset_atlas.exporters._memory import Memory
+from opset_atlas.models import module as model
+from opset_atlas.models import sizes
 
 Task = tuple[str, list[str]]  # a model, and exporters that go together
 
@@ -73,7 +75,7 @@ def _straight(loop: _Loop, cores: int) -> cell.Found:
 
 
 def _accelerated(loop: _Loop, cores: int) -> cell.Found:
-    from atlas.exporters import dynamo
+    from opset_atlas.exporters import dynamo
 
     torch.set_num_threads(1)  # before any operator runs: threads do not survive a fork
     dynamo.warm_up()

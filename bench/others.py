@@ -40,7 +40,8 @@ import machine
 import run
 import safetensors.torch
 import torch
-from atlas import config, model
+from opset_atlas.config import settings as config
+from opset_atlas.models import module as model
 
 RESULTS = run.ROOT / "bench/results/others.jsonl"
 NOT_GREEN = 0.01

@@ -227,7 +227,9 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "opset": lambda folder: _edit(folder, lambda c: c["opsets"].append(max(c["opsets"]) + 1)),
     "model": _touch_model,
     "tolerance": lambda folder: _edit(folder, lambda c: c.update(tolerances={"noise_factor": 9})),
-    "template": lambda folder: _append_to(folder / "workflow/report/index.html.j2", "\n"),
+    "template": lambda folder: _append_to(
+        folder / "workflow/opset_atlas/stages/report/templates/index.html.j2", "\n"
+    ),
 }
 
 

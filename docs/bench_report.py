@@ -21,13 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from atlas.files import read_json, write_json
-from atlas.records import Graph, Node
-from atlas.report import build
-from atlas.report_canvas import Canvas, File, Pair
-from atlas.report_data import load
-from atlas.report_layout import SECONDS, Planner
-from atlas.report_scene import scene
+from opset_atlas.base.files import read_json, write_json
+from opset_atlas.records import Graph, Node
+from opset_atlas.stages.report.canvas import Canvas, File, Pair
+from opset_atlas.stages.report.data import load
+from opset_atlas.stages.report.drawing.layout import SECONDS, Planner
+from opset_atlas.stages.report.drawing.scene import scene
+from opset_atlas.stages.report.stage import build
 from playwright.sync_api import Page, sync_playwright
 
 RESULTS = Path("results")

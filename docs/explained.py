@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from atlas.compare import compare_model
-from atlas.files import read_json
-from atlas.records import Change, CompareRecord
+from opset_atlas.base.files import read_json
+from opset_atlas.records import Change, CompareRecord
+from opset_atlas.stages.compare import compare_model
 
 SEED = 0
 

@@ -14,9 +14,9 @@ import pandas as pd
 
 RESULTS = Path("results")
 PARTS = {
-    "workflow/atlas": "*.py",
+    "workflow/opset_atlas": "*.py",
     "workflow/rules + Snakefile": "*.smk",
-    "workflow/report": "*.*",
+    "workflow/opset_atlas/stages/report/templates": "*.*",
     "workflow/zoo": "*.py",
     "tests": "*.py",
 }

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pandas as pd
-from atlas.align import align
-from atlas.causes import Situation
-from atlas.changes import compare
-from atlas.graph import read
 from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
+from opset_atlas.causes import Situation
+from opset_atlas.comparison.steps import compare
+from opset_atlas.differences.align import align
+from opset_atlas.graph.reading import read
 
 Pair = tuple[onnx.ModelProto, onnx.ModelProto]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from atlas.advice import recommend, spell_spans, surprises
+from opset_atlas.findings.advice import recommend, spell_spans, surprises
 
 RESULTS = Path("results")
 WORST = ("mismatch", "fixed-size", "failed", "rejected", "no-kernel", "crashed", "timeout",

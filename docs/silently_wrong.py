@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from atlas.advice import spell_spans
+from opset_atlas.findings.advice import spell_spans
 
 
 def main(results: Path) -> None:

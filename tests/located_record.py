@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from atlas.files import write_json, write_text
-from atlas.records import VERSION, Located, LocateRecord
+from opset_atlas.base.files import write_json, write_text
+from opset_atlas.records import VERSION, Located, LocateRecord
 
 
 def write(results: Path, model: str, *located: Located) -> None:

@@ -1,6 +1,6 @@
-"""JSON schemas of the records, generated from the types in `atlas.records`.
+"""JSON schemas of the records, generated from the types in `opset_atlas.records`.
 
-`python tests/make_schemas.py` writes workflow/schemas/records; with `--check` it only compares.
+`python tests/make_schemas.py` writes `opset_atlas/schemas/records`; `--check` only compares.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import json
 import sys
 from pathlib import Path
 
-from atlas import records
+from opset_atlas import records
 from pydantic import TypeAdapter
 
-FOLDER = Path(__file__).parents[1] / "workflow" / "schemas" / "records"
+FOLDER = Path(__file__).parents[1] / "workflow" / "opset_atlas" / "schemas" / "records"
 TYPES = {
     "define": records.DefineRecord,
     "export": records.ExportRecord,

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from atlas import config, define, export, exporters
-from atlas.compare import compare_model
-from atlas.dump import dump
-from atlas.files import write_json
-from atlas.records import Cell, Compared, DefineRecord, DumpCell, ExportRecord
+from opset_atlas import exporters
+from opset_atlas.base.files import write_json
+from opset_atlas.config import settings as config
+from opset_atlas.records import Cell, Compared, DefineRecord, DumpCell, ExportRecord
+from opset_atlas.stages import define, export
+from opset_atlas.stages.compare import compare_model
+from opset_atlas.stages.dump import dump
 
 ROOT = Path(__file__).parents[1]
 INPUT = {"name": "input", "shape": [1, 3, 224, 224]}

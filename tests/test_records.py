@@ -11,11 +11,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from atlas.files import canonical_json, digest, read_json, write_json, write_text
+from opset_atlas.base.files import canonical_json, digest, read_json, write_json, write_text
 from project import Project
 
 ROOT = Path(__file__).parents[1]
-SCHEMAS = ROOT / "workflow/schemas/records"
+SCHEMAS = ROOT / "workflow/opset_atlas/schemas/records"
 # Which files of a run each schema describes.
 FILES = {
     "define": "define/*/record.json",

@@ -33,8 +33,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from atlas import config, worker
-from atlas.__main__ import PREFIX, SOCKET
+from opset_atlas.__main__ import PREFIX, SOCKET
+from opset_atlas.config import settings as config
+from opset_atlas.execution import worker
 
 ROOT = Path(__file__).parents[1]
 ZOO = "config/zoo.yaml"
@@ -53,7 +54,7 @@ COUNTER = re.compile(r"<eval_with_key>\.\d+")
 PLAIN = """
 import _thread, json, sys, onnxscript, torch, torch._dynamo
 import torch.onnx._internal.exporter._core, torch.onnx._internal.exporter._registration
-from atlas import __main__ as start
+from opset_atlas import __main__ as start
 status, running = [1], _thread.allocate_lock()
 work = '''
 def work(stages):
@@ -153,7 +154,7 @@ class Ways:
         folder = self.place / name / "fast"
         for stage in stages(self.fast, name, folder):
             seed = {"PYTHONHASHSEED": "0"} if stage[0] == "export" else {}
-            self._run(["-m", "atlas", *stage], self.worker | seed)
+            self._run(["-m", "opset_atlas", *stage], self.worker | seed)
         return folder
 
     def _plain(self, name: str) -> Path:
@@ -172,7 +173,7 @@ class Ways:
         stage = export(self.plain, name, exporter, plain, folder)
         spec = json.loads(stage[2]) | {"opsets": [opset]}
         stage[2] = json.dumps(spec)
-        self._run(["-m", "atlas", *stage], {"PYTHONHASHSEED": "0"})
+        self._run(["-m", "opset_atlas", *stage], {"PYTHONHASHSEED": "0"})
         return dict(_read(folder)["cells"][0])
 
     def _run(self, arguments: list[str], own: dict[str, str], given: str = "") -> None:

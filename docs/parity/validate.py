@@ -22,14 +22,16 @@ import numpy as np
 import onnx
 import torch
 import yaml
-from atlas import config, define, export, exporters, runtimes
-from atlas.files import read_json, write_json, write_text
-from atlas.frozen import Reference
-from atlas.isolate import run_isolated
-from atlas.running import run_file
-from atlas.tolerances import Tolerances
-from atlas.verdicts import judge_cell
 from faults import FAULTS
+from opset_atlas import exporters, runtimes
+from opset_atlas.base.files import read_json, write_json, write_text
+from opset_atlas.config import settings as config
+from opset_atlas.execution.isolate import run_isolated
+from opset_atlas.numerics.reference import Reference
+from opset_atlas.numerics.running import run_file
+from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.numerics.verdicts import judge_cell
+from opset_atlas.stages import define, export
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "parity.md"

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import located_record
-from atlas import picture, report, tables
-from atlas.files import read_json, write_json, write_text
-from atlas.records import VERSION, Change, Graph, GraphFile
+from opset_atlas.base.files import read_json, write_json, write_text
+from opset_atlas.graph import picture
+from opset_atlas.graph.as_text import as_text
+from opset_atlas.records import VERSION, Change, Graph, GraphFile
+from opset_atlas.stages.report import stage as report
+from opset_atlas.stages.tables import stage as tables
 
 OPSETS = [11, 12, 13, 14]
 SWEEPS = {"alpha": ["torchscript", "dynamo"], "broken": ["torchscript", "dynamo"]}
@@ -178,7 +181,7 @@ def _cell(opset: int, outcome: str, text: str) -> dict[str, Any]:
 def _graph(folder: Path, key: str, file: GraphFile) -> dict[str, Any]:
     source, notice = picture.source(file)
     write_json(folder / f"{key}.json", file)
-    write_text(folder / f"{key}.txt", picture.as_text(file))
+    write_text(folder / f"{key}.txt", as_text(file))
     if source:
         ((svg, notice),) = picture.draw([source])
         write_text(folder / f"{key}.svg", svg)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from atlas import report_index
+from opset_atlas.stages.report import index as report_index
 from playwright.sync_api import expect
 
 from .test_hostile_names import small_report

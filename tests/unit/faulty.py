@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 import onnx
-from atlas.exporters import Unavailable
+from opset_atlas.exporters import Unavailable
 
 from .stage_files import parse
 

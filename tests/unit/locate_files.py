@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-from atlas import intermediate, judged, locate, parity
-from atlas.records import Located
-from atlas.runtimes import onnxruntime
+from opset_atlas.onnx_files import parts
+from opset_atlas.records import Located
+from opset_atlas.runtimes import onnxruntime
+from opset_atlas.stages import parity
+from opset_atlas.stages.locate import judged_cells
+from opset_atlas.stages.locate import stage as locate
 
 from .parity_files import exported, freeze
 
@@ -47,14 +50,16 @@ def freeze_arrays(
     names = [port.name for port in right.graph.input]
     outputs = [port.name for port in right.graph.output]
     feeds = [dict(zip(names, arrays, strict=True)) for arrays in inputs.values()]
-    found = intermediate.run(right, onnxruntime, "onnxruntime-unoptimized", feeds)
+    found = parts.run(right, onnxruntime, "onnxruntime-unoptimized", feeds)
     eager = {s: [one[n] for n in outputs] for s, one in zip(inputs, found, strict=True)}
     wide = {s: [a.astype(np.float64) for a in arrays] for s, arrays in eager.items()}
     exact = wide if with_float64 else {}
     return freeze(folder, dict(inputs), eager, exact, (names, outputs))
 
 
-def job(root: Path, define: Path, files: Mapping[int, onnx.ModelProto], **spec: Any) -> judged.Job:
+def job(
+    root: Path, define: Path, files: Mapping[int, onnx.ModelProto], **spec: Any
+) -> judged_cells.Job:
     """Export and parity records of the files, by the stages themselves."""
     complete = {**SPEC, **spec}
     export = exported(root / "export" / "hand", dict(files))
@@ -63,7 +68,7 @@ def job(root: Path, define: Path, files: Mapping[int, onnx.ModelProto], **spec: 
         record.parent.mkdir(parents=True, exist_ok=True)
         run = parity.Job({"limits": complete["limits"]}, define, [export], runtime)
         parity.measure_files(run, record, root / "timing.json")
-    return judged.Job(complete, define, root / "export", root / "parity")
+    return judged_cells.Job(complete, define, root / "export", root / "parity")
 
 
 def find(

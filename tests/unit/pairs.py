@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from atlas.causes import Situation
-from atlas.changes import compare
-from atlas.records import Change
 from onnx.numpy_helper import from_array
+from opset_atlas.causes import Situation
+from opset_atlas.comparison.steps import compare
+from opset_atlas.records import Change
 
 from .stage_files import graph, parse
 

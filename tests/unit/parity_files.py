@@ -11,9 +11,9 @@ import onnx.numpy_helper
 import onnx.parser
 import safetensors.numpy
 import torch
-from atlas.files import file_sha256, write_json
-from atlas.judge import judge
-from atlas.parity import Job, measure_files
+from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.stages.judge import judge
+from opset_atlas.stages.parity import Job, measure_files
 
 PASSES = {"exact", "within-noise"}
 OUTPUTS = ("features", "normal", "probabilities", "best", "masked")

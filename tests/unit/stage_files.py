@@ -8,10 +8,13 @@ from typing import Any
 
 import onnx
 import onnx.parser
-from atlas import config, define, export, exporters, picture
-from atlas.files import write_json
-from atlas.graph import read
-from atlas.records import DefineRecord, ExportRecord, GraphFile
+from opset_atlas import exporters
+from opset_atlas.base.files import write_json
+from opset_atlas.config import settings as config
+from opset_atlas.graph import picture
+from opset_atlas.graph.reading import read
+from opset_atlas.records import DefineRecord, ExportRecord, GraphFile
+from opset_atlas.stages import define, export
 
 X = {"name": "x", "shape": [2, 3]}
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from atlas.align import Alignment, align
-from atlas.records import Graph
-from atlas.view import view
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
+from opset_atlas.differences.align import Alignment, align
+from opset_atlas.graph.view import view
+from opset_atlas.records import Graph
 
 from .stage_files import graph, parse
 

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from atlas import config, define, export, exporters, model, parity
-from atlas.files import read_json, write_json
-from atlas.judge import judge
-from atlas.records import VERSION
+from opset_atlas import exporters
+from opset_atlas.base.files import read_json, write_json
+from opset_atlas.config import settings as config
+from opset_atlas.models import module
+from opset_atlas.records import VERSION
+from opset_atlas.stages import define, export, parity
+from opset_atlas.stages.judge import judge
 from project import need_transformers
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +53,7 @@ def test_the_configuration_is_sound_and_says_what_each_model_shows() -> None:
 @pytest.mark.parametrize("name", [n for n in MODELS if not n.endswith("_dynamic")])
 def test_each_is_reproducible_and_reveals_its_inputs_and_parameters(name: str) -> None:
     spec = {"seed": 0, **MODELS[name]}
-    first, again = model.build(spec), model.build(spec).state_dict()
+    first, again = module.build(spec), module.build(spec).state_dict()
     for key, value in first.state_dict().items():
         assert torch.equal(value, again[key]), key
         if value.is_floating_point() and value.numel() > 1:
@@ -58,7 +61,7 @@ def test_each_is_reproducible_and_reveals_its_inputs_and_parameters(name: str) -
     outputs = []
     for input_set in ("random-0", "random-1"):
         with torch.no_grad():
-            outputs.append(first(*model.make_inputs(spec, input_set)))
+            outputs.append(first(*module.make_inputs(spec, input_set)))
     for one, other in zip(*outputs, strict=True):
         assert one.isfinite().all()
         # Far beyond rounding: the signal of the input reaches the output.

@@ -15,14 +15,17 @@ import numpy as np
 import onnx
 import onnx.version_converter
 import pytest
-from atlas import audit_rows, parity, report, report_audit
-from atlas.audit import audit
-from atlas.audit_cuts import changed_operators, cuts
-from atlas.audit_reproducer import Defects
-from atlas.audit_try import RIGHT_BY_RUNTIME, Case, Found, read_cut, write_cuts
-from atlas.files import read_json
-from atlas.frozen import Reference
-from atlas.records import AuditRecord, AuditStep
+from opset_atlas.base.files import read_json
+from opset_atlas.findings import audit_rows
+from opset_atlas.numerics.reference import Reference
+from opset_atlas.records import AuditRecord, AuditStep
+from opset_atlas.stages import parity
+from opset_atlas.stages.audit.attempt import RIGHT_BY_RUNTIME, Case, Found, read_cut, write_cuts
+from opset_atlas.stages.audit.cuts import changed_operators, cuts
+from opset_atlas.stages.audit.reproducer import Defects
+from opset_atlas.stages.audit.stage import audit
+from opset_atlas.stages.report import audit as report_audit
+from opset_atlas.stages.report import stage as report
 
 from .stage_files import parse, run_define, run_export, settings
 
@@ -188,7 +191,9 @@ def test_the_record_is_as_its_schema_says_and_the_same_every_time(root: Path) ->
     first = run(root, RELU_SOFTMAX, 13)
     path = root / "results/audit/m/record.json"
     text = path.read_text()
-    schema = json.loads((ROOT / "workflow/schemas/records/audit.schema.json").read_text())
+    schema = json.loads(
+        (ROOT / "workflow/opset_atlas/schemas/records/audit.schema.json").read_text()
+    )
     jsonschema.validate(first, schema)
     assert str(root) not in text and "/tmp" not in text
     files = {p: p.read_bytes() for p in path.parent.rglob("*") if p.is_file()}

@@ -14,11 +14,13 @@ from typing import Any
 
 import onnx
 import pytest
-from atlas import schema
-from atlas.compare import compare_model, main
-from atlas.config import PACKAGE
-from atlas.dump import dump
-from atlas.files import file_sha256, write_json
+from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.config.settings import PACKAGE
+from opset_atlas.operators import definitions
+from opset_atlas.stages import compare
+from opset_atlas.stages.compare import compare_model
+from opset_atlas.stages.dump import dump
+from opset_atlas.tools.diff import main
 
 from .pairs import SCHEMA_PAIRS, Side, answers, changes, resize, unary
 from .pairs_structure import STRUCTURE_PAIRS
@@ -40,7 +42,7 @@ def test_known_answers(tmp_path: Path, name: str) -> None:
         if change["cause"] == "schema":
             low, high = sorted((change["from_version"] or 0, change["to_version"] or 0))
             assert change["url"].startswith("https://onnx.ai/onnx/operators/")
-            assert {low, high} <= set(schema.versions(change["op_type"]))
+            assert {low, high} <= set(definitions.versions(change["op_type"]))
         if change["cause"] == "unexplained":
             assert change["explanation"].startswith("Unexplained: ") or change["neutral"]
             assert not change["url"]
@@ -145,7 +147,7 @@ def test_a_sweep_with_nothing_to_compare(tmp_path: Path, cells: Any) -> None:
 
 def command(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "atlas.compare", *map(str, arguments)],
+        [sys.executable, "-m", "opset_atlas", "diff", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
         capture_output=True,
@@ -232,9 +234,10 @@ def test_the_stage_writes_its_record(tmp_path: Path) -> None:
     )
     output = tmp_path / "compare/record.json"
     arguments = ["--dump", str(dumped), "--export", str(exported), "--output", str(output)]
-    assert main(arguments) == 0
+    compare.main(arguments)
     first = output.read_bytes()
     assert json.loads(first)["stage"] == "compare"
-    assert main(arguments) == 0 and output.read_bytes() == first
+    compare.main(arguments)
+    assert output.read_bytes() == first
     with pytest.raises(SystemExit):
-        main(arguments[:2])
+        compare.main(arguments[:2])

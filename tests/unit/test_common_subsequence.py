@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from atlas import common_subsequence
-from atlas.common_subsequence import longest
 from hypothesis import given
 from hypothesis import strategies as st
+from opset_atlas.differences import common_subsequence
+from opset_atlas.differences.common_subsequence import longest
 
 TEXT = st.text("abcd", max_size=14)
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from atlas import torch_options
-from atlas.config import PACKAGE, ConfigError, load, resolve
+from opset_atlas.config.settings import PACKAGE, ConfigError, load, resolve
+from opset_atlas.exporters import _torch_options as torch_options
 from safetensors.numpy import save_file
 
 MODELS = '''

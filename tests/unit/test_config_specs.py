@@ -17,12 +17,14 @@ import jsonschema
 import pytest
 import torch
 import yaml
-from atlas.config import PACKAGE, ConfigError, Settings, load, main, resolve
-from atlas.config_schema import SCHEMA, document, names_in
-from atlas.judge import judge
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from opset_atlas import plugins
+from opset_atlas.config.schema import SCHEMA, document
+from opset_atlas.config.settings import PACKAGE, ConfigError, Settings, load, resolve
+from opset_atlas.stages.judge import judge
+from opset_atlas.tools.check_config import main
 from snakemake.cli import parse_config
 from snakemake.common.configfile import load_configfile
 
@@ -312,7 +314,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 def test_the_command_line_checks_files(project: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
-        command = [sys.executable, "-m", "atlas.config", *arguments]
+        command = [sys.executable, "-m", "opset_atlas", "check_config", *arguments]
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
 
     good = run("mine.yaml")
@@ -328,7 +330,7 @@ def test_the_command_line_checks_files(project: Path) -> None:
 
 def test_checking_imports_neither_torch_nor_onnx_nor_the_models(project: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from atlas import config; "
+        "import sys; from pathlib import Path; from opset_atlas.config import settings as config; "
         "made = {'models': {'m': {'factory': 'torch.nn:Linear', 'inputs': 'nested.deep:Net'}}, "
         "'options': {'dynamo': {'optimize': True}}}; "
         "settings = config.resolve(made, Path.cwd()); "
@@ -380,9 +382,9 @@ def test_the_documentation_is_what_the_schema_says() -> None:
 
 def test_plug_ins_are_the_modules_in_their_folders_and_hold_the_defaults(package: Path) -> None:
     properties = json.loads(SCHEMA.read_text())["properties"]
-    assert set(properties["exporters"]["default"]) <= set(names_in(PACKAGE / "exporters"))
-    assert set(properties["runtimes"]["default"]) <= set(names_in(PACKAGE / "runtimes"))
-    assert names_in(package / "exporters") == sorted(EXPORTERS)
+    assert set(properties["exporters"]["default"]) <= set(plugins.names("exporters"))
+    assert set(properties["runtimes"]["default"]) <= set(plugins.names("runtimes"))
+    assert plugins.names("exporters", package) == sorted(EXPORTERS)
 
 
 @pytest.mark.parametrize(

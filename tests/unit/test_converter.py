@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from atlas.export import main
-from atlas.files import write_json
-from atlas.records import ExportRecord
+from opset_atlas.base.files import write_json
+from opset_atlas.records import ExportRecord
+from opset_atlas.stages.export import main
 
 from .faulty import save
 from .stage_files import X, run_define, run_export, settings

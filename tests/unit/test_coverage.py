@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from atlas.coverage import main, rows, summarize
-from atlas.files import write_json
-from atlas.records import VERSION
+from opset_atlas.base.files import write_json
+from opset_atlas.findings.coverage import rows, summarize
+from opset_atlas.records import VERSION
+from opset_atlas.tools.coverage import main
 
 Graphs = dict[int, list[str]]
 

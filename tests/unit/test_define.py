@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from atlas import config
-from atlas.config import PACKAGE
-from atlas.define import define
-from atlas.files import file_sha256
+from opset_atlas.base.files import file_sha256
+from opset_atlas.config import settings as config
+from opset_atlas.config.settings import PACKAGE
+from opset_atlas.stages.define import define
 
 from .stage_files import X, run_define, settings
 
@@ -221,7 +221,7 @@ def test_the_same_bytes_in_two_folders(
             for name in ("models.py", "helper.py"):
                 shutil.copy(root / name, folder / name)
         subprocess.run(
-            [sys.executable, "-m", "atlas.define", "--spec", spec, "--output", "out"],
+            [sys.executable, "-m", "opset_atlas.stages.define", "--spec", spec, "--output", "out"],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONHASHSEED": seed},
             check=True,

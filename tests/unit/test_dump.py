@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from atlas import dump as dump_stage
-from atlas import graph as graph_module
-from atlas.files import write_json
-from atlas.records import DumpCell, GraphEntry
+from opset_atlas.base.files import write_json
+from opset_atlas.graph import reading as graph_module
+from opset_atlas.records import DumpCell, GraphEntry
+from opset_atlas.stages import dump as dump_stage
 
 from .stage_files import graph, parse, svg_of
 

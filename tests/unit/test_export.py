@@ -17,12 +17,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from atlas import exporters
-from atlas.export import sweep
-from atlas.exporters import Export, Job
-from atlas.files import file_sha256, write_json
-from atlas.records import Cell
 from onnx.numpy_helper import from_array
+from opset_atlas import exporters
+from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.exporters import Export, Job
+from opset_atlas.records import Cell
+from opset_atlas.stages.export import sweep
 
 from .faulty import (
     GRAPH,

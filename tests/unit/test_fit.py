@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from atlas import fit, schema
-from atlas.records import Node
-from atlas.schema_notes import all_notes
+from opset_atlas.causes import _fit as fit
+from opset_atlas.operators import definitions
+from opset_atlas.operators.notes import all_notes
+from opset_atlas.records import Node
 
 from .pairs import Side, unary
 from .stage_files import graph
@@ -68,15 +69,15 @@ def test_every_case_of_a_note_is_defined_and_used() -> None:
 
 
 @pytest.mark.parametrize("note", [n for n in all_notes() if n.when or n.instead], ids=str)
-def test_what_a_note_names_exists(note: schema.Note) -> None:
+def test_what_a_note_names_exists(note: definitions.Note) -> None:
     names = {
         name
         for since in (note.old, note.new)
         if since is not None
         for name in (
-            *schema.attributes(note.op, since),
-            *(p.name for p in schema.inputs(note.op, since)),
+            *definitions.attributes(note.op, since),
+            *(p.name for p in definitions.inputs(note.op, since)),
         )
     }
-    operators = set(schema.operators())
+    operators = set(definitions.operators())
     assert note.when.keys() <= names and set(note.instead) <= names | operators

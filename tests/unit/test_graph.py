@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from atlas import dump as dump_stage
-from atlas import picture
-from atlas.files import write_json
-from atlas.records import GraphFile, Node, Port
 from onnx.numpy_helper import from_array
+from opset_atlas.base.files import write_json
+from opset_atlas.graph import picture
+from opset_atlas.graph.as_text import as_text
+from opset_atlas.graph.spelling import operator, type_of
+from opset_atlas.records import GraphFile, Node, Port
+from opset_atlas.stages import dump as dump_stage
 
 from .stage_files import graph, parse
 
@@ -83,7 +85,7 @@ def test_variadic_and_unknown_operators(tmp_path: Path) -> None:
     assert [p["parameter"] for p in concat["inputs"]] == ["inputs[0]", "inputs[1]", "inputs[2]"]
     assert (twist["domain"], twist["since"]) == ("my.domain", None)
     assert [p["parameter"] for p in twist["inputs"]] == ["input0", "input1"]
-    assert picture.operator(twist) == "my.domain::Twist"
+    assert operator(twist) == "my.domain::Twist"
 
 
 def test_outputs_that_are_left_out(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def test_subgraphs_and_values_of_the_enclosing_graph(tmp_path: Path) -> None:
     assert [n["op"] for n in dump_stage.walk(file["graph"])] == [
         *("Relu", "If", "Constant", "Add", "Mul", "Neg"),
     ]
-    text = picture.as_text(file)
+    text = as_text(file)
     assert "  @then_branch:\n" in text and "      A = h: float[2]\n" in text
 
 
@@ -197,7 +199,7 @@ def test_local_functions(tmp_path: Path) -> None:
     assert [(a["name"], a["value"]) for a in constant["attributes"]] == [("value_float", "@factor")]
     assert mul["since"] == 13  # by the function's own imports
     assert [p["given"] for p in mul["inputs"]] == ["input", "value"]
-    assert "function my:Scaled" in picture.as_text(file)
+    assert "function my:Scaled" in as_text(file)
 
 
 @pytest.mark.parametrize(
@@ -238,5 +240,5 @@ def test_shapes_are_inferred_with_named_and_unknown_sizes(tmp_path: Path) -> Non
     file = graph(parse(text, 13), tmp_path)
     relu = only(file, "Relu")
     assert relu["outputs"][0]["shape"] == ["N", 3]
-    assert picture.type_of(relu["outputs"][0]) == "float[N,3]"
-    assert picture.type_of(file["graph"]["inputs"][1]) == "float[?]"
+    assert type_of(relu["outputs"][0]) == "float[N,3]"
+    assert type_of(file["graph"]["inputs"][1]) == "float[?]"

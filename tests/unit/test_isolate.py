@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from atlas.isolate import run_isolated
+from opset_atlas.execution.isolate import run_isolated
 
 
 def behave(item: str) -> str:

@@ -9,14 +9,14 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from atlas.files import write_json
-from atlas.judge import judge
-from atlas.measure import blank_measure, measure
-from atlas.records import Measure, OutputVerdict, ParityRecord, RunCell, Verdict
-from atlas.tolerances import ASSERT_CLOSE, Tolerances
-from atlas.verdicts import judge_output
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from opset_atlas.base.files import write_json
+from opset_atlas.numerics.measure import blank_measure, measure
+from opset_atlas.numerics.tolerances import ASSERT_CLOSE, Tolerances
+from opset_atlas.numerics.verdicts import judge_output
+from opset_atlas.records import Measure, OutputVerdict, ParityRecord, RunCell, Verdict
+from opset_atlas.stages.judge import judge
 
 F4 = np.float32
 EPS = float(np.finfo(F4).eps)
@@ -352,16 +352,16 @@ def test_the_order_has_every_verdict_once() -> None:
 
 
 def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "atlas.judge", *arguments]
+    command = [sys.executable, "-m", "opset_atlas.stages.judge", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=dict(env), check=False)
 
 
 def test_the_program_needs_neither_numpy_nor_a_runtime(tmp_path: Path) -> None:
     """It starts in a moment and reads records alone; a poisoned numpy proves it."""
-    import atlas
+    import opset_atlas
 
     (tmp_path / "numpy.py").write_text("raise SystemExit('numpy was imported')")
-    env = {"PYTHONPATH": f"{tmp_path}:{Path(atlas.__file__).parents[1]}"}
+    env = {"PYTHONPATH": f"{tmp_path}:{Path(opset_atlas.__file__).parents[1]}"}
     exact, eager, got = computed()
     for name in ("a", "b"):
         path = tmp_path / "parity" / name / "onnxruntime.json"

@@ -14,10 +14,11 @@ import numpy as np
 import onnx
 import onnx.parser
 import pytest
-from atlas import judged, locate
-from atlas.files import read_json
-from atlas.records import Located
-from atlas.runtimes import onnxruntime
+from opset_atlas.base.files import read_json
+from opset_atlas.records import Located
+from opset_atlas.runtimes import onnxruntime
+from opset_atlas.stages.locate import judged_cells
+from opset_atlas.stages.locate import stage as locate
 
 from .locate_files import SPEC, find, freeze_arrays, freeze_file, job, run_script
 from .stage_files import run_define, settings
@@ -248,7 +249,7 @@ def test_a_fault_of_optimization_alone(tmp_path: Path) -> None:
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A runtime whose Sin is a Cos; with `exits` it dies over every file that has a Neg."""
-    module = ModuleType("atlas.runtimes.faulty")
+    module = ModuleType("opset_atlas.runtimes.faulty")
     vars(module).update({k: v for k, v in vars(onnxruntime).items() if not k.startswith("__")})
     behavior: dict[str, Any] = {"exits": False}
 
@@ -263,7 +264,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return onnxruntime.load(path.with_suffix(".faulty"), "onnxruntime-unoptimized")
 
     vars(module).update(load=load, VARIANTS={"faulty": "Sin is Cos"})
-    monkeypatch.setitem(sys.modules, "atlas.runtimes.faulty", module)
+    monkeypatch.setitem(sys.modules, "opset_atlas.runtimes.faulty", module)
     return behavior
 
 
@@ -391,11 +392,17 @@ def test_where_nothing_is_wrong_nothing_that_computes_is_imported(tmp_path: Path
             assert "numpy was imported" in done.stderr
 
 
-def command(made: judged.Job, folder: Path, *path: str) -> subprocess.CompletedProcess[str]:
+def command(made: judged_cells.Job, folder: Path, *path: str) -> subprocess.CompletedProcess[str]:
     package = str(Path(locate.__file__).parents[1])
     return subprocess.run(
         [
-            *(sys.executable, "-m", "atlas.locate", "--spec", json.dumps(made.spec)),
+            *(
+                sys.executable,
+                "-m",
+                "opset_atlas.stages.locate.stage",
+                "--spec",
+                json.dumps(made.spec),
+            ),
             *("--define", made.define, "--export", made.export, "--parity", made.parity),
             *("--output", folder),
         ],

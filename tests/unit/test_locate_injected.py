@@ -19,12 +19,13 @@ import onnx.parser
 import pytest
 import torch
 import yaml
-from atlas import intermediate, rights, suspect
-from atlas.graph import read
-from atlas.model import build, make_inputs
-from atlas.runtimes import onnxruntime
-from atlas.suspect import Wrong
-from atlas.tolerances import Tolerances
+from opset_atlas.graph.reading import read
+from opset_atlas.models.module import build, make_inputs
+from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.onnx_files import parts
+from opset_atlas.runtimes import onnxruntime
+from opset_atlas.stages.locate import right_computations, suspect
+from opset_atlas.stages.locate.suspect import Wrong
 
 ROOT = Path(__file__).parents[2]
 PLAIN = "onnxruntime-unoptimized"
@@ -38,7 +39,7 @@ SWAPS = {
 def mutants(right: onnx.ModelProto) -> Iterator[tuple[int, onnx.ModelProto]]:
     """Copies with one fault each, and the index of the node that has it: another operator in its
     place, or a factor of 1.25 behind it. Constants are left alone: they have no node to blame."""
-    varying = intermediate.Wires(right.graph).varying
+    varying = parts.Wires(right.graph).varying
     for i, node in enumerate(right.graph.node):
         if node.output[0] not in varying:
             continue
@@ -59,22 +60,22 @@ def mutants(right: onnx.ModelProto) -> Iterator[tuple[int, onnx.ModelProto]]:
         yield i + 1, scaled
 
 
-def outcomes(right: onnx.ModelProto, feeds: intermediate.Feeds, folder: Path) -> Iterator[str]:
+def outcomes(right: onnx.ModelProto, feeds: parts.Feeds, folder: Path) -> Iterator[str]:
     """Per mutant that computes something else: `exact`, `region N`, or which node was blamed."""
     path, tolerances = folder / "model.onnx", Tolerances()
     sets = [str(i) for i in range(len(feeds))]
     onnx.save(right, path)
     graph = read(path)[0]["graph"]
-    source = intermediate.trace(right, onnxruntime, PLAIN, feeds, "right")
+    source = parts.trace(right, onnxruntime, PLAIN, feeds, "right")
     for index, model in mutants(right):
         onnx.save(model, path)
         try:
-            trace = intermediate.trace(model, onnxruntime, PLAIN, feeds, "wrong")
+            trace = parts.trace(model, onnxruntime, PLAIN, feeds, "wrong")
         except Exception:  # an operator that does not take this type: no file of interest
             continue
-        aligned = rights.aligned(source, read(path)[0]["graph"], graph)
+        aligned = right_computations.aligned(source, read(path)[0]["graph"], graph)
         for output in (port.name for port in model.graph.output):
-            truth = intermediate.Trace("truth", {output: source.values[output]})
+            truth = parts.Trace("truth", {output: source.values[output]})
             wrong = Wrong(
                 model, onnxruntime, PLAIN, sets, feeds, trace, output, truth, tolerances, tolerances
             )
@@ -89,7 +90,7 @@ def outcomes(right: onnx.ModelProto, feeds: intermediate.Feeds, folder: Path) ->
                 yield f"region {len(nodes)}" if index in nodes else f"{op} {index}: {nodes}"
 
 
-def exported(name: str, folder: Path) -> tuple[onnx.ModelProto, intermediate.Feeds]:
+def exported(name: str, folder: Path) -> tuple[onnx.ModelProto, parts.Feeds]:
     """A module of the zoo by the TorchScript exporter at opset 13, and two sets of its inputs."""
     entry = yaml.safe_load((ROOT / "config" / "zoo.yaml").read_text())["models"][name]
     spec = {**entry, "factory": str(ROOT / entry["factory"]), "seed": 0}
@@ -133,8 +134,8 @@ def main(results: Path, models: list[str]) -> None:
     """Count over the files of a finished run."""
     import tempfile
 
-    from atlas import frozen
-    from atlas.files import read_json
+    from opset_atlas.base.files import read_json
+    from opset_atlas.numerics import reference as frozen
 
     total: Counter[str] = Counter()
     for model in models:

@@ -5,11 +5,11 @@ import json
 import ml_dtypes
 import numpy as np
 import pytest
-from atlas.measure import MAX_FRONTIER, Floats, frontier, measure, slice_front
-from atlas.records import Measure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from opset_atlas.numerics.measure import MAX_FRONTIER, Floats, frontier, measure, slice_front
+from opset_atlas.records import Measure
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from atlas import config, define, export, exporters
-from atlas.exporters import _memory, dynamo
-from atlas.exporters._memory import Memory
-from atlas.exporters._once import Answers, once
-from atlas.files import write_json
-from atlas.records import Cell
+from opset_atlas import exporters
+from opset_atlas.base.files import write_json
+from opset_atlas.config import settings as config
+from opset_atlas.exporters import _memory, dynamo
+from opset_atlas.exporters._memory import Memory
+from opset_atlas.exporters._once import Answers, once
+from opset_atlas.records import Cell
+from opset_atlas.stages import define, export
 
 ROOT = Path(__file__).parents[2]
 ZOO = "config/zoo.yaml"

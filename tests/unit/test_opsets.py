@@ -9,20 +9,26 @@ from typing import Any
 
 import onnx
 import pytest
-from atlas import schema
-from atlas.graph import read
-from atlas.opsets import float_types, missing_steps, opset_row, refusal, what_lies_between
-from atlas.records import GraphFile
-from atlas.text import describe
 from onnx import TensorProto, helper, version_converter
+from opset_atlas.base.messages import describe
+from opset_atlas.findings.opsets import (
+    float_types,
+    missing_steps,
+    opset_row,
+    refusal,
+    what_lies_between,
+)
+from opset_atlas.graph.reading import read
+from opset_atlas.operators import definitions
+from opset_atlas.records import GraphFile
 
 
 def one_node(op: str, opset: int) -> onnx.ModelProto:
     """A file of one node with all its inputs and outputs; no runtime would run most of them."""
-    since = schema.in_force(op, opset)
+    since = definitions.in_force(op, opset)
     assert since is not None
-    ins = [f"i{parameter.index}" for parameter in schema.inputs(op, since)]
-    outs = [f"o{parameter.index}" for parameter in schema.outputs(op, since)]
+    ins = [f"i{parameter.index}" for parameter in definitions.inputs(op, since)]
+    outs = [f"o{parameter.index}" for parameter in definitions.outputs(op, since)]
     values = [
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in names]
         for names in (ins, outs)
@@ -91,8 +97,8 @@ def test_a_refusal_of_another_exporter_is_no_missing_step(message: str) -> None:
 def test_every_lookup_that_fails_is_named_with_the_step_that_failed() -> None:
     """Over every transition of onnx, both ways: versions and `types only` as in the schemas."""
     seen = {"up": 0, "down": 0, "types only": 0}
-    for op in schema.operators():
-        for old, new in pairwise(schema.versions(op)):
+    for op in definitions.operators():
+        for old, new in pairwise(definitions.versions(op)):
             for source, target in ((new - 1, new), (new, new - 1)):
                 try:
                     version_converter.convert_version(one_node(op, source), target)
@@ -103,7 +109,7 @@ def test_every_lookup_that_fails_is_named_with_the_step_that_failed() -> None:
                     text = refusal(describe(error), target, [source])
                     ends = (old, new) if up else (new, old)
                     assert f"no step for {op} {ends[0]} → {ends[1]}: {op}-{new}" in text
-                    only = schema.down_is_types_only(op, new, old)
+                    only = definitions.down_is_types_only(op, new, old)
                     assert ("only adds types" in text) == only
                     seen["up" if up else "down"] += 1
                     seen["types only"] += only
@@ -111,11 +117,11 @@ def test_every_lookup_that_fails_is_named_with_the_step_that_failed() -> None:
 
 
 def test_what_lies_between_never_calls_a_change_of_meaning_types_only() -> None:
-    for op in schema.operators():
-        for old, new in pairwise(schema.versions(op)):
+    for op in definitions.operators():
+        for old, new in pairwise(definitions.versions(op)):
             text = what_lies_between(op, new, old)
             assert text == what_lies_between(op, old, new)
-            if any(note.numeric for note in schema.notes(op, old, new)):
+            if any(note.numeric for note in definitions.notes(op, old, new)):
                 assert text.endswith("and results can differ")
             else:
                 assert "results can differ" not in text

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from atlas.judge import judge
+from opset_atlas.stages.judge import judge
 
 from .parity_files import (
     OUTPUTS,

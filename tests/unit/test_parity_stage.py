@@ -16,9 +16,9 @@ import onnx
 import onnx.parser
 import pytest
 import safetensors.numpy
-from atlas.files import file_sha256, write_json
-from atlas.parity import main
-from atlas.runtimes import load
+from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.runtimes import load
+from opset_atlas.stages.parity import main
 
 from .parity_files import (
     PASSES,
@@ -173,7 +173,7 @@ def test_a_model_that_changes_from_run_to_run_is_no_pass(tmp_path: Path) -> None
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """A runtime that does to itself what a file's name asks for, and else runs onnxruntime."""
-    real, module = load("onnxruntime"), types.ModuleType("atlas.runtimes.fake")
+    real, module = load("onnxruntime"), types.ModuleType("opset_atlas.runtimes.fake")
 
     def misbehave(path: Path, variant: str) -> Any:
         kind = {"10": "segfault", "11": "hang", "12": "exit", "13": "print"}
@@ -190,7 +190,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 
     members = {"PACKAGES": ("onnxruntime",), "VARIANTS": {"fake": ""}, "load": misbehave}
     module.__dict__.update(members, prepare=real.prepare, run=real.run, classify=real.classify)
-    monkeypatch.setitem(sys.modules, "atlas.runtimes.fake", module)
+    monkeypatch.setitem(sys.modules, "opset_atlas.runtimes.fake", module)
     return module
 
 
@@ -318,13 +318,20 @@ def test_a_model_without_reference_is_absent(tmp_path: Path) -> None:
 
 
 def test_the_program_writes_record_and_timing(defined: Path, tmp_path: Path) -> None:
-    import atlas
+    import opset_atlas
 
     export = exported(tmp_path / "export", {17: right_model()})
     options = ["--spec", "{}", "--define", str(defined), "--export", str(export)]
     options += ["--runtime", "onnxruntime", "--output", str(tmp_path / "r.json")]
-    command = [sys.executable, "-m", "atlas.parity", *options, "--timing", str(tmp_path / "t.json")]
-    env = {**os.environ, "PYTHONPATH": str(Path(atlas.__file__).parents[1])}
+    command = [
+        sys.executable,
+        "-m",
+        "opset_atlas.stages.parity",
+        *options,
+        "--timing",
+        str(tmp_path / "t.json"),
+    ]
+    env = {**os.environ, "PYTHONPATH": str(Path(opset_atlas.__file__).parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
     assert set(verdicts(json.loads((tmp_path / "r.json").read_text()))) <= PASSES

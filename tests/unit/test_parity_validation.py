@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import onnx
 import pytest
-from atlas.tolerances import Tolerances
+from opset_atlas.numerics.tolerances import Tolerances
 
 from .parity_files import freeze_net, right_model
 from .stage_files import parse

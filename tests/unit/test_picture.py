@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from atlas import picture
 from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
+from opset_atlas.graph import picture
+from opset_atlas.graph.as_text import as_text
 
 from .stage_files import graph, parse, svg_of
 
@@ -68,12 +69,10 @@ def hostile(name: str) -> onnx.ModelProto:
 def test_hostile_names_stay_text(tmp_path: Path, name: str) -> None:
     file = graph(hostile(HOSTILE[name]), tmp_path)
     assert file["graph"]["nodes"][1]["op"] == (HOSTILE[name] or "Op")  # the data keep it as it is
-    text = picture.as_text(file)
+    text = as_text(file)
     assert not FORBIDDEN.search(text)
     assert max(map(len, text.splitlines())) <= 500
-    assert len(text.splitlines()) == len(
-        picture.as_text(graph(hostile("z"), tmp_path)).splitlines()
-    )
+    assert len(text.splitlines()) == len(as_text(graph(hostile("z"), tmp_path)).splitlines())
 
 
 @needs_dot
@@ -143,4 +142,4 @@ def test_too_many_nodes_for_a_picture(tmp_path: Path) -> None:
     file = graph(parse(f"g (float[4] v0) => (float[4] v301) {{ {steps} }}", 13), tmp_path)
     svg, notice = svg_of(file)
     assert svg == "" and notice.startswith("301 nodes are too many")
-    assert picture.as_text(file).count("Relu-13") == 301
+    assert as_text(file).count("Relu-13") == 301

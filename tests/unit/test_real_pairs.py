@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from atlas import config, define, export
-from atlas.align import align
-from atlas.causes import Situation
-from atlas.changes import compare
-from atlas.exporters import Job
-from atlas.files import write_json
-from atlas.graph import read
-from atlas.wording import spelled
+from opset_atlas.base.files import write_json
+from opset_atlas.causes import Situation
+from opset_atlas.comparison.steps import compare
+from opset_atlas.config import settings as config
+from opset_atlas.differences.align import align
+from opset_atlas.differences.wording import spelled
+from opset_atlas.exporters import Job
+from opset_atlas.graph.reading import read
+from opset_atlas.stages import define, export
 
 from .pairs import Answer, answers
 

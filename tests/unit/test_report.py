@@ -13,15 +13,16 @@ from typing import Any
 import onnx
 import onnx.parser
 import pytest
-from atlas import compare, report
-from atlas.advice import spell_spans
-from atlas.report_changes import cited, telling
-from atlas.report_data import Data, load
-from atlas.report_index import figures, group_surprises
-from atlas.report_matrix import line, state
-from atlas.report_model import merge
-from atlas.report_plot import FLOOR, plot
-from atlas.tolerances import Tolerances
+from opset_atlas.findings.advice import spell_spans
+from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.stages.report import stage as report
+from opset_atlas.stages.report.changes import cited, telling
+from opset_atlas.stages.report.data import Data, load
+from opset_atlas.stages.report.index import figures, group_surprises
+from opset_atlas.stages.report.matrix import line, state
+from opset_atlas.stages.report.model import merge
+from opset_atlas.stages.report.plot import FLOOR, plot
+from opset_atlas.tools import diff
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +214,7 @@ def test_a_second_run_gives_the_same_bytes_but_for_times(folder: Path, small: Mo
     timing.write_text(json.dumps({"11": 9.87, "12": 9.87, "13": 9.87, "14": 9.87}))
     try:
         small_spec = json.dumps({"sweeps": small.SWEEPS, "order": list(small.SWEEPS)})
-        from atlas import tables
+        from opset_atlas.stages.tables import stage as tables
 
         shared = ["--spec", small_spec, "--results", str(folder.parent), "--output"]
         tables.main([*shared, str(folder.parent / "tables")])
@@ -291,7 +292,7 @@ def test_two_files_as_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     clip = "low = Constant<value = float {0.0}>() y = Clip(x, low)"
     for name, opset, body in (("a&b.onnx", 6, "y = Clip<min = 0.0>(x)"), ("c.onnx", 11, clip)):
         onnx.save(onnx.parser.parse_model(text.format(opset, body)), name)
-    assert compare.main(["a&b.onnx", "c.onnx", "--html", "page.html"]) in {0, 1}
+    assert diff.main(["a&b.onnx", "c.onnx", "--html", "page.html"]) in {0, 1}
     page = Path("page.html").read_text(encoding="utf-8")
     assert "a&amp;b.onnx" in page and "a&b.onnx" not in page
     assert "text_diff_Clip_6_11.html" in page

@@ -11,11 +11,12 @@ from typing import Any
 
 import onnx.defs
 import pytest
-from atlas import report, schema
-from atlas.files import read_json, write_json
-from atlas.report_data import Data, load
-from atlas.report_operator import MOST_PLACES, Catalog, page
-from atlas.report_versions import VersionRow, side_by_side, summarize
+from opset_atlas.base.files import read_json, write_json
+from opset_atlas.operators import definitions
+from opset_atlas.stages.report import stage as report
+from opset_atlas.stages.report.data import Data, load
+from opset_atlas.stages.report.operators import MOST_PLACES, Catalog, page
+from opset_atlas.stages.report.versions import VersionRow, side_by_side, summarize
 
 RAW = {(s.domain, s.name, s.since_version): s for s in onnx.defs.get_all_schemas_with_history()}
 
@@ -64,10 +65,10 @@ def test_every_parameter_of_every_version_has_exactly_one_cell() -> None:
 
 def test_a_cell_is_marked_exactly_where_the_schema_change_is() -> None:
     """Over every transition: a mark for each parameter that a change names, and no other."""
-    for (domain, op), known in {(d, o): schema.versions(o, d) for d, o, _ in RAW}.items():
+    for (domain, op), known in {(d, o): definitions.versions(o, d) for d, o, _ in RAW}.items():
         table = side_by_side(op, domain)
         for old, new in pairwise(known):
-            changes = schema.transition(op, old, new, domain).changes
+            changes = definitions.transition(op, old, new, domain).changes
             named = {(c.role, name) for c in changes for name in c.names if c.role != "operator"}
             for row in table:
                 if new in row.cells and row.cells[new].mark:
@@ -228,7 +229,7 @@ def test_every_operator_of_onnx_can_be_shown(data: Data) -> None:
         shown = page(data, entry)
         inline = report._inline(shown, ())
         text = template.render(shown, operators=catalog, operators_at="", **inline)
-        for since in schema.versions(op, domain):
+        for since in definitions.versions(op, domain):
             assert f"{op}-{since}</span>" in text
 
 

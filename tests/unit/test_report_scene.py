@@ -8,14 +8,15 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from atlas import report_files, report_layout
-from atlas.records import Graph
-from atlas.report_canvas import Canvas, File, Pair
-from atlas.report_data import Records
-from atlas.report_draw import draw
-from atlas.report_fold import fold
-from atlas.report_layout import Plan, Planner
-from atlas.report_scene import Box, Card, Line, Scene, scene
+from opset_atlas.records import Graph
+from opset_atlas.stages.report import files as report_files
+from opset_atlas.stages.report.canvas import Canvas, File, Pair
+from opset_atlas.stages.report.data import Records
+from opset_atlas.stages.report.drawing import layout
+from opset_atlas.stages.report.drawing.draw import draw
+from opset_atlas.stages.report.drawing.fold import fold
+from opset_atlas.stages.report.drawing.layout import Plan, Planner
+from opset_atlas.stages.report.drawing.scene import Box, Card, Line, Scene, scene
 
 from .stage_files import graph, parse
 
@@ -141,7 +142,7 @@ def test_equal_scenes_are_placed_once_and_many_by_one_process(
         started.append(arguments)
         return run(*arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(report_layout.subprocess, "run", counted)
+    monkeypatch.setattr(layout.subprocess, "run", counted)
     planner = Planner()
     scenes = [scene(deep(n), deep(n)) for n in (3, 4, 5, 3)]
     planner.prepare(scenes)
@@ -156,7 +157,7 @@ def test_equal_scenes_are_placed_once_and_many_by_one_process(
 def test_without_graphviz_there_is_a_notice_and_the_page_stays_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(report_layout.shutil, "which", lambda _: None)
+    monkeypatch.setattr(layout.shutil, "which", lambda _: None)
     file = File("a", 13, {"version": 1, "graph": deep(3), "functions": []})
     sides = Canvas(Pair("", "", "", file, file, [])).draw(Planner())
     assert [side.notice for side in sides] == ["graphviz is not installed"] * 2
@@ -166,9 +167,9 @@ def test_without_graphviz_there_is_a_notice_and_the_page_stays_whole(
 @needs_dot
 def test_a_scene_that_graphviz_refuses_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = scene(deep(2), deep(2)), scene(deep(3), deep(3))
-    source = report_layout._source
+    source = layout._source
     monkeypatch.setattr(
-        report_layout, "_source", lambda s: "digraph {" if len(s.boxes) == 5 else source(s)
+        layout, "_source", lambda s: "digraph {" if len(s.boxes) == 5 else source(s)
     )
     planner = Planner()
     planner.prepare([good, bad])
@@ -224,8 +225,8 @@ def test_a_large_file_stays_where_it_is() -> None:
 
 def test_a_plan_that_ends_early_is_an_error() -> None:
     with pytest.raises(ValueError, match="ends early"):
-        report_layout._plan(iter(["graph 1 1 1", "node b0 .5 .5 1 1"]))
-    assert report_layout._plan(iter(["graph 1 1 1", "stop"])) == Plan(72.0, 72.0)
+        layout._plan(iter(["graph 1 1 1", "node b0 .5 .5 1 1"]))
+    assert layout._plan(iter(["graph 1 1 1", "stop"])) == Plan(72.0, 72.0)
 
 
 def _newer(node: dict) -> dict:  # type: ignore[type-arg]

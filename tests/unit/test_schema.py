@@ -7,8 +7,8 @@ from pathlib import Path
 
 import onnx.defs
 import pytest
-from atlas import schema
-from atlas.schema_text import collapse, sentences
+from opset_atlas.operators import definitions
+from opset_atlas.operators.prose import collapse, sentences
 
 RAW = {(s.domain, s.name, s.since_version): s for s in onnx.defs.get_all_schemas_with_history()}
 DOMAINS = sorted({domain for domain, _, _ in RAW})
@@ -16,7 +16,7 @@ OPERATORS = sorted({(domain, op) for domain, op, _ in RAW})
 NOTES = [
     note
     for domain, op in OPERATORS
-    for note in schema.notes(op, None, schema.versions(op, domain)[-1], domain)
+    for note in definitions.notes(op, None, definitions.versions(op, domain)[-1], domain)
 ]
 
 
@@ -32,33 +32,35 @@ def raw_text(note, since):
 
 def test_the_version_in_force_is_the_one_that_onnx_uses():
     last = onnx.defs.onnx_opset_version()
-    for op in schema.operators():
+    for op in definitions.operators():
         for opset in range(1, last + 1):
             known = onnx.defs.has(op, opset, "")
             expected = onnx.defs.get_schema(op, opset, "").since_version if known else None
-            assert schema.in_force(op, opset) == expected, (op, opset)
+            assert definitions.in_force(op, opset) == expected, (op, opset)
 
 
 def test_nothing_is_in_force_that_onnx_does_not_know():
-    assert schema.in_force("NoSuchOperator", 13) is None
-    assert schema.in_force("Gelu", 19) is None
-    assert schema.in_force("Relu", 0) is None
-    assert schema.in_force("Relu", onnx.defs.onnx_opset_version() + 1) is None
-    assert schema.in_force("Relu", 13, "com.example") is None
-    assert schema.versions("Relu", "com.example") == []
+    assert definitions.in_force("NoSuchOperator", 13) is None
+    assert definitions.in_force("Gelu", 19) is None
+    assert definitions.in_force("Relu", 0) is None
+    assert definitions.in_force("Relu", onnx.defs.onnx_opset_version() + 1) is None
+    assert definitions.in_force("Relu", 13, "com.example") is None
+    assert definitions.versions("Relu", "com.example") == []
 
 
 def test_the_default_domain_has_a_long_name():
-    assert schema.in_force("Resize", 14, "ai.onnx") == 13
-    assert schema.inputs("Resize", 13, "ai.onnx") == schema.inputs("Resize", 13)
-    assert schema.transition("Resize", 11, 13, "ai.onnx") == schema.transition("Resize", 11, 13)
+    assert definitions.in_force("Resize", 14, "ai.onnx") == 13
+    assert definitions.inputs("Resize", 13, "ai.onnx") == definitions.inputs("Resize", 13)
+    assert definitions.transition("Resize", 11, 13, "ai.onnx") == definitions.transition(
+        "Resize", 11, 13
+    )
 
 
 def test_an_unknown_version_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"no version 12 of operator 'Resize'.*\[10, 11, 13"):
-        schema.transition("Resize", 12, 13)
+        definitions.transition("Resize", 12, 13)
     with pytest.raises(ValueError, match="no such operator"):
-        schema.inputs("NoSuchOperator", 1)
+        definitions.inputs("NoSuchOperator", 1)
 
 
 # Parameters
@@ -69,22 +71,22 @@ def test_parameters_are_those_of_onnx(domain):
     for (_, op, since), raw in RAW.items():
         if raw.domain != domain:
             continue
-        sides = (schema.inputs, raw.inputs), (schema.outputs, raw.outputs)
+        sides = (definitions.inputs, raw.inputs), (definitions.outputs, raw.outputs)
         for read, expected in sides:
             found = read(op, since, domain)
             assert [p.name for p in found] == [p.name for p in expected]
             assert [p.index for p in found] == list(range(len(expected)))
             assert [set(p.types) for p in found] == [set(p.types) for p in expected]
             assert all(p.types and p.option in ("single", "optional", "variadic") for p in found)
-        attributes = schema.attributes(op, since, domain)
+        attributes = definitions.attributes(op, since, domain)
         assert {n: a.required for n, a in attributes.items()} == {
             n: a.required for n, a in raw.attributes.items()
         }
 
 
 def test_resize_parameters_at_eleven_and_thirteen():
-    eleven = [(p.name, p.option) for p in schema.inputs("Resize", 11)]
-    thirteen = [(p.name, p.option) for p in schema.inputs("Resize", 13)]
+    eleven = [(p.name, p.option) for p in definitions.inputs("Resize", 11)]
+    thirteen = [(p.name, p.option) for p in definitions.inputs("Resize", 13)]
     assert eleven == [
         ("X", "single"), ("roi", "single"), ("scales", "single"), ("sizes", "optional"),
     ]  # fmt: skip
@@ -92,16 +94,16 @@ def test_resize_parameters_at_eleven_and_thirteen():
 
 
 def test_defaults_are_python_values():
-    resize = schema.attributes("Resize", 19)
+    resize = definitions.attributes("Resize", 19)
     assert resize["mode"].default == "nearest" and resize["mode"].type == "string"
     assert resize["cubic_coeff_a"].default == -0.75
     assert resize["axes"].default is None and not resize["axes"].required
-    assert schema.attributes("RNN", 22)["activations"].default == ("Tanh", "Tanh")
-    assert schema.attributes("Cast", 13)["to"].required
+    assert definitions.attributes("RNN", 22)["activations"].default == ("Tanh", "Tanh")
+    assert definitions.attributes("Cast", 13)["to"].required
 
 
 def test_actual_parameters_get_formal_names():
-    names = schema.parameter_names
+    names = definitions.parameter_names
     assert names("Resize", 13, "", 3) == ["X", "roi", "scales"]
     assert names("Concat", 13, "", 2) == ["inputs[0]", "inputs[1]"]
     assert names("Loop", 13, "", 4) == ["M", "cond", "v_initial[0]", "v_initial[1]"]
@@ -117,19 +119,19 @@ def test_actual_parameters_get_formal_names():
 
 def test_pages_exist_for_pairs_of_versions_alone():
     page = "https://onnx.ai/onnx/operators/text_diff_Resize_11_13.html"
-    assert schema.url("Resize", 11, 13) == schema.url("Resize", 13, 11) == page
-    assert schema.url("Resize", 10, 19, "ai.onnx") is not None
-    assert schema.url("Resize", 12, 13) is None
-    assert schema.url("Resize", 13, 13) is None
-    assert schema.url("Custom", 1, 2, "com.example") is None
+    assert definitions.url("Resize", 11, 13) == definitions.url("Resize", 13, 11) == page
+    assert definitions.url("Resize", 10, 19, "ai.onnx") is not None
+    assert definitions.url("Resize", 12, 13) is None
+    assert definitions.url("Resize", 13, 13) is None
+    assert definitions.url("Custom", 1, 2, "com.example") is None
 
 
 def test_pages_of_operators_carry_the_domain_without_dots():
     site = "https://onnx.ai/onnx/operators/"
-    assert schema.operator_url("Resize") == f"{site}onnx__Resize.html"
-    ml = schema.operator_url("TreeEnsemble", "ai.onnx.ml")
+    assert definitions.operator_url("Resize") == f"{site}onnx__Resize.html"
+    ml = definitions.operator_url("TreeEnsemble", "ai.onnx.ml")
     assert ml == f"{site}onnx_aionnxml_TreeEnsemble.html"
-    assert schema.operator_url("Custom", "com.example") is None
+    assert definitions.operator_url("Custom", "com.example") is None
 
 
 def test_difference_pages_cannot_collide_between_domains():
@@ -141,22 +143,22 @@ def test_difference_pages_cannot_collide_between_domains():
 
 
 def test_the_condition_of_roi_is_read_from_its_description():
-    text = schema.explain_parameter("Resize", 13, "roi")
+    text = definitions.explain_parameter("Resize", 13, "roi")
     assert text.description.startswith("1-D tensor given as [start1, ..., startN, end1")
     assert text.description.endswith("where N is the rank of X.")
     assert text.condition == (
         'It only takes effect when coordinate_transformation_mode is "tf_crop_and_resize"'
     )
     expected = ("coordinate_transformation_mode", "tf_crop_and_resize")
-    assert schema.condition_value("Resize", 11, "roi") == expected
-    assert schema.condition_value("Resize", 19, "cubic_coeff_a") == ("mode", "cubic")
+    assert definitions.condition_value("Resize", 11, "roi") == expected
+    assert definitions.condition_value("Resize", 19, "cubic_coeff_a") == ("mode", "cubic")
 
 
 def test_conditions_are_sentences_of_the_description_and_not_too_many():
     found = set()
     for (domain, op, since), raw in RAW.items():
         for parameter in (*raw.inputs, *raw.attributes.values()):
-            sentence = schema.condition(op, since, parameter.name, domain)
+            sentence = definitions.condition(op, since, parameter.name, domain)
             if sentence:
                 found.add((op, parameter.name))
                 texts = [p.description for p in (*raw.inputs, *raw.attributes.values())]
@@ -169,17 +171,17 @@ def test_conditions_are_sentences_of_the_description_and_not_too_many():
         ("QuantizeLinear", "block_size"), ("DequantizeLinear", "axis"),
         ("DequantizeLinear", "block_size"),
     }  # fmt: skip
-    assert schema.condition_value("Cast", 24, "round_mode") is None
+    assert definitions.condition_value("Cast", 24, "round_mode") is None
 
 
 def test_every_parameter_can_be_explained():
     for (domain, op, since), raw in RAW.items():
         for parameter in (*raw.inputs, *raw.outputs, *raw.attributes.values()):
-            text = schema.explain_parameter(op, since, parameter.name, domain).description
+            text = definitions.explain_parameter(op, since, parameter.name, domain).description
             assert "\n" not in text and "<br>" not in text
-    assert schema.explain_parameter("Concat", 13, "inputs[3]").description
+    assert definitions.explain_parameter("Concat", 13, "inputs[3]").description
     with pytest.raises(ValueError, match="no input, attribute or output 'roi'"):
-        schema.condition("Relu", 14, "roi")
+        definitions.condition("Relu", 14, "roi")
 
 
 def test_abbreviations_do_not_end_a_sentence():
@@ -193,14 +195,14 @@ def test_abbreviations_do_not_end_a_sentence():
 
 @pytest.mark.parametrize("note", NOTES, ids=lambda n: f"{n.op}-{n.new}-{n.parameter}")
 def test_a_note_is_about_a_real_transition_and_has_evidence(note):
-    known = schema.versions(note.op, note.domain)
+    known = definitions.versions(note.op, note.domain)
     sides = [since for since in (note.old, note.new) if since is not None]
     if note.old is None:
         assert note.new == known[0]
-        assert note.source == schema.operator_url(note.op, note.domain)
+        assert note.source == definitions.operator_url(note.op, note.domain)
     else:
         assert (note.old, note.new) in pairwise(known)
-        assert note.source == schema.url(note.op, note.old, note.new, note.domain)
+        assert note.source == definitions.url(note.op, note.old, note.new, note.domain)
     if note.parameter:
         assert any(
             note.parameter in (p.name for p in (*raw.inputs, *raw.outputs))
@@ -212,7 +214,7 @@ def test_a_note_is_about_a_real_transition_and_has_evidence(note):
     assert not note.says or (note.says in after and note.says not in before)
     assert not note.said or (note.said in before and note.said not in after)
     if not note.says and not note.said:  # then the typed difference is the evidence
-        transition = schema.transition(note.op, note.old, note.new, note.domain)
+        transition = definitions.transition(note.op, note.old, note.new, note.domain)
         assert transition.about(note.parameter)
     assert 20 < len(note.note) < 400 and note.note.endswith(".")
 
@@ -222,17 +224,18 @@ def test_every_entry_of_the_notes_is_read_and_none_is_written_twice():
 
 
 def test_notes_are_found_over_several_versions_and_downwards():
-    over = schema.notes("Resize", 10, 19)
+    over = definitions.notes("Resize", 10, 19)
     assert {note.new for note in over} == {11, 13, 18, 19}
-    assert schema.notes("Resize", 19, 10) == over
-    assert schema.notes("Relu", 13, 14) == []
-    assert [n.new for n in schema.notes("Gelu", None, 20)] == [20]
+    assert definitions.notes("Resize", 19, 10) == over
+    assert definitions.notes("Relu", 13, 14) == []
+    assert [n.new for n in definitions.notes("Gelu", None, 20)] == [20]
 
 
 def test_the_module_is_cheap_to_import():
     heavy = "torch", "onnxruntime", "onnx_ir", "pandas", "yaml", "onnx.reference"
-    code = f"import sys, atlas.schema; print([m for m in {heavy} if m in sys.modules])"
-    path = str(Path(schema.__file__).parents[1])
+    code = "import sys, opset_atlas.operators.definitions\n"
+    code += f"print([m for m in {heavy} if m in sys.modules])"
+    path = str(Path(definitions.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, check=True
     )

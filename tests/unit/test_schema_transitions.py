@@ -5,33 +5,35 @@ from itertools import pairwise
 
 import onnx.defs
 import pytest
-from atlas import schema
-from atlas.schema import Kind, Summary, Transition
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opset_atlas.operators import definitions
+from opset_atlas.operators.definitions import Kind, Summary, Transition
 
 RAW = {(s.domain, s.name, s.since_version): s for s in onnx.defs.get_all_schemas_with_history()}
 OPERATORS = sorted({(domain, op) for domain, op, _ in RAW})
 NEIGHBORS = [
-    schema.transition(op, old, new, domain)
+    definitions.transition(op, old, new, domain)
     for domain, op in OPERATORS
-    for old, new in pairwise(schema.versions(op, domain))
+    for old, new in pairwise(definitions.versions(op, domain))
 ]
 
 
 @st.composite
 def transitions(draw):
     """Any two different versions of an operator, in any order."""
-    several = [(domain, op) for domain, op in OPERATORS if len(schema.versions(op, domain)) > 1]
+    several = [
+        (domain, op) for domain, op in OPERATORS if len(definitions.versions(op, domain)) > 1
+    ]
     domain, op = draw(st.sampled_from(several))
-    pick = st.sampled_from(schema.versions(op, domain))
+    pick = st.sampled_from(definitions.versions(op, domain))
     old, new = draw(st.lists(pick, min_size=2, max_size=2, unique=True))
-    return schema.transition(op, old, new, domain)
+    return definitions.transition(op, old, new, domain)
 
 
 def of_kind(op, old, new, *kinds):
     """Parameters of the changes of these kinds."""
-    return [c.parameter for c in schema.transition(op, old, new).changes if c.kind in kinds]
+    return [c.parameter for c in definitions.transition(op, old, new).changes if c.kind in kinds]
 
 
 def names_of(transition, since):
@@ -49,21 +51,21 @@ def names_of(transition, since):
 
 def test_the_history_is_as_large_as_counted_by_hand():
     default = [key for key in RAW if key[0] == ""]
-    assert len(schema.operators()) == 203
+    assert len(definitions.operators()) == 203
     assert len(default) == 629
     assert sum(not transition.domain for transition in NEIGHBORS) == 426
 
 
 def test_no_transition_is_without_a_change():
     assert all(transition.changes for transition in NEIGHBORS)
-    assert not schema.transition("Relu", 14, 14).changes
-    assert schema.transition("Relu", 14, 14).summary is Summary.NONE
+    assert not definitions.transition("Relu", 14, 14).changes
+    assert definitions.transition("Relu", 14, 14).summary is Summary.NONE
 
 
 @given(transitions())
 @settings(max_examples=300, deadline=None)
 def test_the_other_direction_is_the_mirror_image(transition: Transition):
-    back = schema.transition(transition.op, transition.new, transition.old, transition.domain)
+    back = definitions.transition(transition.op, transition.new, transition.old, transition.domain)
     mirrored = Counter(
         (c.kind.mirror, c.names[::-1], c.after, c.before) for c in transition.changes
     )
@@ -187,7 +189,7 @@ def test_transitions_by_kind_of_change():
 
 
 def test_resize_thirteen_makes_roi_optional_without_changing_its_text():
-    transition = schema.transition("Resize", 11, 13)
+    transition = definitions.transition("Resize", 11, 13)
     optional = of_kind("Resize", 11, 13, Kind.BECAME_OPTIONAL)
     assert optional == ["roi", "scales"]
     assert transition.summary is Summary.OPTIONALITY
@@ -197,7 +199,7 @@ def test_resize_thirteen_makes_roi_optional_without_changing_its_text():
 
 
 def test_a_transition_over_several_versions_says_which_step_it_was():
-    steps = schema.transition("Resize", 10, 19).steps
+    steps = definitions.transition("Resize", 10, 19).steps
     assert [(s.old, s.new) for s in steps] == [(10, 11), (11, 13), (13, 18), (18, 19)]
     assert [s.new for s in steps if s.about("roi")] == [11, 13]
     assert steps[-1].summary is Summary.TEXT_ONLY
@@ -222,7 +224,7 @@ def test_attributes_that_became_inputs(op, old, new, moved):
 
 
 def test_a_renamed_parameter_is_not_removed_and_added():
-    names = [c.names for c in schema.transition("BatchNormalization", 9, 14).changes]
+    names = [c.names for c in definitions.transition("BatchNormalization", 9, 14).changes]
     assert ("mean", "input_mean") in names and ("mean", "running_mean") in names
     assert of_kind("BatchNormalization", 9, 14, Kind.INPUT_ADDED, Kind.INPUT_REMOVED) == []
     assert of_kind("Pad", 1, 2, Kind.ATTRIBUTE_RENAMED) == ["pads"]
@@ -231,7 +233,7 @@ def test_a_renamed_parameter_is_not_removed_and_added():
 
 
 def test_an_input_that_takes_another_place_is_moved_and_not_new():
-    (scales,) = schema.transition("Resize", 10, 11).about("scales")
+    (scales,) = definitions.transition("Resize", 10, 11).about("scales")
     assert (scales.kind, scales.before, scales.after) == (
         Kind.INPUT_MOVED, "position 1", "position 2",
     )  # fmt: skip
@@ -240,39 +242,41 @@ def test_an_input_that_takes_another_place_is_moved_and_not_new():
 
 
 def test_an_exponent_may_have_a_type_of_its_own():
-    (untied,) = (c for c in schema.transition("Pow", 7, 12).changes if c.kind is Kind.TYPES_UNTIED)
+    (untied,) = (
+        c for c in definitions.transition("Pow", 7, 12).changes if c.kind is Kind.TYPES_UNTIED
+    )
     assert (untied.parameter, untied.before, untied.after) == (
         "Y", "type of X", "type of its own",
     )  # fmt: skip
 
 
 def test_softmax_thirteen_changes_the_default_and_the_text():
-    assert schema.in_force("Softmax", 12) == 11
-    transition = schema.transition("Softmax", 11, 13)
+    assert definitions.in_force("Softmax", 12) == 11
+    transition = definitions.transition("Softmax", 11, 13)
     assert transition.summary is Summary.DEFAULT_CHANGED
     (axis,) = (c for c in transition.changes if c.kind is Kind.DEFAULT_CHANGED)
     assert (axis.parameter, axis.before, axis.after) == ("axis", "1", "-1")
-    (note,) = schema.notes("Softmax", 11, 13)
+    (note,) = definitions.notes("Softmax", 11, 13)
     assert note.numeric and note.parameter == "axis"
 
 
 def test_text_changes_hold_the_sentences_that_differ():
-    (text,) = (c for c in schema.transition("Pad", 18, 19).changes if c.parameter == "mode")
+    (text,) = (c for c in definitions.transition("Pad", 18, 19).changes if c.parameter == "mode")
     assert text.kind is Kind.TEXT_CHANGED
     assert "`wrap`" in text.after and "`wrap`" not in text.before
 
 
 def test_going_down_that_only_loses_types():
-    assert schema.transition("Relu", 13, 14).summary is Summary.TYPES_ONLY
-    assert schema.down_is_types_only("Relu", 14, 13)
-    assert schema.down_is_types_only("Relu", 14, 6)
-    assert not schema.down_is_types_only("Relu", 14, 1)  # consumed_inputs
-    assert not schema.down_is_types_only("Relu", 13, 14)  # upwards
-    assert not schema.down_is_types_only("Resize", 19, 18)  # text, same types
-    assert not schema.down_is_types_only("Clip", 13, 12)  # a note that results can differ
-    assert not schema.down_is_types_only("ReduceLogSum", 28, 18)  # loses types upwards
+    assert definitions.transition("Relu", 13, 14).summary is Summary.TYPES_ONLY
+    assert definitions.down_is_types_only("Relu", 14, 13)
+    assert definitions.down_is_types_only("Relu", 14, 6)
+    assert not definitions.down_is_types_only("Relu", 14, 1)  # consumed_inputs
+    assert not definitions.down_is_types_only("Relu", 13, 14)  # upwards
+    assert not definitions.down_is_types_only("Resize", 19, 18)  # text, same types
+    assert not definitions.down_is_types_only("Clip", 13, 12)  # a note that results can differ
+    assert not definitions.down_is_types_only("ReduceLogSum", 28, 18)  # loses types upwards
 
 
 def test_deprecated_versions():
-    assert schema.deprecated("Upsample", 10) and not schema.deprecated("Upsample", 9)
-    assert schema.transition("Upsample", 9, 10).summary is Summary.DEPRECATED
+    assert definitions.deprecated("Upsample", 10) and not definitions.deprecated("Upsample", 9)
+    assert definitions.transition("Upsample", 9, 10).summary is Summary.DEPRECATED

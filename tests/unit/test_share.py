@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from atlas.share import shared
+from opset_atlas.execution.forks import shared
 
 
 def test_results_come_in_order_from_processes_that_hold_the_data() -> None:

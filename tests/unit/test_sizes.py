@@ -8,9 +8,11 @@ from typing import Any
 
 import onnx
 import pytest
-from atlas import advice, parity, sizes
-from atlas.judge import judge
-from atlas.records import CellVerdict, ParityRecord
+from opset_atlas.findings import advice
+from opset_atlas.models import sizes
+from opset_atlas.records import CellVerdict, ParityRecord
+from opset_atlas.stages import parity
+from opset_atlas.stages.judge import judge
 from safetensors.numpy import load_file
 
 from .parity_files import exported

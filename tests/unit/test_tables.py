@@ -10,12 +10,12 @@ from typing import Any
 import located_record
 import pandas as pd
 import pytest
-from atlas.advice import SEVERITY, recommend, spans, surprises
-from atlas.compare import compare_model
-from atlas.dump import dump
-from atlas.files import write_json
-from atlas.records import CellVerdict, DefineRecord
-from atlas.tables import COLUMNS, main
+from opset_atlas.base.files import write_json
+from opset_atlas.findings.advice import SEVERITY, recommend, spans, surprises
+from opset_atlas.records import CellVerdict, DefineRecord
+from opset_atlas.stages.compare import compare_model
+from opset_atlas.stages.dump import dump
+from opset_atlas.stages.tables.stage import COLUMNS, main
 
 from .stage_files import X, run_define, run_export
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from atlas import dump, exporters, parity, tensors
-from atlas.exporters import Job
-from atlas.files import file_sha256
-from atlas.onnx_file import canonical_sha256
-from atlas.records import ExportRecord
 from onnx.numpy_helper import from_array, to_array
+from opset_atlas import exporters
+from opset_atlas.base.files import file_sha256
+from opset_atlas.exporters import Job
+from opset_atlas.onnx_files import tensors
+from opset_atlas.onnx_files.facts import canonical_sha256
+from opset_atlas.records import ExportRecord
+from opset_atlas.stages import dump, parity
 
 from .stage_files import parse, run_define, run_export, settings
 

@@ -6,19 +6,19 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from atlas import text
-from atlas.text import LIMIT, clean, describe, trace
 from hypothesis import given
 from hypothesis import strategies as st
+from opset_atlas.base import messages
+from opset_atlas.base.messages import LIMIT, clean, describe, trace
 
 
 def test_folders_become_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     site = sysconfig.get_paths()["purelib"]
     package = Path(__file__).parents[2]
-    text = f"{tmp_path}/models.py: {site}/torch/x.py, {package}/workflow/atlas/export.py"
+    text = f"{tmp_path}/models.py: {site}/torch/x.py, {package}/workflow/opset_atlas/x.py"
     assert clean(text) == (
-        "<project>/models.py: <site-packages>/torch/x.py, <opset-atlas>/workflow/atlas/export.py"
+        "<project>/models.py: <site-packages>/torch/x.py, <opset-atlas>/workflow/opset_atlas/x.py"
     )
 
 
@@ -86,7 +86,7 @@ def test_the_end_of_a_traceback() -> None:
 
 
 def test_a_message_does_not_tell_how_the_process_was_started() -> None:
-    own = text.__file__.replace("text.py", "worker.py")
+    own = messages.__file__.replace("base/messages.py", "execution/worker.py")
     said = (
         f"(node defined in models/mine.py(3): forward\n{own}(161): _work\n<frozen runpy>(88): f\n)"
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from atlas.measure import measure
-from atlas.ties import Expected, rank
-from atlas.tolerances import Tolerances
-from atlas.verdicts import judge_output
+from opset_atlas.numerics.measure import measure
+from opset_atlas.numerics.ties import Expected, rank
+from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.numerics.verdicts import judge_output
 
 ARRAY = np.array([[3.0, 2.0, 2.0, 1.0]])
 

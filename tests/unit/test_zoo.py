@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import torch
 import yaml
-from atlas import model
+from opset_atlas.models import module
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "workflow/zoo").glob("*.py"))
@@ -59,7 +59,9 @@ def test_both_configurations_mean_the_same_by_a_model() -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_configuration_fits_the_schema(name: str) -> None:
-    schema = json.loads((ROOT / "workflow/schemas/config.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads(
+        (ROOT / "workflow/opset_atlas/schemas/config.schema.json").read_text(encoding="utf-8")
+    )
     jsonschema.validate(CONFIGS[name], schema)
 
 
@@ -83,14 +85,14 @@ def test_file_defines_one_module_named_and_explained(path: Path) -> None:
 
 @pytest.mark.parametrize("name", RUNNING)
 def test_seed_decides_every_parameter(name: str) -> None:
-    first, second = (model.build(MODELS[name]).state_dict() for _ in range(2))
+    first, second = (module.build(MODELS[name]).state_dict() for _ in range(2))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 @pytest.mark.parametrize("name", RUNNING)
 def test_no_parameter_or_statistic_hides_a_fault_by_being_constant(name: str) -> None:
-    for key, value in model.build(MODELS[name]).state_dict().items():
+    for key, value in module.build(MODELS[name]).state_dict().items():
         if value.numel() > 1:
             assert value.unique().numel() > 1, key
 
@@ -114,7 +116,7 @@ def test_scale_as_the_origin_wrote_it_builds_but_cannot_run() -> None:
 
 def _run(spec: dict[str, Any], input_set: str) -> list[torch.Tensor]:
     with torch.no_grad():
-        result = model.build(spec)(*model.make_inputs(spec, input_set))
+        result = module.build(spec)(*module.make_inputs(spec, input_set))
     if isinstance(result, torch.Tensor):
         return [result]
     return list(result.values() if isinstance(result, dict) else result)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from atlas import baseline
+from opset_atlas.tools import baseline
 from project import Project
 
 pytestmark = pytest.mark.workflow

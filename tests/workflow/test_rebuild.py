@@ -90,7 +90,9 @@ def test_a_tolerance_judges_again_and_runs_no_model(project: Project) -> None:
 
 
 def test_a_template_rebuilds_the_report(project: Project) -> None:
-    template = next((project.folder / "workflow/report").glob("index*"))
+    template = next(
+        (project.folder / "workflow/opset_atlas/stages/report/templates").glob("index*")
+    )
     template.write_text(template.read_text() + "\n")
     assert project.run() == {"report": 1}
 
@@ -133,11 +135,11 @@ def test_a_damaged_file_is_made_again_when_its_sweep_runs(project: Project) -> N
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("judge.py", END),
-        ("verdicts.py", {"locate": 2, **END}),
-        ("suspect.py", {"locate": 2, "tables": 1, "report": 1}),
+        ("stages/judge.py", END),
+        ("numerics/verdicts.py", {"locate": 2, **END}),
+        ("stages/locate/suspect.py", {"locate": 2, "tables": 1, "report": 1}),
         (
-            "picture.py",
+            "graph/spelling.py",
             {"dump": 2, "compare": 2, "locate": 2, "tables": 1, "report": 1},
         ),
         ("causes/exporter.py", {"compare": 2, "tables": 1, "report": 1}),
@@ -150,6 +152,6 @@ def test_a_damaged_file_is_made_again_when_its_sweep_runs(project: Project) -> N
 def test_a_helper_module_rebuilds_its_stage_and_what_follows(
     project: Project, module: str, expected: dict[str, int]
 ) -> None:
-    file = project.folder / "workflow/atlas" / module
+    file = project.folder / "workflow/opset_atlas" / module
     file.write_text(file.read_text(encoding="utf-8") + "# touched\n", encoding="utf-8")
     assert project.run() == expected

@@ -57,7 +57,7 @@ def test_an_answer_for_another_opset_is_found(tmp_path: Path) -> None:
         (root / part).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copy(ROOT / part, root / part)
-    memory = root / "workflow/atlas/exporters/_memory.py"
+    memory = root / "workflow/opset_atlas/exporters/_memory.py"
     code = memory.read_text(encoding="utf-8")
     assert REGISTRY in code
     memory.write_text(code.replace(REGISTRY, 'key = "registry"'), encoding="utf-8")

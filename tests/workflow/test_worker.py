@@ -17,16 +17,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from atlas import __main__ as client
-from atlas import worker
-from atlas.__main__ import SOCKET
-from atlas.exporters import _memory
+from opset_atlas import __main__ as client
+from opset_atlas.__main__ import SOCKET
+from opset_atlas.execution import worker
+from opset_atlas.exporters import _memory
 from project import ROOT, Project
 
 RUN = """
 import pathlib, sys
-from atlas import __main__ as client
-from atlas import worker
+from opset_atlas import __main__ as client
+from opset_atlas.execution import worker
 print(worker.start(pathlib.Path("worker.log")) or "started", flush=True)
 import os
 print(os.environ["ATLAS_WORKER"], os.environ["ATLAS_WORKER_PREFIX"], sep="\\n", flush=True)
@@ -79,7 +79,7 @@ def processes_with(argument: str) -> list[str]:
 
 def ask(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "atlas", *arguments],
+        [sys.executable, "-m", "opset_atlas", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
@@ -121,7 +121,7 @@ def test_jobs_run_beside_each_other_and_each_in_its_folder(
         place.mkdir()
         verdicts = ["--parity", "parity", "--output", "verdicts.json"]
         spec = '{"order": [], "runtimes": []}'
-        command = [sys.executable, "-m", "atlas", "judge", "--spec", spec, *verdicts]
+        command = [sys.executable, "-m", "opset_atlas", "judge", "--spec", spec, *verdicts]
         jobs.append(subprocess.Popen(command, cwd=place, env=environment))
     assert [job.wait(60) for job in jobs] == [0, 0, 0]
     assert all((place / "verdicts.json").is_file() for place in places)
@@ -142,7 +142,7 @@ def test_a_job_that_is_cancelled_ends_in_the_worker_too(
         ' "limits": {"cell_seconds": 600}}'
     )
     client = subprocess.Popen(
-        [sys.executable, "-m", "atlas", "define", "--spec", text, "--output", "out"],
+        [sys.executable, "-m", "opset_atlas", "define", "--spec", text, "--output", "out"],
         cwd=folder, env=environment,
     )  # fmt: skip
     deadline = time.monotonic() + 60
@@ -204,11 +204,14 @@ def test_a_log_takes_everything_and_the_status_is_the_stages(
 
 
 def test_what_needs_no_torch_waits_for_none(environment: dict[str, str]) -> None:
-    code = "import sys; from atlas import worker; worker.preload('files'); print(*sys.modules)"
+    code = "import sys; from opset_atlas.execution import worker; worker.preload('files')"
+    code += "; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert {"onnx", "atlas.report", "atlas.parity"} <= set(done.stdout.split())
+    assert {"onnx", "opset_atlas.stages.report.stage", "opset_atlas.stages.parity"} <= set(
+        done.stdout.split()
+    )
     assert "torch" not in done.stdout.split()
 
 
@@ -219,8 +222,9 @@ def test_what_needs_no_torch_waits_for_none(environment: dict[str, str]) -> None
 def test_a_run_has_the_levels_that_its_jobs_need(
     folder: Path, stage: str, levels: list[str]
 ) -> None:
-    code = f"from atlas import worker; worker.start(Path('levels.log'), ['{stage}', 'judge']);"
-    code += " print(*Path(os.environ['ATLAS_WORKER']).parent.iterdir())"
+    code = "from opset_atlas.execution import worker\n"
+    code += f"worker.start(Path('levels.log'), ['{stage}', 'judge'])\n"
+    code += "print(*Path(os.environ['ATLAS_WORKER']).parent.iterdir())"
     done = subprocess.run(
         [sys.executable, "-c", f"import os; from pathlib import Path; {code}"],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},

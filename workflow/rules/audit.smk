@@ -30,5 +30,5 @@ rule audit:
         results=subpath(input.define, ancestor=3),
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas --log {log} audit --spec {params.spec:q} --results {params.results}"
+        "python -m opset_atlas --log {log} audit --spec {params.spec:q} --results {params.results}"
         " --output {params.folder}"

@@ -19,10 +19,11 @@ RUN = "results/run.json"
 
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from atlas import config as atlas_config
-from atlas import sources, worker
+from opset_atlas import plugins, sources
+from opset_atlas.config import settings as configuration
+from opset_atlas.execution import environments, worker
 
-os.environ |= sources.environment()
+os.environ |= environments.variables()
 
 # The graph of jobs is objects that stay, by the hundred per model: looking through all of them for
 # garbage again and again takes time (docs/scale.md). New ones are still looked through.
@@ -37,9 +38,9 @@ def load_settings():
     """
     files = workflow.overwrite_configfiles or [DEFAULT_CONFIG]
     try:
-        given = atlas_config.load(files, workflow.config_settings.config)
-        return atlas_config.resolve(given, Path.cwd())
-    except atlas_config.ConfigError as error:
+        given = configuration.load(files, workflow.config_settings.config)
+        return configuration.resolve(given, Path.cwd())
+    except configuration.ConfigError as error:
         raise WorkflowError(str(error))
 
 
@@ -48,7 +49,8 @@ def code(*modules):
 
     As input files they would be a dozen more to look at for every job.
     """
-    return sources.digest(*modules)
+    stages = sources.programs("stages")
+    return sources.digest(*(stages.get(name, name) for name in modules))
 
 
 def write_run():
@@ -94,13 +96,13 @@ def collect_sweeps(pattern, **fixed):
 
 def converters():
     """Exporters that start from another exporter's files."""
-    return [name for name in sources.plugins("exporters") if settings.needs_base(name)]
+    return [name for name in plugins.names("exporters") if settings.needs_base(name)]
 
 
 def direct_exporters():
     """Exporters that start from the module."""
     return [
-        name for name in sources.plugins("exporters") if not settings.needs_base(name)
+        name for name in plugins.names("exporters") if not settings.needs_base(name)
     ]
 
 
@@ -174,7 +176,7 @@ def model_exporters(wildcards):
 
 def report_templates():
     """Templates, style and script of the report: tracked by content."""
-    files = (ROOT / "workflow/report").glob("*.*")
+    files = (ROOT / "workflow/opset_atlas/stages/report/templates").glob("*.*")
     return sorted(os.path.relpath(path) for path in files)
 
 

@@ -22,10 +22,10 @@ rule compare:
         mem_mb=500,
         runtime=30,
     params:
-        code=code("compare", *(f"causes.{name}" for name in sources.plugins("causes"))),
+        code=code("compare", *(f"causes.{name}" for name in plugins.names("causes"))),
         spec=compare_spec,
         dump=subpath(input.record, parent=True),
         export=export_of_model,
     shell:
-        "python -m atlas --log {log} compare --dump {params.dump} --export {params.export}"
+        "python -m opset_atlas --log {log} compare --dump {params.dump} --export {params.export}"
         " --output {output}"

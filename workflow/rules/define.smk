@@ -26,4 +26,4 @@ rule define:
         spec=define_spec,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas --log {log} define --spec {params.spec:q} --output {params.folder}"
+        "python -m opset_atlas --log {log} define --spec {params.spec:q} --output {params.folder}"

@@ -27,5 +27,5 @@ rule dump:
         export=export_of_model,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas --log {log} dump --export {params.export} --exporters {params.exporters}"
+        "python -m opset_atlas --log {log} dump --export {params.export} --exporters {params.exporters}"
         " --output {params.folder}"

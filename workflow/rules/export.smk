@@ -36,7 +36,7 @@ rule export:
         folder=subpath(output.record, parent=True),
     shell:
         # The torch.export exporter orders some values by a set of strings.
-        "PYTHONHASHSEED=0 python -m atlas --log {log} export --spec {params.spec:q} --define {params.define}"
+        "PYTHONHASHSEED=0 python -m opset_atlas --log {log} export --spec {params.spec:q} --define {params.define}"
         " {params.base} --code {params.code} --output {params.folder}"
 
 

@@ -29,14 +29,12 @@ rule locate:
         mem_mb=memory(1500, 4),
         runtime=60,
     params:
-        code=code(
-            "locate", *(f"runtimes.{name}" for name in sources.plugins("runtimes"))
-        ),
+        code=code("locate", *(f"runtimes.{name}" for name in plugins.names("runtimes"))),
         spec=locate_spec,
         define=subpath(input.define, parent=True),
         export=export_of_model,
         parity=parity_of_model,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m atlas --log {log} locate --spec {params.spec:q} --define {params.define}"
+        "python -m opset_atlas --log {log} locate --spec {params.spec:q} --define {params.define}"
         " --export {params.export} --parity {params.parity} --output {params.folder}"

@@ -31,7 +31,7 @@ rule parity:
         define=subpath(input.define, parent=True),
         sweeps=sweeps_of_model,
     shell:
-        "python -m atlas --log {log} parity --spec {params.spec:q} --define {params.define}"
+        "python -m opset_atlas --log {log} parity --spec {params.spec:q} --define {params.define}"
         " --export {params.sweeps} --runtime {wildcards.runtime} --code {params.code}"
         " --output {output.record} --timing {output.timing}"
 
@@ -60,5 +60,5 @@ rule judge:
         run=RUN,
         results=subpath(output.verdicts, ancestor=2),
     shell:
-        "python -m atlas --log {log} judge --spec @{params.run} --parity {params.results}/parity"
+        "python -m opset_atlas --log {log} judge --spec @{params.run} --parity {params.results}/parity"
         " --output {output.verdicts}"

@@ -23,7 +23,7 @@ rule tables:
                 f"<results>/tables/{table}.csv",
                 category="Tables",
                 labels={"table": table},
-                caption="../report/tables.rst",
+                caption="../captions/tables.rst",
             )
             for table in table_names()
         ],
@@ -44,7 +44,7 @@ rule tables:
         results=subpath(input.verdicts, ancestor=2),
         folder=tables_folder,
     shell:
-        "python -m atlas --log {log} tables --spec @{params.run} --results {params.results}"
+        "python -m opset_atlas --log {log} tables --spec @{params.run} --results {params.results}"
         " --output {params.folder}"
 
 
@@ -66,14 +66,14 @@ rule report:
             update(directory("<results>/report")),
             htmlindex="index.html",
             category="Report",
-            caption="../report/report.rst",
+            caption="../captions/report.rst",
         ),
         cards=report(
             update(directory("<results>/cards")),
             patterns=["{model}.html"],
             category="Models",
             labels={"model": "{model}"},
-            caption="../report/card.rst",
+            caption="../captions/card.rst",
         ),
     log:
         "<logs>/report.log",
@@ -90,5 +90,5 @@ rule report:
         run=RUN,
         results=subpath(input.verdicts, ancestor=2),
     shell:
-        "python -m atlas --log {log} report --spec @{params.run} --results {params.results}"
+        "python -m opset_atlas --log {log} report --spec @{params.run} --results {params.results}"
         " --output {output.pages} --cards {output.cards} --processes {threads}"

@@ -1,0 +1,1 @@
+"""Files and messages: what every room needs."""

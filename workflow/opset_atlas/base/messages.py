@@ -1,0 +1,69 @@
+"""Messages of other people's programs, made fit to be kept: the same on every machine and run."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sysconfig
+import traceback
+from pathlib import Path
+
+LIMIT = 4000
+WHOLE = 1 << 20  # characters; what is longer than any message
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+# torch's tracer names every Python frame below a node. The lowest tell how our process was started.
+_STARTED = re.compile(
+    r"^<(?:opset-atlas|project)>/workflow/opset_atlas/\S+\(\d+\): .*\n"
+    r"|^<frozen runpy>\(\d+\): .*\n",
+    re.MULTILINE,
+)
+
+
+def clean(text: str, limit: int = LIMIT) -> str:
+    """`text` without what depends on the machine, and not longer than `limit` characters.
+
+    Folders become `<project>`, `<site-packages>` …, memory addresses `0x…`; terminal escapes,
+    control characters and the frames that started the process go.
+    """
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+    for folder, name in _folders(os.getcwd()):  # noqa: PTH109 (a Path per message costs more)
+        text = text.replace(folder, name)
+    text = _STARTED.sub("", text)
+    text = _CONTROL.sub("", _ADDRESS.sub("0x…", _ESCAPE.sub("", text))).strip()
+    return text if len(text) <= limit else f"{text[:limit]} … ({len(text)} characters)"
+
+
+def describe(error: BaseException, limit: int = 300) -> str:
+    """An exception in one line: its type and the first line of what it says."""
+    message = clean(str(error), WHOLE).partition("\n")[0]
+    # torch appends the graph around the culprit to that line; the traceback keeps it.
+    message = shorten(message.split("  [Caused by ")[0].strip(), limit)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def shorten(text: str, limit: int = 300) -> str:
+    """The beginning of `text`, at most `limit` characters and a mark that there was more."""
+    return text if len(text) <= limit else f"{text[:limit]} …"
+
+
+def trace(error: BaseException) -> str:
+    """The end of an exception's traceback, cleaned."""
+    text = clean("".join(traceback.format_exception(error)), limit=WHOLE)
+    return text if len(text) <= LIMIT else f"… {text[-LIMIT:]}"
+
+
+@functools.cache
+def _folders(here: str) -> list[tuple[str, str]]:
+    """Folders and what stands for them, the longest first; `here` is the working directory."""
+    paths = sysconfig.get_paths()
+    named = [
+        (paths["purelib"], "<site-packages>"),
+        (paths["stdlib"], "<python>"),
+        (str(Path(__file__).parents[3]), "<opset-atlas>"),
+        (here, "<project>"),
+    ]
+    return sorted((pair for pair in named if pair[0] != "/"), key=lambda pair: -len(pair[0]))

@@ -1,0 +1,1 @@
+"""The configuration: read, checked, completed, and handed to each stage in part."""

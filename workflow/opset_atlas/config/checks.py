@@ -1,0 +1,286 @@
+"""Everything that can be wrong with a configuration, found before anything starts.
+
+First its shape, by the schema; then, for what has the right shape, what a schema cannot say.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from opset_atlas.config.reading import NUMBERED, ConfigError
+from opset_atlas.config.references import callable_problem, file_problem, module_constants, version
+from opset_atlas.config.schema import KeyPath, key_path, schema_problems, show, suggestion
+from opset_atlas.exporters import _torch_options
+
+Problem = tuple[KeyPath, str]
+
+INTEGERS = {
+    "int8": (-(2**7), 2**7 - 1),
+    "uint8": (0, 2**8 - 1),
+    "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+}
+# Keys of a model that an ONNX file as the model has no use for.
+NOT_FOR_ONNX = ("kwargs", "outputs", "dynamic_shapes", "dtype", "weights", "packages", "options")
+STATE_DICTS = (".safetensors", ".pt", ".pth")
+
+
+def check(config: Mapping[str, Any], root: Path, package: Path) -> tuple[dict[str, Any], list[str]]:
+    """The configuration as plain data, and notices about what could not be checked.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    problems: list[Problem] = []
+    if not isinstance(config, Mapping):
+        raise ConfigError([f"expected a mapping with 'models', got {show(config)}"])
+    plain = _plain(config, (), problems)
+    known = {path for path, _ in problems}
+    problems += [found for found in schema_problems(plain, package) if found[0] not in known]
+    problems += _beyond_schema(plain, problems, root, package)
+    if problems:
+        raise ConfigError(f"{key_path(path)}: {text}" for path, text in problems)
+    return plain, _notices(plain)
+
+
+def _plain(value: Any, path: KeyPath, problems: list[Problem]) -> Any:
+    """`value` in the types of JSON."""
+    if isinstance(value, Mapping):
+        return {
+            _key(key, path, problems): _plain(item, (*path, str(key)), problems)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_plain(item, (*path, i), problems) for i, item in enumerate(value)]
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            problems.append((path, f"expected text, got half of a surrogate pair: {show(value)}"))
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        problems.append((path, f"expected a finite number, got {show(value)}"))
+    elif value is not None and not isinstance(value, bool | int | float):
+        problems.append((path, f"expected plain data, got {type(value).__name__}: {show(value)}"))
+    return value
+
+
+def _key(key: Any, path: KeyPath, problems: list[Problem]) -> str:
+    numbered = isinstance(key, int) and not isinstance(key, bool) and NUMBERED in path
+    if not isinstance(key, str) and not numbered:
+        text = f"the key {show(key)} is {type(key).__name__} and not text; write it in quotes"
+        problems.append((path, text))
+    return str(key)
+
+
+def _beyond_schema(
+    config: Any, problems: list[Problem], root: Path, package: Path
+) -> list[Problem]:
+    """What a schema cannot say, of the parts that have no problem yet."""
+    sound = _sound(config, problems)
+    models = sound.get("models", {})
+    found = [
+        *_same_but_for_case(models),
+        *_converter_problems(sound.get("converter", {}), package),
+        *_options_problems(sound.get("options", {}), ("options",), package),
+    ]
+    for name, model in models.items():
+        path = ("models", name)
+        if model.get("factory") and config["models"][name].get("inputs") is None:
+            text = "is missing; a factory needs a list of inputs, or a callable that makes them"
+            found.append(((*path, "inputs"), text))
+        if model.get("onnx"):
+            found += _onnx_problems(model, path)
+        found += _file_problems(model, path, root)
+        found += _input_problems(model, path, sound.get("input_sets"))
+        found += _shape_problems(model, path)
+        found += _index_problems(model, path)
+        found += _options_problems(model.get("options") or {}, (*path, "options"), package)
+    return found
+
+
+def _sound(config: Any, problems: list[Problem]) -> dict[str, Any]:
+    """The configuration without the keys that have a problem in or below them."""
+    sound: Any = copy.deepcopy(config) if problems else config
+    for path, _ in problems:
+        depth = {"models": 3, "options": 2}.get(str(path[0]), 1)
+        *above, key = path[: 4 if path[2:3] == ("options",) else depth]
+        parent = sound
+        for part in above:
+            parent = parent.get(part) if isinstance(parent, dict) else None
+        if isinstance(parent, dict):
+            parent.pop(key, None)
+    return dict(sound)
+
+
+def _same_but_for_case(models: Mapping[str, Any]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for name in models:
+        other = first.setdefault(name.casefold(), name)
+        if other != name:
+            yield ("models", name), f"differs from {other!r} in case only; some disks tell no case"
+
+
+def _converter_problems(converter: Mapping[str, Any], package: Path) -> Iterator[Problem]:
+    exporter = converter.get("exporter")
+    if exporter and _needs_base(exporter, package):
+        yield (
+            ("converter", "exporter"),
+            f"expected an exporter that starts from the model, got {exporter!r}",
+        )
+
+
+def _options_problems(
+    options: Mapping[str, Any], path: KeyPath, package: Path
+) -> Iterator[Problem]:
+    for exporter, given in options.items():
+        if _needs_base(exporter, package) and given:
+            yield (*path, exporter), f"{exporter} takes no options"
+        elif exporter in _torch_options.DYNAMO:
+            signature = _torch_options.installed_signature()
+            found = _torch_options.option_problems(exporter, given, signature)
+            yield from (((*path, exporter, name), text) for name, text in found.items())
+
+
+def _needs_base(exporter: str, package: Path) -> bool:
+    constants = module_constants(package / "exporters" / f"{exporter}.py")
+    return bool(constants.get("NEEDS_BASE", False))
+
+
+def _onnx_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+    for key in NOT_FOR_ONNX:
+        if key in model:
+            yield (*path, key), "an ONNX file as the model has no use for it; remove it"
+    if model.get("exporters") not in (None, ["converter"]):
+        got = show(model["exporters"])
+        yield (*path, "exporters"), f"expected [converter], all an ONNX file can have, got {got}"
+    inputs = model.get("inputs")
+    if isinstance(inputs, str):
+        yield (*path, "inputs"), "expected a list of inputs: those of an ONNX file are generated"
+    for i, item in enumerate(inputs if isinstance(inputs, list) else []):
+        if item.get("dtype"):
+            yield (*path, "inputs", i, "dtype"), "the ONNX file says it; remove it"
+
+
+def _file_problems(model: Mapping[str, Any], path: KeyPath, root: Path) -> Iterator[Problem]:
+    inputs = model.get("inputs")
+    named: list[tuple[KeyPath, str | None, Callable[[str], str]]] = [
+        (("factory",), model.get("factory"), lambda name: callable_problem(name, root)),
+        (
+            ("inputs",),
+            inputs if isinstance(inputs, str) else None,
+            lambda name: callable_problem(name, root),
+        ),
+        (("onnx",), model.get("onnx"), lambda name: file_problem(name, root, "ONNX file")),
+        (("weights",), model.get("weights"), lambda name: _weights_problem(name, root)),
+    ]
+    for i, source in enumerate(model.get("sources") or []):
+        named.append((("sources", i), source, lambda name: file_problem(name, root)))
+    for key, name, problem_of in named:
+        if name and (problem := problem_of(name)):
+            yield (*path, *key), problem
+
+
+def _weights_problem(name: str, root: Path) -> str:
+    if PurePath(name).suffix not in STATE_DICTS:
+        return f"expected a file that ends in {', '.join(STATE_DICTS)}, got {show(name)}"
+    return file_problem(name, root, "weights file")
+
+
+def _input_problems(
+    model: Mapping[str, Any], path: KeyPath, sets: list[str] | None
+) -> Iterator[Problem]:
+    inputs = model.get("inputs")
+    if inputs is None:
+        return
+    if isinstance(inputs, str):
+        if sets is not None and not any(name.startswith("random-") for name in sets):
+            text = "a callable has random input sets only; expected one of them in input_sets"
+            yield (*path, "inputs"), text
+        return
+    seen = set(model.get("outputs") or [])
+    outputs = set(seen)
+    for i, item in enumerate(inputs):
+        name = item["name"]
+        if name in seen:
+            role = "an output" if name in outputs else "another input"
+            yield (*path, "inputs", i, "name"), f"{show(name)} is the name of {role} too"
+        seen.add(name)
+        if item.get("range") and (text := _range_problem(item)):
+            yield (*path, "inputs", i, "range"), text
+
+
+def _range_problem(item: Mapping[str, Any]) -> str:
+    (low, high), dtype = item["range"], item.get("dtype") or "float32"
+    got = show(item["range"])
+    if dtype == "bool":
+        return f"bool inputs have no range, got {got}"
+    if low > high:
+        return f"expected [low, high] with low not above high, got {got}"
+    if dtype in INTEGERS:
+        least, most = INTEGERS[dtype]
+        whole = isinstance(low, int) and isinstance(high, int)
+        if not whole or low < least or high > most:
+            return f"expected whole numbers from {least} to {most} for {dtype}, got {got}"
+    return ""
+
+
+def _index_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+    """Index outputs, and the values that they rank, must be named outputs."""
+    outputs = list(model.get("outputs") or [])
+    for name, item in (model.get("index_outputs") or {}).items():
+        for key, given in ((name, name), ("values", (item or {}).get("values"))):
+            if given is not None and given not in outputs:
+                text = f"{show(given)} is none of this model's `outputs`: {', '.join(outputs)}"
+                yield (*path, "index_outputs", key), text.rstrip(": ")
+
+
+def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+    """Dynamic shapes must speak of inputs and axes that are there, sizes of dimensions that are."""
+    inputs = model.get("inputs")
+    declared = model.get("dynamic_shapes") or {}
+    if not model.get("onnx"):
+        known = sorted({name for axes in declared.values() for name in axes.values()})
+        for name in model.get("dynamic_sizes") or {}:
+            if not isinstance(inputs, list):
+                text = "expected a list of inputs: those of a callable have the sizes it gives them"
+                yield (*path, "dynamic_sizes", name), text
+            elif name not in known:
+                text = f"no dimension of `dynamic_shapes` has this name; {suggestion(name, known)}"
+                yield (*path, "dynamic_sizes", name), text
+    if not isinstance(inputs, list):
+        return
+    shapes = {item["name"]: item["shape"] for item in inputs}
+    sizes: dict[str, int] = {}
+    for name, axes in declared.items():
+        if name not in shapes:
+            text = f"no such input; expected one of {', '.join(shapes)}"
+            yield (*path, "dynamic_shapes", name), text
+            continue
+        for axis, dimension in axes.items():
+            if int(axis) >= len(shapes[name]):
+                rank = len(shapes[name])
+                text = f"expected an axis below {rank}, the rank of {name!r}, got {axis}"
+                yield (*path, "dynamic_shapes", name, axis), text
+                continue
+            size = shapes[name][int(axis)]
+            if (other := sizes.setdefault(dimension, size)) != size:
+                text = f"{show(dimension)} is {size} here and {other} above; one name is one size"
+                yield (*path, "dynamic_shapes", name, axis), text
+
+
+def _notices(config: Mapping[str, Any]) -> list[str]:
+    models = config["models"]
+    given = [config.get("options"), *(model.get("options") for model in models.values())]
+    found = []
+    if any(given) and _torch_options.installed_signature() is None:
+        found.append("options: not checked: found no torch.onnx.export (is torch installed?)")
+    wanted = [package for model in models.values() for package in model.get("packages") or []]
+    for package, count in Counter(wanted).items():
+        if version(package) is None:
+            found.append(f"{package} is not installed: {count} models will not be available")
+    return found

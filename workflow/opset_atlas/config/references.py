@@ -1,0 +1,170 @@
+"""The files and callables that a configuration names: are they there, and where?
+
+Nothing of the user's is imported or executed here; that is left to the stages, in their own
+processes. A file whose Python does not parse is theirs too: the model's fault, not that of the
+configuration.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from opset_atlas.config.schema import show, suggestion
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def file_problem(name: str, root: Path, kind: str = "file") -> str:
+    """Why the file `name` (relative to `root`) cannot be used, or ""."""
+    path = root / name
+    if not path.exists():
+        return f"no such {kind}: {show(name)}"
+    if not path.is_file():
+        return f"expected a {kind}, got a folder: {show(name)}"
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(len(LFS_POINTER))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}: {show(name)}"
+    if start == LFS_POINTER:
+        return f"{show(name)} is a git-lfs pointer, not the {kind}; run: git lfs pull"
+    return ""
+
+
+def callable_problem(reference: str, root: Path) -> str:
+    """Why `file.py:name` or `package.module:name` cannot be found, or ""."""
+    place, name = split(reference)
+    if not all(part.isidentifier() for part in name.split(".")):
+        return f"{show(name)} is not the name of a callable"
+    if not place.endswith(".py"):
+        return _module_problem(place, root)
+    if problem := file_problem(place, root):
+        return problem
+    try:
+        found = _names(root / place, (root / place).stat().st_mtime_ns)
+    except (SyntaxError, ValueError):
+        return ""
+    first = name.split(".")[0]
+    if found is None or first in found:
+        return ""
+    return f"{show(place)} defines no {first!r}; {suggestion(first, sorted(found))}"
+
+
+def split(reference: str) -> tuple[str, str]:
+    """File or module, and name."""
+    place, _, name = reference.rpartition(":")
+    return place, name
+
+
+def source_file(reference: str, root: Path) -> str | None:
+    """The file that holds a callable, relative to `root` where it lies below; None: not known."""
+    place, _ = split(reference)
+    if place.endswith(".py"):
+        return place
+    spec = _find_module(place, root)
+    if spec is None or not spec.has_location or not spec.origin:
+        return None
+    origin = Path(spec.origin)
+    return str(origin.relative_to(root) if origin.is_relative_to(root) else origin)
+
+
+def distribution(reference: str) -> dict[str, str]:
+    """Name and version of the installed distribution that a module comes from, if of any."""
+    place, _ = split(reference)
+    top = place.partition(".")[0]
+    if place.endswith(".py") or top in sys.stdlib_module_names:
+        return {}
+    names = [top] if version(top) else _distributions().get(top, [])
+    return {name: version(name) or "" for name in sorted(names)}
+
+
+@functools.cache
+def version(package: str) -> str | None:
+    """Version of an installed distribution; None where it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def module_constants(path: Path) -> dict[str, object]:
+    """Literals that a module assigns to upper-case names, read without importing it."""
+    if not path.is_file():
+        return {}
+    found = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name) and target.id.isupper():
+                try:
+                    found[target.id] = ast.literal_eval(node.value)  # type: ignore[attr-defined]
+                except (ValueError, TypeError):
+                    continue
+    return found
+
+
+# Only for a module whose distribution has another name: reads the metadata of every one installed.
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    found = importlib.metadata.packages_distributions()
+    return {name: sorted(set(of)) for name, of in found.items()}
+
+
+def _module_problem(module: str, root: Path) -> str:
+    """Only the top-level package is looked for: what it holds, it may make when imported."""
+    if "/" in module or not all(part.isidentifier() for part in module.split(".")):
+        return f"{show(module)} is neither a file that ends in .py nor a module"
+    top = module.partition(".")[0]
+    return "" if _find_module(top, root) else f"no module {top!r} is installed or in the project"
+
+
+def _find_module(name: str, root: Path) -> ModuleSpec | None:
+    """Find a module as an import would, but without importing the packages that it lies in."""
+    top, *rest = name.split(".")
+    try:
+        spec = PathFinder.find_spec(top, [str(root), *sys.path]) or importlib.util.find_spec(top)
+    except ValueError:  # a module without a spec, such as __main__
+        return None
+    full = top
+    for part in rest:
+        full = f"{full}.{part}"
+        folders = list(spec.submodule_search_locations or []) if spec else []
+        spec = PathFinder.find_spec(full, folders) if folders else None
+    return spec
+
+
+@functools.cache
+def _names(path: Path, changed: int) -> frozenset[str] | None:
+    """Names that a file binds at module level; None where that cannot be told from the text.
+
+    `changed`, its time of change, is part of the cache's key.
+    """
+    names = set(_bound(ast.parse(path.read_bytes()).body))
+    return None if {"*", "__getattr__"} & names else frozenset(names)
+
+
+def _bound(statements: list[ast.stmt]) -> Iterator[str]:
+    for node in statements:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                yield alias.asname or alias.name.partition(".")[0]
+        else:
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                    yield inner.id
+                elif isinstance(inner, ast.FunctionDef | ast.ClassDef):
+                    yield inner.name
+                elif isinstance(inner, ast.Import | ast.ImportFrom):
+                    yield from (a.asname or a.name.partition(".")[0] for a in inner.names)

@@ -1,0 +1,51 @@
+"""What a difference is: one statement about a pair of nodes, a region or a signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from opset_atlas.records import Node
+
+Kind = Literal[
+    "input",  # the same formal input, given in another way
+    "attribute",  # the same attribute, another value
+    "attribute-to-input",
+    "input-to-attribute",
+    "encoding",  # the same value, written down in another way
+    "semantics",  # the same node under a schema version that means something else
+    "type",  # another dtype or shape of a result
+    "operators",  # other operators in the same place
+    "identity",  # nodes that compute nothing
+    "function",  # a local function, whose nodes stand in their place in the other file
+    "signature",  # inputs or outputs of the graph
+]
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A matched pair next to a region; `parameter` is the input that the region feeds, or ""."""
+
+    left: Node
+    right: Node
+    parameter: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference. `left` and `right` are the nodes; a region has several, or none on a side.
+
+    `before` and `after` are words. `neutral`: equal meaning, by what the files alone say. `around`:
+    how a region is wired to matched pairs.
+    """
+
+    kind: Kind
+    op: str
+    domain: str
+    parameter: str
+    before: str
+    after: str
+    left: tuple[Node, ...]
+    right: tuple[Node, ...]
+    neutral: bool = False
+    around: tuple[Wire, ...] = ()

@@ -1,0 +1,47 @@
+"""What differences are called: values, attributes and groups of nodes in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from opset_atlas.graph.spelling import content_of, type_of, visible
+from opset_atlas.graph.view import View
+from opset_atlas.records import Attribute, Node, Port
+
+WORDS = 300  # characters of a value in words
+
+
+def given(port: Port | None, side: View | None = None) -> str:
+    """How an input is given, in words; `side` tells which node computes it."""
+    if port is None or port["given"] == "omitted":
+        return "omitted"
+    if port["given"] == "empty":
+        return f"an empty tensor {type_of(port)}"
+    if port["given"] in {"constant", "initializer"}:
+        return f"{port['given']} {type_of(port)} {content_of(port)}".strip()
+    words = f"computed {type_of(port)}".strip()
+    if port["given"] == "input":
+        return f"the input {visible(port['name'])} {type_of(port)}".strip()
+    source = side.source(port) if side else None
+    return f"{words} by {side.nodes[source[0]]['op']}" if side and source else words
+
+
+def written(attribute: Attribute | None) -> str:
+    """The value of an attribute."""
+    return "absent" if attribute is None else visible(str(attribute["value"]), WORDS)
+
+
+def spelled(nodes: tuple[Node, ...]) -> str:
+    """`2 Mul, Add`: the operators of a region in the order of the file."""
+    counts = Counter(f"{n['domain']}::{n['op']}" if n["domain"] else n["op"] for n in nodes)
+    words = [f"{count} {op}" if count > 1 else op for op, count in counts.items()]
+    return visible(", ".join(words), 2 * WORDS) or "nothing"
+
+
+def main_node(nodes: tuple[Node, ...]) -> Node | None:
+    """The node that a region is named after: the one that computes most, taken as the rarest."""
+    if not nodes:
+        return None
+    counts = Counter(node["op"] for node in nodes)
+    plumbing = {"Cast", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Concat", "Shape", "Gather"}
+    return min(nodes, key=lambda node: (node["op"] in plumbing, counts[node["op"]], node["index"]))

@@ -1,0 +1,1 @@
+"""Where and how work runs: warm processes, isolated children, forks, environments."""

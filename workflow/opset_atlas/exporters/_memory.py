@@ -1,0 +1,178 @@
+"""What `torch.onnx.export(dynamo=True)` does again at every call, remembered within one sweep.
+
+A small module's export takes 0.65 s whatever the module, and nearly all of that does not depend on
+the requested opset. Six private functions of torch and onnxscript get a stand-in for the time of a
+call: it runs the original once, and then gives the same answer with the same messages again.
+`torch.onnx.export` itself, translation, conversion, optimization and saving run as ever.
+
+Where the versions are not those that this was compared on, or a function is not where it should be,
+nothing is touched. `tests/unit/test_memory.py` compares both ways.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import importlib.metadata
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+from opset_atlas.exporters._once import Answers, once, replaced
+
+# Local tags, such as `+cpu`, do not count: they name the build, not the code.
+KNOWN = {"torch": "2.13.0", "onnxscript": "0.7.2"}
+
+# Of the process, not of a sweep: an answer depends on the source of one function and nothing else.
+_SIGNATURES: Answers = {}
+
+
+class Memory:
+    """What a sweep remembers: one module with the same inputs and options at every call.
+
+    `way` says how its exports are made: "memoized", or "plain: " and the reason.
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self._answers: Answers = {}
+        self._operators: Hashable = None
+        self._stand_ins: list[tuple[Any, str, Any]] = []
+        reason = strange_version() if wanted else "switched off"
+        if not reason:
+            try:
+                self._stand_ins = self._make_stand_ins()
+            except (ImportError, AttributeError, KeyError) as error:
+                reason = f"torch or onnxscript is not as expected inside: {error}"
+        self.way = f"plain: {reason}" if reason else "memoized"
+
+    @contextlib.contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Around one call of `torch.onnx.export`; everything is as before afterwards."""
+        with contextlib.ExitStack() as stack:
+            for place in self._stand_ins:
+                stack.enter_context(replaced(*place))
+            try:
+                yield
+            except BaseException as error:
+                _hide_own_frames(error)
+                raise
+
+    def _make_stand_ins(self) -> list[tuple[Any, str, Any]]:
+        """Places in classes and modules, and what to put there. KeyError where there is none."""
+        from onnxscript._internal.values import TracedOnnxFunction as Traced
+        from torch.onnx._internal.exporter import _capture_strategies as strategies
+        from torch.onnx._internal.exporter import _core, _registration, _schemas
+
+        places = (
+            (Traced, "function_ir", _source_signature),
+            (_schemas, "op_signature_from_function", _typed_signature),
+            (_registration.ONNXRegistry, "from_torchlib", self._registry),
+            (strategies.CaptureStrategy, "__call__", self._capture),
+            (_core, "_prepare_exported_program_for_export", self._decomposition),
+        )
+        return [(owner, name, make(vars(owner)[name])) for owner, name, make in places]
+
+    def _registry(self, original: Any) -> Any:
+        """torch/onnx/_internal/exporter/_registration.py, `ONNXRegistry.from_torchlib`.
+
+        Depends on the opset, the installed packages and the operators that are registered when the
+        sweep begins. Each caller gets a registry of its own, for it may add to it; the entries in
+        it are never changed.
+        """
+
+        def from_torchlib(cls: Any, *given: Any, **named: Any) -> Any:
+            key = ("registry", given, tuple(named.items()))
+            made = once(self._answers, key, original.__func__, cls, *given, **named)
+            self._operators = frozenset(made.functions)
+            registry = copy.copy(made)
+            registry.functions = {name: list(entry) for name, entry in made.functions.items()}
+            return registry
+
+        return classmethod(from_torchlib)
+
+    def _capture(self, original: Any) -> Any:
+        """torch/onnx/_internal/exporter/_capture_strategies.py, `CaptureStrategy.__call__`.
+
+        Depends on module, inputs and dynamic shapes; the opset is unknown to it. An answer may be a
+        failure: the caller reads the exception from it and raises a new one. The operators are part
+        of the key so that a program is decomposed but once, as without us: decomposing may add
+        symbols to the environment that the shapes of a program share.
+        """
+
+        def call(strategy: Any, model: Any, args: Any, kwargs: Any, dynamic_shapes: Any) -> Any:
+            # By identity: the sweep holds module and inputs as long as it lasts.
+            who = (type(strategy), self._operators, id(model), *map(id, args))
+            given = (strategy, model, args, kwargs, dynamic_shapes)
+            return once(self._answers, (*who, repr((kwargs, dynamic_shapes))), original, *given)
+
+        return call
+
+    def _decomposition(self, original: Any) -> Any:
+        """torch/onnx/_internal/exporter/_core.py, `_prepare_exported_program_for_export`: 0.25 s.
+
+        Makes the table of decompositions, runs it, inserts type promotions. Depends on the captured
+        program and on which operators the registry has (the same for opsets 18 to 22), and changes
+        neither. The translation that follows reads the program and writes to a graph of its own.
+
+        It has Python objects made of all operators that C++ knows (torch/_export/utils.py), once
+        per namespace and for two tables: 54 times. No operator is new from one to the next.
+        """
+        from torch._export import utils
+
+        name = "_materialize_cpp_cia_ops"
+        listing = vars(utils)[name]
+
+        def decomposed(program: Any, *, registry: Any) -> Any:
+            with replaced(utils, name, functools.cache(listing)):
+                return original(program, registry=registry)
+
+        def prepare(program: Any, *, registry: Any) -> Any:
+            key = (program, frozenset(registry.functions))
+            return once(self._answers, key, decomposed, program, registry=registry)
+
+        return prepare
+
+
+def _source_signature(original: Any) -> Any:
+    """onnxscript/_internal/values.py, `TracedOnnxFunction.function_ir`: 0.4 s per registry.
+
+    Fetches, tokenizes and parses the source of one of 497 functions, and depends on nothing else.
+    Those who ask only read it: torch and onnxscript want its domain.
+    """
+    return property(lambda function: once(_SIGNATURES, function, original.fget, function))
+
+
+def _typed_signature(original: Any) -> Any:
+    """torch/onnx/_internal/exporter/_schemas.py, `op_signature_from_function`: 0.1 s per registry.
+
+    Reads the type hints of such a function, and depends on nothing else. That registries share
+    a signature is as torch has it for the functions of its own, registered once per process.
+    """
+
+    def signature(*given: Any, **named: Any) -> Any:
+        return once(_SIGNATURES, (given, tuple(named.items())), original, *given, **named)
+
+    return signature
+
+
+def strange_version() -> str:
+    """The first package whose version was not compared, or an empty string."""
+    for name, known in KNOWN.items():
+        found = importlib.metadata.version(name)
+        if found.partition("+")[0] != known:
+            return f"{name} {found} is not {known}, the version that was compared"
+    return ""
+
+
+def _hide_own_frames(error: BaseException | None) -> None:
+    """Take our frames out of a traceback and its causes': they are about the exporter."""
+    own = {code.co_filename for code in (_hide_own_frames.__code__, once.__code__)}
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        step = error.__traceback__
+        while step is not None:
+            while step.tb_next and step.tb_next.tb_frame.f_code.co_filename in own:
+                step.tb_next = step.tb_next.tb_next
+            step = step.tb_next
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,78 @@
+"""`onnx.version_converter`: another opset from a file that exists, up or down, without the model.
+
+The base is the cell that the configuration names (exporter and opset); where that one is no usable
+file, the nearest usable opset above it, else below. For a model that is an ONNX file, it is that.
+
+The converter takes a model as one string, which ends at 2 GiB and is copied several times. So of a
+large one it gets what `onnx.load(path, load_external_data=False)` gives where the tensors of 1 KiB
+and more lie in files of their own. A test compares both ways; `memoize: false` hands over all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from opset_atlas.base.files import read_json
+from opset_atlas.exporters import Export, Job, Unavailable
+from opset_atlas.records import Cell, ExportRecord
+
+PACKAGES = ("onnx",)
+NEEDS_BASE = True
+MEMOIZES = True
+
+
+def prepare(job: Job) -> Export:
+    """Load the base once; every opset is converted from it."""
+    path, note = (Path(job.spec["onnx"]), "the file itself") if "onnx" in job.spec else _base(job)
+    if path is None:
+        return _no_base(note)
+    return _Sweep(path, note, by_reference=job.spec["memoize"])
+
+
+class _Sweep:
+    """An `Export`; `way` is for the record."""
+
+    def __init__(self, path: Path, note: str, by_reference: bool) -> None:
+        import onnx
+
+        from opset_atlas.onnx_files import tensors
+
+        self._path, self._note = path, note
+        model = onnx.load(path, load_external_data=False)
+        large = tensors.large_bytes(model, path.parent) > tensors.TOGETHER
+        self.way = "by reference" if large and by_reference else "plain"
+        self._model = None if self.way == "by reference" else onnx.load(path)
+
+    def __call__(self, opset: int, target: Path) -> str:
+        import onnx
+
+        from opset_atlas.onnx_files import tensors
+
+        if self._model is None:
+            self._model = tensors.load(self._path, target.parent)
+        onnx.save(onnx.version_converter.convert_version(self._model, opset), target)
+        return self._note
+
+
+def _base(job: Job) -> tuple[Path | None, str]:
+    assert job.base is not None
+    record: ExportRecord = read_json(job.base / "record.json", "export")
+    wanted: int = job.spec["base"]["opset"]
+    usable = [cell for cell in record["cells"] if cell["outcome"] == "ok"]
+    if not usable:
+        return None, f"no usable export of {record['exporter']} to convert from"
+    cell = min(usable, key=lambda cell: _distance(cell, wanted))
+    return job.base / "cells" / str(
+        cell["file"]
+    ), f"{record['exporter']} at opset {cell['requested']}"
+
+
+def _distance(cell: Cell, wanted: int) -> tuple[bool, int]:
+    return cell["requested"] < wanted, abs(cell["requested"] - wanted)
+
+
+def _no_base(reason: str) -> Export:
+    def export(opset: int, target: Path) -> str:
+        raise Unavailable(reason)
+
+    return export

@@ -1,0 +1,85 @@
+"""`torch.onnx.export(dynamo=True)`: torch.export, then onnxscript, then a conversion of the opset.
+
+It returns normally with another opset than the one asked for when the conversion fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from opset_atlas.exporters import Export, Job, _memory
+
+PACKAGES = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
+NEEDS_BASE = False
+MEMOIZES = True
+# The opset at which torch's registry has an operator more, so that a program is captured again.
+NEW_OPERATORS = 23
+
+
+def prepare(job: Job) -> Export:
+    """Export from the frozen module; the weights of a small one stay inside the file."""
+    from opset_atlas.exporters import _torch
+    from opset_atlas.exporters._memory import Memory
+    from opset_atlas.onnx_files import tensors
+
+    frozen = _torch.thaw(job)
+    declared = job.spec.get("dynamic_shapes") or {}
+    shapes = tuple(
+        {int(axis): label for axis, label in declared.get(name, {}).items()}
+        for name in frozen.input_names
+    )
+    # One file per cell, unless the tensors of a file are set apart anyway (`onnx_files.tensors`):
+    # torch's own default, external data, then saves it two copies of them in memory.
+    large = sum(t.nbytes for t in frozen.module.state_dict().values()) > tensors.TOGETHER
+    options = {"external_data": large, "verbose": False, **job.spec["options"]}
+    if declared:
+        options["dynamic_shapes"] = shapes
+    return _Sweep(frozen, options, Memory(wanted=job.spec["memoize"]))
+
+
+def together(spec: Mapping[str, Any], opsets: Sequence[int]) -> list[list[int]]:
+    """Opsets whose exports share one capture of the module; every capture has its own process.
+
+    torch keeps something of a capture: a second one of an LSTM with dynamic shapes in the same
+    process, of a new module with new inputs even, is refused or warns otherwise.
+    """
+    if not spec["memoize"] or _memory.strange_version():
+        return [[opset] for opset in opsets]
+    groups = itertools.groupby(sorted(opsets), key=lambda opset: opset >= NEW_OPERATORS)
+    return [list(group) for _, group in groups]
+
+
+def warm_up() -> None:
+    """Export a module of one operator, so that lazy imports and parsed sources are in memory."""
+    import io
+    import warnings
+
+    import torch
+
+    from opset_atlas.exporters._memory import Memory
+
+    module, inputs = torch.nn.ReLU().eval(), (torch.zeros(2, 3),)
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+        torch.onnx.export(module, inputs, io.BytesIO(), dynamo=False, opset_version=17)
+        with Memory(wanted=True).remembering():
+            for opset in (17, 18):
+                torch.onnx.export(module, inputs, dynamo=True, opset_version=opset, verbose=False)
+
+
+class _Sweep:
+    """An `Export`; `way` is for the record."""
+
+    def __init__(self, frozen: Any, options: dict[str, Any], memory: Any) -> None:
+        self._frozen, self._options, self._memory = frozen, options, memory
+        self.way: str = memory.way
+
+    def __call__(self, opset: int, path: Path) -> str:
+        from opset_atlas.exporters import _torch
+
+        with self._memory.remembering():
+            _torch.export(self._frozen, opset, path, dynamo=True, **self._options)
+        return ""

@@ -1,0 +1,210 @@
+"""Which opset and exporter to use for a model, which to avoid, and what nobody would have noticed.
+
+The rule, stated in the report too. A cell qualifies when the exporter delivered the opset that was
+asked for, onnx's checker accepts it, and every runtime computes the model's function with it to
+within float32's own noise. Of those: the fewest nodes, then the lowest opset (older runtimes read
+it), then the order of the configuration. None qualifying is an answer.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from opset_atlas.records import CellVerdict, DefineRecord
+
+Row = Mapping[str, Any]
+Key = tuple[str, str, int]
+
+RIGHT = {"exact", "within-noise"}
+# Nothing is wrong with these, and nothing is proven either.
+UNPROVEN = {"no-noise-floor", "vacuous", "ill-conditioned", "above-noise"}
+SEVERITY = {
+    "silently-wrong": 1,
+    "fixed-size": 1,
+    "invalid": 2,
+    "silently-moved": 3,
+    "loads-nowhere": 4,
+    "above-noise": 5,
+}
+
+
+def recommend(
+    record: DefineRecord, cells: Iterable[Row], verdicts: Iterable[CellVerdict]
+) -> dict[str, Any]:
+    """The row of one model in the table of models: what to use, what to avoid, and why.
+
+    Args:
+        cells, verdicts: those of this model alone.
+    """
+    row: dict[str, Any] = {
+        "model": record["model"],
+        "kind": record["kind"],
+        "outcome": record["outcome"],
+        "detail": record["detail"],
+        "parameters": record["parameters"],
+        "use_exporter": None,
+        "use_opset": None,
+        "why": "",
+        "avoid": "",
+        "avoid_why": "",
+    }
+    if record["outcome"] == "failed":
+        return {**row, "why": f"the model itself does not run: {record['detail']}"}
+    own = list(cells)
+    by_cell = _by_cell(verdicts)
+    usable = [cell for cell in own if cell["outcome"] == "ok"]
+    right = [
+        cell for cell in usable if _verdicts(by_cell, cell) <= RIGHT and _verdicts(by_cell, cell)
+    ]
+    proven = bool(right)
+    if not right:
+        right = [cell for cell in usable if _verdicts(by_cell, cell) and not _wrong(by_cell, cell)]
+    if right:
+        order = list(dict.fromkeys(cell["exporter"] for cell in own))
+        best = min(right, key=lambda c: (c["nodes"], c["requested"], order.index(c["exporter"])))
+        row |= {
+            "use_exporter": best["exporter"],
+            "use_opset": best["requested"],
+            "why": _why(best, right, proven, _verdicts(by_cell, best)),
+        }
+    else:
+        row["why"] = "no cell qualifies: " + _tally(own, by_cell)
+    return row | _avoid(own, by_cell)
+
+
+def surprises(cells: Iterable[Row], verdicts: Iterable[CellVerdict]) -> list[dict[str, Any]]:
+    """What an exporter reported as success and is not, worst first."""
+    by_cell = _by_cell(verdicts)
+    found = [row for cell in cells for row in _surprises(cell, by_cell.get(_key(cell), []))]
+    order = ("severity", "model", "exporter", "runtime", "requested")
+    return sorted(found, key=lambda row: tuple(row[name] for name in order))
+
+
+def _surprises(cell: Row, verdicts: Sequence[CellVerdict]) -> Iterator[dict[str, Any]]:
+    asked = f"{cell['exporter']} at opset {cell['requested']}"
+    if cell["outcome"] == "moved":
+        yield _surprise(
+            cell, "silently-moved", "", f"{asked} returned normally with opset {cell['delivered']}"
+        )
+    if cell["outcome"] == "invalid":
+        yield _surprise(cell, "invalid", "", f"{asked} returned normally; {cell['detail']}")
+    for verdict in verdicts:
+        if verdict["verdict"] == "mismatch":
+            sentence = f"{asked}: {verdict['runtime']} computes something else: {verdict['detail']}"
+            yield _surprise(cell, "silently-wrong", verdict["runtime"], sentence)
+        if verdict["verdict"] == "fixed-size":
+            sentence = f"{asked}: {verdict['runtime']}: {verdict['detail']}"
+            yield _surprise(cell, "fixed-size", verdict["runtime"], sentence)
+        if verdict["verdict"] == "above-noise":
+            sentence = f"{asked}: {verdict['runtime']} is beyond float noise: {verdict['detail']}"
+            yield _surprise(cell, "above-noise", verdict["runtime"], sentence)
+    failed = [v for v in verdicts if v["verdict"] in {"no-kernel", "rejected", "failed", "crashed"}]
+    if failed and len(failed) == len(verdicts) and cell["outcome"] == "ok":
+        sentence = f"{asked} is valid and no runtime runs it: {failed[0]['detail']}"
+        yield _surprise(cell, "loads-nowhere", "", sentence)
+
+
+def _surprise(cell: Row, kind: str, runtime: str, sentence: str) -> dict[str, Any]:
+    names = ("model", "exporter", "requested")
+    return {
+        "severity": SEVERITY[kind],
+        "kind": kind,
+        **{name: cell[name] for name in names},
+        "runtime": runtime,
+        "sentence": sentence,
+    }
+
+
+def _by_cell(verdicts: Iterable[CellVerdict]) -> dict[Key, list[CellVerdict]]:
+    grouped: dict[Key, list[CellVerdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict["verdict"] != "unavailable":  # a runtime that is not installed says nothing
+            grouped[verdict["model"], verdict["exporter"], verdict["requested"]].append(verdict)
+    return grouped
+
+
+def _key(cell: Row) -> Key:
+    return cell["model"], cell["exporter"], cell["requested"]
+
+
+def _verdicts(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> set[str]:
+    return {verdict["verdict"] for verdict in by_cell.get(_key(cell), [])}
+
+
+def _wrong(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> bool:
+    return bool(_verdicts(by_cell, cell) - RIGHT - UNPROVEN)
+
+
+def _why(best: Row, right: Sequence[Row], proven: bool, verdicts: set[str]) -> str:
+    """One clause per rule that decided."""
+    quality = (
+        "right in every runtime"
+        if proven
+        else f"nothing proven wrong ({', '.join(sorted(verdicts))})"
+    )
+    fewest = [cell for cell in right if cell["nodes"] == best["nodes"]]
+    most = max(cell["nodes"] for cell in right)
+    noun = "node" if best["nodes"] == 1 else "nodes"
+    if most == best["nodes"]:
+        size = f"all {len(right)} such cells have {best['nodes']} {noun}"
+    else:
+        size = f"{best['nodes']} {noun} where others have up to {most}"
+    lowest = "the lowest opset of these" if len(fewest) > 1 else "the only cell like it"
+    return f"{quality}; {size}; {lowest}"
+
+
+def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> dict[str, str]:
+    """The worst thing on offer: wrong files before moved ones, per exporter as ranges."""
+    for reason, test in (
+        ("computes something else than the model", lambda c: "mismatch" in _verdicts(by_cell, c)),
+        (
+            "is right at the size it was traced at and not at others",
+            lambda c: "fixed-size" in _verdicts(by_cell, c),
+        ),
+        (
+            "is no valid file although the exporter reports success",
+            lambda c: c["outcome"] == "invalid",
+        ),
+        ("returns another opset than the one asked for", lambda c: c["outcome"] == "moved"),
+    ):
+        bad = [cell for cell in own if test(cell)]
+        if bad:
+            return {"avoid": _spans(bad), "avoid_why": reason}
+    return {}
+
+
+def _spans(cells: Sequence[Row]) -> str:
+    """`dynamo 9–13, converter 20`"""
+    parts = []
+    for exporter, group in groupby(cells, key=lambda cell: cell["exporter"]):
+        for first, last in spans([cell["requested"] for cell in group]):
+            parts.append(f"{exporter} {first}" if first == last else f"{exporter} {first}–{last}")
+    return ", ".join(parts)
+
+
+def spans(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Runs of consecutive integers as (first, last)."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def spell_spans(opsets: Iterable[int]) -> str:
+    """`9–13, 15`"""
+    parts = (str(a) if a == b else f"{a}–{b}" for a, b in spans(opsets))
+    return ", ".join(parts)
+
+
+def _tally(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> str:
+    counts: dict[str, int] = defaultdict(int)
+    for cell in own:
+        wrong = sorted(_verdicts(by_cell, cell) - RIGHT) if cell["outcome"] == "ok" else []
+        counts[wrong[0] if wrong else cell["outcome"]] += 1
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

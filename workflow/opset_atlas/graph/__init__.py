@@ -1,0 +1,1 @@
+"""An ONNX file as records, and these as text and picture."""

@@ -1,0 +1,264 @@
+"""From an ONNX file to a graph as plain data, the form in which everything later reads it.
+
+Every input and output of a node stands under its formal parameter name of the schema version in
+force, with how it is given. https://github.com/onnx/onnx/blob/main/docs/IR.md: an optional input
+that is left out is an empty name, which is not the same as a tensor with no elements.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from opset_atlas.onnx_files import tensors
+from opset_atlas.operators import definitions
+from opset_atlas.records import VERSION, Attribute, Function, Graph, GraphFile, Node, Port
+
+SMALL = 16  # elements of a constant that are kept; of larger ones, their hash
+MODEL_MODULE = "atlas_model_"  # how opset_atlas.models.module names the module of a user's file
+
+
+def read(path: Path) -> tuple[GraphFile, dict[str, int]]:
+    """The graph of a file, with inferred shapes where inference succeeds, and its opset imports.
+
+    Raises:
+        Whatever onnx raises over a file that it cannot read. An empty file, which `onnx.load`
+        accepts, raises ValueError, and so do external data that are not there.
+    """
+    proto = onnx.load(path, load_external_data=False)
+    if not proto.HasField("graph"):
+        raise ValueError("no graph in it")
+    tensors.set_apart(proto, path.parent)
+    model = ir.from_proto(_with_shapes(proto))
+    imports = dict(model.opset_imports)
+    functions: list[Function] = [
+        {
+            "domain": function.domain,
+            "name": function.name,
+            "attributes": [
+                _attribute(attribute, {})
+                for attribute in function.attributes.values()
+                if attribute.value is not None
+            ],
+            "graph": _function(function),
+        }
+        for function in model.functions.values()
+    ]
+    return {
+        "version": VERSION,
+        "graph": _graph(model.graph, imports),
+        "functions": functions,
+    }, imports
+
+
+def walk(graph: Graph) -> Iterable[Node]:
+    """Every node of a graph and of the subgraphs in it."""
+    for node in graph["nodes"]:
+        yield node
+        for subgraph in node["subgraphs"].values():
+            yield from walk(subgraph)
+
+
+def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception:  # the file's own fault or beyond 2 GiB: shapes are an extra, not the point
+        return model
+
+
+def _function(function: ir.Function) -> Graph:
+    return _graph(function.graph, dict(function.opset_imports))
+
+
+def _graph(graph: ir.Graph, imports: Mapping[str, int]) -> Graph:
+    return {
+        "name": graph.name or "",
+        "inputs": [_typed("", value, "input") for value in graph.inputs],
+        "outputs": [_result(value) for value in graph.outputs],
+        "nodes": [_node(index, node, graph, imports) for index, node in enumerate(graph)],
+    }
+
+
+def _node(index: int, node: ir.Node, graph: ir.Graph, imports: Mapping[str, int]) -> Node:
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    since = definitions.in_force(node.op_type, imports.get(domain, 0), domain)
+    names_in = definitions.parameter_names(node.op_type, since, domain, len(node.inputs))
+    names_out = definitions.parameter_names(
+        node.op_type, since, domain, len(node.outputs), output=True
+    )
+    inputs = [_input(name, value, graph) for name, value in zip(names_in, node.inputs, strict=True)]
+    unwritten = definitions.inputs(node.op_type, since, domain)[len(node.inputs) :] if since else []
+    inputs += [
+        {"parameter": parameter.name, "name": "", "given": "omitted"}
+        for parameter in unwritten
+        if parameter.option == "optional"
+    ]
+    return {
+        "index": index,
+        "name": node.name or "",
+        "op": node.op_type,
+        "domain": domain,
+        "since": since,
+        "scope": _scope(node),
+        "inputs": inputs,
+        "outputs": [
+            _typed(name, value, "value") if value.name else _omitted(name)
+            for name, value in zip(names_out, node.outputs, strict=True)
+        ],
+        "attributes": _attributes(node, since, domain),
+        "subgraphs": {
+            attribute.name: _graph(attribute.as_graph(), imports)
+            for attribute in node.attributes.values()
+            if not attribute.is_ref() and attribute.type == ir.AttributeType.GRAPH
+        },
+    }
+
+
+def _scope(node: ir.Node) -> str:
+    """The module path that made a node: from torch's metadata, else from a `/module/Op` name."""
+    scopes = node.metadata_props.get("pkg.torch.onnx.name_scopes", "")
+    if scopes.startswith("["):
+        try:
+            return str((ast.literal_eval(scopes)[-2:-1] or [""])[0])
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return ""
+    parts = [part for part in (node.name or "").split("/")[1:-1] if part]
+    return ".".join(parts)
+
+
+def _omitted(parameter: str) -> Port:
+    return {"parameter": parameter, "name": "", "given": "omitted"}
+
+
+def _input(parameter: str, value: ir.Value | None, graph: ir.Graph) -> Port:
+    if value is None or not value.name:
+        return _omitted(parameter)
+    tensor = _constant(value)
+    if tensor is not None:
+        kind = "constant" if value.producer() is not None else "initializer"
+        return _tensor_port(parameter, value, tensor, kind)
+    if value.graph is not None and value.graph is not graph:
+        return _typed(parameter, value, "outer")
+    return _typed(parameter, value, "input" if value.is_graph_input() else "value")
+
+
+def _constant(value: ir.Value) -> ir.TensorProtocol | None:
+    """The content of a value that is known from the file: an initializer or a Constant node's."""
+    if value.is_initializer():
+        return value.const_value
+    producer = value.producer()
+    if (
+        producer is not None
+        and producer.op_type == "Constant"
+        and producer.domain in ("", "ai.onnx")
+    ):
+        return ir.convenience.get_const_tensor(value)
+    return None
+
+
+def _result(value: ir.Value) -> Port:
+    """An output of a graph, with its content where the file fixes that."""
+    tensor = _constant(value)
+    port = _typed("", value, "value")
+    return port if tensor is None else {**port, **_content(tensor)}  # type: ignore[typeddict-item]
+
+
+def _tensor_port(parameter: str, value: ir.Value, tensor: ir.TensorProtocol, kind: Any) -> Port:
+    port: Port = {
+        "parameter": parameter,
+        "name": value.name or "",
+        "given": "empty" if tensor.size == 0 else kind,
+        "dtype": tensor.dtype.name.lower(),
+        "shape": [int(size) for size in tensor.shape.numpy()],
+    }
+    return {**port, **_content(tensor)}  # type: ignore[typeddict-item]
+
+
+def _content(tensor: ir.TensorProtocol) -> dict[str, Any]:
+    if tensor.size <= SMALL and tensor.dtype != ir.DataType.STRING:
+        double = tensor.dtype in (ir.DataType.DOUBLE, ir.DataType.COMPLEX128)
+        return {"value": _plain(tensor.numpy().tolist(), double)}
+    if isinstance(tensor, ir.ExternalTensor):  # `read` set it apart, under its hash
+        return {"sha256": tensors.sha256_of(str(tensor.location))}
+    return {"sha256": hashlib.sha256(np.ascontiguousarray(tensor.numpy()).tobytes()).hexdigest()}
+
+
+def _typed(parameter: str, value: ir.Value, given: Any) -> Port:
+    port: Port = {"parameter": parameter, "name": value.name or "", "given": given}
+    if value.dtype is not None:
+        port["dtype"] = value.dtype.name.lower()
+    if value.shape is not None:
+        port["shape"] = [size if isinstance(size, int) else size.value for size in value.shape]
+    return port
+
+
+def _attributes(node: ir.Node, since: int | None, domain: str) -> list[Attribute]:
+    """Those that stand in the file, then the schema's defaults of those that do not."""
+    known = definitions.attributes(node.op_type, since, domain) if since else {}
+    found: list[Attribute] = []
+    found += [_attribute(attribute, known) for _, attribute in sorted(node.attributes.items())]
+    for name, parameter in sorted(known.items()):
+        if name not in node.attributes and parameter.default is not None:
+            found.append(
+                {
+                    "name": name,
+                    "type": parameter.type,
+                    "value": _plain(parameter.default),
+                    "default": True,
+                    "written": False,
+                }
+            )
+    return found
+
+
+def _attribute(
+    attribute: ir.Attr, known: Mapping[str, definitions.AttributeParameter]
+) -> Attribute:
+    """An attribute that stands in the file; `known` are those of the operator's schema."""
+    if attribute.is_ref():
+        value: Any = f"@{attribute.ref_attr_name}"
+    elif attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):
+        value = "subgraph"
+    else:
+        value = _attribute_value(attribute)
+    default = known[attribute.name].default if attribute.name in known else None
+    return {
+        "name": attribute.name,
+        "type": attribute.type.name.lower(),
+        "value": value,
+        "default": default is not None and _plain(default) == value,
+        "written": True,
+    }
+
+
+def _attribute_value(attribute: ir.Attr) -> Any:
+    if attribute.type == ir.AttributeType.TENSOR:
+        tensor: ir.TensorProtocol = attribute.value  # as_tensor() looks at every method of it first
+        shape = [int(size) for size in tensor.shape.numpy()]
+        return {"dtype": tensor.dtype.name.lower(), "shape": shape, **_content(tensor)}
+    return _plain(attribute.value)
+
+
+def _plain(value: Any, double: bool = False) -> Any:
+    """`value` as JSON can hold it; floats as the shortest text that gives the float32 again."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return value if double else float(str(np.float32(value)))
+    if isinstance(value, complex):
+        return [_plain(value.real, double), _plain(value.imag, double)]
+    if isinstance(value, Sequence):
+        return [_plain(item, double) for item in value]
+    return str(value)

@@ -1,0 +1,145 @@
+"""Input sets at other sizes than the traced one, where a model declares its dimensions variable.
+
+An exporter may leave a dimension fixed that was declared variable, or keep a number that it saw
+while tracing. Both look right at the traced size. Such a set is named `random-0@batch=1,length=7`:
+the sizes of every dimension that is not as traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opset_atlas.base.messages import clean, describe
+
+# By input name, axis (as text, for JSON has no other keys) and the dimension's name. Dimensions of
+# one name are one and have one size.
+Axes = Mapping[str, Mapping[str, str]]
+Sizes = dict[str, int]
+Items = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Sizes of which the first that the model itself runs at are used; `what` says it in words."""
+
+    what: str
+    candidates: list[Sizes]
+
+
+def is_traced(input_set: str) -> bool:
+    """Whether a set has the sizes that the model was exported with."""
+    return "@" not in input_set
+
+
+def sizes_of(input_set: str) -> str:
+    """`batch=1, length=7`; "" at the traced sizes."""
+    return input_set.partition("@")[2].replace(",", ", ")
+
+
+def traced(items: Sequence[Mapping[str, Any]], axes: Axes) -> Sizes:
+    """The size of every declared dimension in the example inputs."""
+    shapes = {item["name"]: item["shape"] for item in items}
+    return {
+        name: shapes[key][int(axis)]
+        for key, of_input in axes.items()
+        for axis, name in of_input.items()
+    }
+
+
+def plan(now: Sizes, chosen: Mapping[str, Sequence[int]]) -> list[Trial]:
+    """What to try: each dimension larger by itself, all of them larger, all of them smaller.
+
+    Larger is 2 n + 1, so that neither a factor nor a remainder of the traced size n is kept; where
+    the model takes no such size, n + 1, else 2 n. Smaller is 1, else half, else n - 1.
+
+    Args:
+        now: the traced sizes.
+        chosen: by dimension the sizes that the configuration wants instead; each is tried alone.
+    """
+    trials = [
+        Trial(f"{name}={size}", [{name: size}])
+        for name, sizes in chosen.items()
+        for size in sizes
+        if size != now[name]
+    ]
+    free = {name: size for name, size in now.items() if name not in chosen}
+    alone = [{name: size} for name, size in free.items()]
+    for group in [*alone, *([free] if len(free) > 1 else [])]:
+        larger = [{name: f(n) for name, n in group.items()} for f in _LARGER]
+        trials.append(Trial(f"a larger {' and '.join(group)}", larger))
+    smaller = [_changed(free, {name: f(n) for name, n in free.items()}) for f in _SMALLER]
+    if any(smaller):
+        names = " and ".join(name for name, size in free.items() if size > 1)
+        trials.append(Trial(f"a smaller {names}", [sizes for sizes in smaller if sizes]))
+    return trials
+
+
+_LARGER: tuple[Callable[[int], int], ...] = (
+    lambda n: 2 * n + 1,
+    lambda n: n + 1,
+    lambda n: 2 * n,
+)
+_SMALLER: tuple[Callable[[int], int], ...] = (
+    lambda n: min(n, 1),
+    lambda n: max(n // 2, 1),
+    lambda n: max(n - 1, 1),
+)
+
+
+def run_at_others(
+    items: Items,
+    axes: Axes,
+    chosen: Mapping[str, Sequence[int]],
+    base: str,
+    run: Callable[[str, Items], None],
+) -> list[str]:
+    """Run the model at other sizes than those of `items`; what to say of sizes at which it cannot.
+
+    Args:
+        base: the input set whose values are used; it names the new sets.
+        run: runs the model on inputs like these under a set's name, and keeps what came out.
+
+    Raises:
+        ValueError: sizes are chosen for a dimension that there is not.
+    """
+    now = traced(items, axes)
+    if unknown := sorted(set(chosen) - set(now)):
+        known = ", ".join(now) or "none"
+        raise ValueError(f"dynamic_sizes: no dimension {', '.join(unknown)}; there are: {known}")
+    notes, done = [], set()
+    for trial in plan(now, chosen):
+        reasons = []
+        for sizes in trial.candidates:
+            name = f"{base}@{_spell(sizes)}"
+            if name in done:
+                break
+            try:
+                run(name, list(_resized(items, axes, sizes)))
+            except Exception as error:
+                reasons.append(f"{_spell(sizes)}: {describe(error)}")
+                continue
+            done.add(name)
+            break
+        else:
+            notes.append(
+                clean(f"the model itself does not run with {trial.what} ({reasons[0]})", 300)
+            )
+    return notes
+
+
+def _spell(sizes: Sizes) -> str:
+    return ",".join(f"{clean(name, 60)}={size}" for name, size in sizes.items())
+
+
+def _changed(before: Sizes, after: Sizes) -> Sizes:
+    return {name: size for name, size in after.items() if size != before[name]}
+
+
+def _resized(items: Items, axes: Axes, sizes: Sizes) -> Iterator[dict[str, Any]]:
+    for item in items:
+        shape = list(item["shape"])
+        for axis, name in axes.get(item["name"], {}).items():
+            shape[int(axis)] = sizes.get(name, shape[int(axis)])
+        yield {**item, "shape": shape}

@@ -1,0 +1,1 @@
+"""Running a file, measuring its results against the reference, and judging the measures."""

@@ -1,0 +1,90 @@
+"""The frozen tensors of a model as later stages read them, and which graph input takes which."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+
+from opset_atlas import runtimes
+from opset_atlas.numerics import ties
+from opset_atlas.numerics.measure import Array, measure
+from opset_atlas.records import DefineRecord, Measure
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The frozen tensors of a model, per input set: inputs, eager and float64 outputs.
+
+    `measured`: what was found of results, by their bytes; most files of a sweep give the same.
+    None: every result is measured by itself.
+    """
+
+    model: DefineRecord
+    inputs: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+    index_outputs: Mapping[str, Mapping[str, Any]]
+    measured: dict[tuple[Any, ...], Measure] | None = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls,
+        folder: Path,
+        model: DefineRecord,
+        index_outputs: Mapping[str, Any] | None = None,
+        memoize: bool = True,
+    ) -> Reference:
+        """Read what the define stage wrote."""
+        inputs, outputs = (
+            safetensors.numpy.load_file(folder / f"{name}.safetensors")
+            for name in ("inputs", "reference")
+        )
+        return cls(model, inputs, outputs, index_outputs or {}, {} if memoize else None)
+
+    def results(self, set_name: str) -> dict[str, ties.Expected]:
+        """By output name its position, torch's values and the best truth that there is."""
+        found = {}
+        for i, port in enumerate(self.model["outputs"]):
+            eager = self.outputs[f"{set_name}/eager/{i}"]
+            exact = self.outputs.get(f"{set_name}/float64/{i}", eager)
+            found[port["name"]] = ties.Expected(i, eager, exact)
+        return found
+
+    def measure(self, i: int, name: str, set_name: str, got: Array | None) -> Measure:
+        """Output `i` against the reference."""
+        exact = self.outputs.get(f"{set_name}/float64/{i}")
+        eager = self.outputs[f"{set_name}/eager/{i}"]
+        if got is None or got.dtype.hasobject or self.measured is None:
+            return measure(name, set_name, got, eager, exact)
+        content = hashlib.sha256(got.tobytes()).digest()
+        key = (i, set_name, got.dtype.str, got.dtype.name, got.shape, content)
+        if key not in self.measured:
+            self.measured[key] = measure(name, set_name, got, eager, exact)
+        return {**self.measured[key]}
+
+    def feed(self, set_name: str) -> list[Array]:
+        """The inputs of a set, in the model's order."""
+        return [self.inputs[f"{set_name}/{i}"] for i in range(len(self.model["inputs"]))]
+
+
+def places(session: runtimes.Session, names: Sequence[str]) -> tuple[list[int] | None, list[str]]:
+    """Which of the model's inputs each graph input takes, and what is worth saying about it.
+
+    By name where the graph has no other names (exporters drop inputs that nothing uses), else by
+    position.
+    """
+    graph = list(session.input_names)
+    if set(graph) <= set(names):
+        unused = [name for name in names if name not in graph]
+        note = f"the graph has no input {', '.join(unused)}"
+        return [names.index(name) for name in graph], [note] if unused else []
+    if len(graph) == len(names):
+        return list(range(len(names))), [f"inputs are called {', '.join(graph)}"]
+    return None, [
+        f"the graph wants {len(graph)} inputs ({', '.join(graph)}), "
+        f"the model has {len(names)} ({', '.join(names)})"
+    ]

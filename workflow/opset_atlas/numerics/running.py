@@ -1,0 +1,137 @@
+"""One file in one runtime, on all input sets of its model: what came of it, and the measures.
+
+Shared by the stages that run files. What a file or a runtime does wrong is in the result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opset_atlas import runtimes
+from opset_atlas.base.messages import clean, shorten
+from opset_atlas.models.sizes import is_traced
+from opset_atlas.numerics import ties
+from opset_atlas.numerics.measure import blank_measure, dtype_name, is_flat
+from opset_atlas.numerics.reference import Reference, places
+from opset_atlas.records import DefineRecord, Measure, RunOutcome
+
+SECONDS = ("load_seconds", "first_run_seconds", "best_run_seconds")
+
+
+def run_file(
+    runtime: runtimes.Runtime, path: Path, variant: str, reference: Reference
+) -> dict[str, Any]:
+    """Load and run one file on all input sets: outcome, detail, measures and durations."""
+    try:
+        runtime.prepare()
+    except ImportError as error:
+        return nothing("unavailable", clean(str(error)))
+    started = time.perf_counter()
+    try:
+        session = runtime.load(path, variant)
+    except Exception as error:
+        return nothing(*_fault(runtime, error, "load", path))
+    loaded = time.perf_counter() - started
+    positions, notes = places(session, [port["name"] for port in reference.model["inputs"]])
+    if positions is None:
+        return nothing("failed", notes[0])
+    measures: list[Measure] = []
+    times: list[float] = []
+    for of_set in reference.model["sets"]:
+        tensors = reference.feed(of_set["name"])
+        feed = {name: tensors[i] for name, i in zip(session.input_names, positions, strict=True)}
+        started = time.perf_counter()
+        try:
+            got = runtime.run(session, feed)
+        except Exception as error:
+            outcome, detail = _fault(runtime, error, "run", path)
+            if is_traced(of_set["name"]):
+                return nothing(outcome, f"on {of_set['name']}: {detail}")
+            measures += _unmeasured(reference, of_set["name"], f"does not run: {detail}")
+            continue
+        if is_traced(of_set["name"]):
+            times.append(time.perf_counter() - started)
+        measures += _measure_set(reference, of_set["name"], session.output_names, got)
+        if not of_set["deterministic"]:
+            notes.append(f"{of_set['name']}: torch's output changes from run to run, not compared")
+    measured: Sequence[float | None] = [loaded, *times[:1], min(times, default=None)]
+    return {
+        "outcome": "ran",
+        "detail": "; ".join([*notes, *_renamed(reference.model, session.output_names)]),
+        "measures": measures,
+        **{name: t and round(t, 6) for name, t in zip(SECONDS, measured, strict=False)},
+    }
+
+
+def _fault(
+    runtime: runtimes.Runtime, error: Exception, phase: runtimes.Phase, path: Path
+) -> tuple[RunOutcome, str]:
+    """What a runtime raised. Shortened once the folder is out, or its length would be seen."""
+    outcome, detail = runtime.classify(error, phase)
+    return outcome, shorten(impersonal(detail, path))
+
+
+def _renamed(model: DefineRecord, graph: Sequence[str]) -> list[str]:
+    names = [port["name"] for port in model["outputs"]]
+    pairs = [(a, b) for a, b in zip(names, graph, strict=False) if a != b]
+    return [f"output {a} is called {b}" for a, b in pairs]
+
+
+def _unmeasured(reference: Reference, set_name: str, reason: str) -> Iterator[Measure]:
+    """A measure of every output on a set that the file does not run on."""
+    for i, port in enumerate(reference.model["outputs"]):
+        dtype = dtype_name(reference.outputs[f"{set_name}/eager/{i}"].dtype)
+        yield blank_measure(port["name"], set_name, dtype, reason)
+
+
+def _measure_set(
+    reference: Reference, set_name: str, graph: Sequence[str], got: Sequence[Any]
+) -> list[Measure]:
+    """The measures of one input set: outputs by position, checked for number and order."""
+    names = [port["name"] for port in reference.model["outputs"]]
+    index_outputs = reference.index_outputs
+    deterministic = {s["name"]: s["deterministic"] for s in reference.model["sets"]}[set_name]
+    flat = is_flat(reference.feed(set_name))
+    measures: list[Measure] = []
+    for i, name in enumerate(names):
+        eager = reference.outputs[f"{set_name}/eager/{i}"]
+        given = graph[i] if i < len(graph) else name
+        value = got[i] if i < len(got) else None
+        blank = blank_measure(name, set_name, dtype_name(eager.dtype))
+        if given != name and given in names:
+            measures.append({**blank, "structure": f"the graph gives {given} at its place"})
+        elif value is not None and not isinstance(value, np.ndarray | np.generic):
+            measures.append({**blank, "structure": f"a {type(value).__name__}, not a tensor"})
+        else:
+            array = None if value is None else np.asarray(value)
+            found = reference.measure(i, name, set_name, array)
+            found = found if deterministic or found["structure"] else blank
+            if name in index_outputs and found["flips"]:
+                found = ties.rank(
+                    found, reference.results(set_name), got, index_outputs[name], flat
+                )
+            if flat:
+                found["flat_input"] = True
+            measures.append(found)
+    for i, value in enumerate(got[len(names) :], len(names)):
+        dtype = dtype_name(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
+        extra = graph[i] if i < len(graph) else f"output {i}"
+        measures.append(blank_measure(extra, set_name, dtype, "the model has no such output"))
+    return measures
+
+
+def nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:
+    """The result of a file that did not run."""
+    return {"outcome": outcome, "detail": detail, "measures": []}
+
+
+def impersonal(detail: str, path: Path) -> str:
+    """A message without the folder that the run stands in."""
+    for folder in (path.parent.resolve(), path.parent.absolute(), path.parent):
+        detail = detail.replace(f"{folder}/", "")
+    return clean(detail)

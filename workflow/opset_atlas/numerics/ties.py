@@ -1,0 +1,85 @@
+"""Index outputs: where another index than torch's is a tie and no mistake.
+
+`parity.md`, rule 5: a flip counts as a tie only where the float64 values that are ranked lie closer
+together than the errors of both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opset_atlas.records import Measure
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An output of the model: its position, torch's result, and the float64 one where there is."""
+
+    position: int
+    eager: Array
+    exact: Array
+
+
+def rank(
+    found: Measure,
+    expected: Mapping[str, Expected],
+    got: Sequence[Any],
+    declared: Mapping[str, Any],
+    flat: bool,
+) -> Measure:
+    """The measure of an index output with how close to a tie its flips are.
+
+    Args:
+        declared: `values`, the output that holds what the indices rank, or None; `axis`.
+        flat: every float input is one value throughout, so that all that is ranked may be equal.
+    """
+    if not found["flips"]:
+        return found
+    own = expected[found["output"]]
+    index = np.asarray(got[own.position])
+    if declared["values"] is None:
+        return {**found, "undecided": flat and bool((index >= 0).all())}
+    if not _could_be_indices(index, declared["axis"]):
+        return found
+    ranked = expected[declared["values"]]
+    values = np.asarray(got[ranked.position]) if ranked.position < len(got) else ranked.eager
+    if not values.shape == ranked.eager.shape == index.shape:
+        return found
+    return rank_flips(
+        found, index, own.eager, (values, ranked.eager, ranked.exact), declared["axis"]
+    )
+
+
+def rank_flips(
+    found: Measure, got: Array, eager: Array, values: tuple[Array, Array, Array], axis: int
+) -> Measure:
+    """`found` with the largest margin of a flipped index, and the error of what is ranked.
+
+    Args:
+        got: the runtime's indices; `eager`: torch's; integer arrays of one shape.
+        values: what they rank, of the same shape: the runtime's, torch's and the float64 truth.
+    """
+    runtime, torch, truth = (np.asarray(each, dtype=np.float64) for each in values)
+    steps = np.abs(np.diff(truth, axis=axis))
+    edge = np.full_like(np.take(truth, [0], axis=axis), np.inf)
+    margins = np.minimum(
+        np.concatenate([edge, steps], axis=axis), np.concatenate([steps, edge], axis=axis)
+    )
+    margin = float(margins[got != eager].max())
+    error = float(np.abs(runtime - truth).max() + np.abs(torch - truth).max())
+    if not np.isfinite([margin, error]).all():
+        return found
+    return {**found, "flip_margin": margin, "flip_error": error}
+
+
+def _could_be_indices(index: Array, axis: int) -> bool:
+    """Not negative, and none twice along the axis: a tie excuses an order, not any number."""
+    ordered = np.sort(index, axis=axis)
+    return bool((index >= 0).all() and (np.diff(ordered, axis=axis) > 0).all())

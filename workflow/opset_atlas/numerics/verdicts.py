@@ -1,0 +1,238 @@
+"""Verdicts: what a measure means under given tolerances. No model runs and no array is read.
+
+A verdict is of one output on one input set first:
+
+  exact           bit-equal to torch
+  within-noise    every slice: n_runtime <= max(noise_factor * n_torch, noise_floor)
+  above-noise     beyond that, yet inside assert_close's tolerances for the dtype
+  vacuous         nothing differs where nothing could: empty, constant or nothing finite
+  no-noise-floor  no float64 run to tell noise from error; inside assert_close's tolerances, or
+                  within noise_floor units of torch's own result
+  ill-conditioned n_torch > ill_conditioned: torch's own result is not to be trusted; no pass
+  fixed-size      a mismatch at a size other than the traced one, and none at the traced one
+  mismatch        beyond both, or structure, masks or discrete values differ
+
+The worst input set decides for the output, the worst output for the cell. A set on which an output
+is vacuous (zeros through a convolution) says nothing and is left out, unless no other is left.
+
+Where every float input is constant (zeros, ones), torch's error is no measure of noise: an instance
+normalization has no variance there, torch's sums of equal values happen to be exact, and another
+order of summing is off by a hundred times more, rightly so. Equal tokens do the same to a model
+with integer inputs alone. Such a set still finds missing outputs, NaN and errors beyond
+`ill_conditioned`; up to that it is vacuous instead of a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from opset_atlas.models.sizes import is_traced, sizes_of
+from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.records import CellVerdict, Measure, OutputVerdict, ParityRecord, RunCell, Verdict
+
+ORDER: tuple[str, ...] = get_args(Verdict)
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One measure judged: `badness` orders findings of one verdict, `pair` is in units of u."""
+
+    verdict: Verdict
+    reason: str
+    measure: Measure
+    badness: float = 0.0
+    pair: tuple[float | None, float | None] = (None, None)
+
+
+def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> CellVerdict:
+    """The worst verdict of a cell's outputs, or what the runtime did where it did not run."""
+    outputs: dict[str, list[Measure]] = {}
+    for measure in cell["measures"]:
+        outputs.setdefault(measure["output"], []).append(measure)
+    verdicts = [judge_output(measures, tolerances) for measures in outputs.values()]
+    verdict, detail = str(cell["outcome"]), cell["detail"]
+    if cell["outcome"] == "ran":
+        verdict, reason = "vacuous", "no output was compared"
+        if verdicts:
+            worst = max(verdicts, key=lambda v: ORDER.index(v["verdict"]))
+            verdict, reason = worst["verdict"], worst["detail"]
+            reason = f"{worst['output']}: {reason}" if len(verdicts) > 1 else reason
+        detail = "; ".join(filter(None, [reason, detail]))
+    return {
+        "model": record["model"],
+        "exporter": cell["exporter"],
+        "requested": cell["requested"],
+        "runtime": cell["runtime"],
+        "verdict": verdict,
+        "detail": detail,
+        "outputs": verdicts,
+    }
+
+
+def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputVerdict:
+    """The worst verdict of one output over its input sets, and the set that decided.
+
+    Args:
+        measures: of one output, at least one; one per input set.
+    """
+    findings = [_judge_measure(measure, tolerances) for measure in measures]
+    findings = _at_other_sizes(findings)
+    telling = [finding for finding in findings if finding.verdict != "vacuous"]
+    worst = max(telling or findings, key=lambda f: (ORDER.index(f.verdict), f.badness))
+    vacuous = [f.measure["set"] for f in findings if f.verdict == "vacuous"]
+    detail = f"worst on {worst.measure['set']}: {worst.reason}"
+    if worst.verdict == "fixed-size":
+        detail = _with_sizes(worst, findings)
+    if not telling:
+        detail = f"{worst.reason} on {', '.join(vacuous)}"
+    elif vacuous:
+        detail += f"; vacuous on {', '.join(vacuous)}"
+    return {
+        "output": worst.measure["output"],
+        "verdict": worst.verdict,
+        "set": worst.measure["set"],
+        "detail": detail,
+        "max_abs": worst.measure["max_abs"],
+        "max_rel": worst.measure["max_rel"],
+        "n_torch": worst.pair[0],
+        "n_runtime": worst.pair[1],
+    }
+
+
+def _at_other_sizes(findings: list[_Finding]) -> list[_Finding]:
+    """Where the traced size gives no mismatch, those at other sizes are `fixed-size`.
+
+    A file that is wrong already as traced says nothing more by being wrong elsewhere.
+    """
+    wrong = [finding for finding in findings if finding.verdict == "mismatch"]
+    if any(is_traced(finding.measure["set"]) for finding in wrong):
+        return [f for f in findings if f.verdict != "mismatch" or is_traced(f.measure["set"])]
+    return [replace(f, verdict="fixed-size") if f in wrong else f for f in findings]
+
+
+def _with_sizes(worst: _Finding, findings: Sequence[_Finding]) -> str:
+    """At which sizes the output is wrong, and how at the worst."""
+    sets = [f.measure["set"] for f in findings if f.verdict == "fixed-size"]
+    at, *others = [sizes_of(worst.measure["set"])] + [
+        sizes_of(name) for name in sets if name != worst.measure["set"]
+    ]
+    also = f"; nor with {'; '.join(others)}" if others else ""
+    return f"right at the traced size, not with {at}: {worst.reason}{also}"
+
+
+def is_noise(measure: Measure, tolerances: Tolerances) -> bool:
+    """Whether a value differs from another by rounding alone, every slice of it.
+
+    assert_close has no say here: next to a value of 1e-7 its absolute tolerance allows anything.
+    """
+    if measure["structure"] or measure["masks"]:
+        return False
+    if measure["exact"] or not measure["elements"]:
+        return True
+    if not measure["dtype"].startswith(("float", "bfloat", "complex")):
+        return False
+    if not measure["slices"]:  # zero throughout
+        return measure["max_abs"] == 0
+    return worst_slice(measure, tolerances)[2] <= 1
+
+
+def _judge_measure(measure: Measure, tolerances: Tolerances) -> _Finding:
+    """One output on one input set. A difference counts even where a pass would be vacuous."""
+    infinite = float("inf")
+    if measure["structure"]:
+        return _Finding("mismatch", measure["structure"], measure, infinite)
+    if measure["masks"]:
+        return _Finding("mismatch", measure["masks"], measure, infinite)
+    if not measure["elements"]:
+        return _Finding("vacuous", "nothing to compare", measure)
+    is_float = measure["dtype"].startswith(("float", "bfloat", "complex"))
+    finding = _judge_floats(measure, tolerances) if is_float else _judge_discrete(measure)
+    if measure["constant"] and finding.verdict not in ("above-noise", "mismatch"):
+        return _Finding("vacuous", "torch's output is constant", measure)
+    return finding
+
+
+def _judge_discrete(measure: Measure) -> _Finding:
+    if not measure["flips"]:
+        return _Finding("exact", "equal to torch", measure)
+    reason = f"{measure['flips']} of {measure['elements']} values differ"
+    if measure.get("undecided"):
+        return _Finding("vacuous", f"{reason}, all inputs being equal", measure)
+    margin, error = measure["flip_margin"], measure["flip_error"]
+    if margin is not None and error is not None and margin <= error:
+        reason += f", all ties: {_short(margin)} apart, {_short(error)} off"
+        return _Finding("within-noise", reason, measure)
+    return _Finding("mismatch", reason, measure, measure["flips"])
+
+
+def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
+    """Rules 2 to 4. An ill-conditioned output never passes, yet a mismatch beyond both is one."""
+    close, excess = _is_close(measure, tolerances)
+    if not measure["float64"]:
+        if measure["exact"]:
+            return _Finding("exact", "bit-equal to torch", measure)
+        # assert_close looks at each element by itself, and a sum of large terms that cancel is
+        # off by more, rightly: another order of adding is within a few units of the whole output.
+        tiny = bool(measure["slices"]) and worst_slice(measure, tolerances)[2] <= 1
+        verdict: Verdict = "no-noise-floor" if close or tiny else "mismatch"
+        units: tuple[float | None, float | None] = (None, measure["n_runtime"])
+        reason = f"no float64 run; {excess}"
+        return _Finding(verdict, reason, measure, measure["max_abs"] or 0.0, units)
+    if not measure["slices"]:  # torch's exact output is zero throughout: there is no unit
+        verdict = "vacuous" if close else "mismatch"
+        reason = f"zero in float64; {excess}"
+        return _Finding(verdict, reason, measure, measure["max_abs"] or 0.0)
+    n_torch, n_runtime, badness = worst_slice(measure, tolerances)
+    noise = _describe_noise(n_torch, n_runtime)
+    flat = bool(measure.get("flat_input"))
+    if measure["exact"]:
+        verdict, noise = "exact", "bit-equal to torch"
+    elif badness <= 1:
+        verdict = "within-noise"
+    elif flat and (measure["n_runtime"] or 0.0) <= tolerances.ill_conditioned:
+        verdict, noise = "vacuous", f"{noise}, yet the input is constant"
+    else:
+        verdict = "above-noise" if close else "mismatch"
+    own = measure["n_torch"] or 0.0
+    if own > tolerances.ill_conditioned and verdict != "mismatch":
+        reason = f"torch's own error is {_short(own)} u"
+        pair = (measure["n_torch"], measure["n_runtime"])
+        return _Finding("ill-conditioned", reason, measure, own, pair)
+    return _Finding(verdict, noise, measure, badness, (n_torch, n_runtime))
+
+
+def worst_slice(measure: Measure, tolerances: Tolerances) -> tuple[float, float, float]:
+    """The slice that is most above what is allowed it, and by which factor (at most 1: passes)."""
+
+    def excess(pair: Sequence[float]) -> float:
+        allowed = max(tolerances.noise_factor * pair[0], tolerances.noise_floor)
+        if pair[1] <= allowed:
+            return pair[1] / allowed if allowed else 0.0
+        return max(pair[1] / allowed, 1 + 1e-15) if allowed else float("inf")
+
+    n_torch, n_runtime = worst = max(measure["slices"], key=excess)
+    return n_torch, n_runtime, excess(worst)
+
+
+def _is_close(measure: Measure, tolerances: Tolerances) -> tuple[bool, str]:
+    """Whether `|difference| <= atol + rtol * |expected|` for all elements, and a phrase on it."""
+    rtol, atol = tolerances.close.get(measure["dtype"], (0.0, 0.0))
+    worst = max(measure["frontier"], key=lambda p: p[1] - (atol + rtol * p[0]))
+    allowed = atol + rtol * worst[0]
+    close = worst[1] <= allowed
+    phrase = f"|difference| {_short(worst[1])}, assert_close allows {_short(allowed)}"
+    return close, phrase
+
+
+def _describe_noise(n_torch: float, n_runtime: float) -> str:
+    if n_torch == 0:
+        return f"{_short(n_runtime)} u where torch has no error"
+    ratio = _short(n_runtime / n_torch)
+    return f"{ratio}× torch's own error ({_short(n_runtime)} u against {_short(n_torch)} u)"
+
+
+def _short(value: float) -> str:
+    """Two or three digits, as a person would write them."""
+    return f"{value:.1f}" if 0.1 <= value < 1000 else f"{value:.2g}"

@@ -1,0 +1,1 @@
+"""Facts about ONNX files, their tensors, and parts cut out of them."""

@@ -1,0 +1,98 @@
+"""What an ONNX file is, read from the file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from opset_atlas.base.files import file_sha256
+from opset_atlas.base.messages import clean
+from opset_atlas.onnx_files import tensors
+
+
+def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
+    """Opset imports, IR version, sizes, hashes, and the checker's fault ("" where it has none).
+
+    Args:
+        apart: set large tensors apart (`onnx_files.tensors`) after the file was read as it is;
+            `sha256` and `tensors` are then those of what lies there afterwards. Either way equal
+            `sha256` mean equal tensors, unless there are some beside a file that was left as it is.
+
+    Raises:
+        Whatever onnx raises over a file that is no ONNX model. An empty file, which `onnx.load`
+        accepts, a model without a graph, and external data that cannot be read raise ValueError.
+    """
+    folder = path.parent
+    delivered = {"delivered_sha256": file_sha256(path), "fault": _fault(path)}
+    model = onnx.load(path, load_external_data=False)
+    if not model.HasField("graph") or not model.opset_import:
+        raise ValueError("no graph in it" if not model.HasField("graph") else "no opset in it")
+    imports = {entry.domain: entry.version for entry in model.opset_import}
+    beside = tensors.files(model, folder)
+    size = sum(each.stat().st_size for each in (path, *(folder / name for name in beside)))
+    # What lies beside a file already gets names by content too: the TorchScript exporter names
+    # them after its parameters, the same for each opset, and no hash of the file would tell.
+    apart = apart and (bool(beside) or tensors.large_bytes(model, folder) > tensors.TOGETHER)
+    held = tensors.set_apart(model, folder, folder if apart else None)
+    if apart:
+        _replace(model, path, beside - held.keys())
+    return {
+        "delivered": imports.get("", imports.get("ai.onnx")),
+        "imports": imports,
+        "ir_version": model.ir_version,
+        "size_bytes": size,
+        "nodes": len(model.graph.node),
+        "sha256": file_sha256(path) if apart else delivered["delivered_sha256"],
+        "tensors": held if apart else {},
+        "canonical_sha256": _canonical(model),
+        **delivered,
+    }
+
+
+def _replace(model: onnx.ModelProto, path: Path, unused: set[str]) -> None:
+    """The file with its tensors apart in the place of the delivered one."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(model.SerializeToString())
+    temporary.replace(path)
+    for name in unused:
+        (path.parent / name).unlink()
+
+
+def canonical_sha256(path: Path) -> str:
+    """Hash of a model without what does not take part in computing: metadata and doc strings.
+
+    `metadata_props` of the torch.export exporter hold source paths and lines. Of large tensors
+    their own hashes count, so that it is the same wherever they lie, beyond 2 GiB too.
+    """
+    model = onnx.load(path, load_external_data=False)
+    tensors.set_apart(model, path.parent)
+    return _canonical(model)
+
+
+def _canonical(model: onnx.ModelProto) -> str:
+    """Of a model whose tensors are set apart."""
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    _strip(bare)
+    return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _strip(message: Any) -> None:
+    for field, value in message.ListFields():
+        if field.name in {"metadata_props", "doc_string"}:
+            message.ClearField(field.name)
+        elif field.message_type is not None and field.name != "raw_data":
+            for item in value if field.is_repeated else [value]:
+                _strip(item)
+
+
+def _fault(path: Path) -> str:
+    """What onnx's checker, with strict shape inference, holds against the file."""
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except Exception as error:
+        return f"onnx.checker: {clean(str(error), 600)}"
+    return ""

@@ -1,0 +1,235 @@
+"""Convert one file with `onnx.version_converter`, and judge what the result computes.
+
+A case is a whole model, measured against the frozen reference, or a cut of one node, measured
+against what onnxruntime makes of the cut before its conversion.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from opset_atlas import runtimes
+from opset_atlas.base.messages import describe
+from opset_atlas.findings.advice import RIGHT
+from opset_atlas.numerics.measure import dtype_name
+from opset_atlas.numerics.reference import Reference
+from opset_atlas.numerics.running import run_file
+from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.numerics.verdicts import judge_cell
+from opset_atlas.onnx_files import tensors
+from opset_atlas.onnx_files.facts import inspect
+from opset_atlas.records import AuditOutcome, CellVerdict, DefineRecord, Signature
+from opset_atlas.runtimes import onnxruntime as runtime
+from opset_atlas.stages.audit import cuts
+
+PLAIN, OPTIMIZED = "onnxruntime-unoptimized", "onnxruntime"
+# Where a runtime's own result is the reference there is no float64 run, and what is close without
+# being bit-equal is called so.
+RIGHT_BY_RUNTIME = frozenset({*RIGHT, "no-noise-floor"})
+
+MOST_CUTS = 40  # kinds of nodes looked at in one step
+
+# What files gave, those of the case at hand alone: both its steps start from one file.
+_RUNS: dict[tuple[Path, str], list[Any] | None] = {}
+
+_OUTCOMES: Mapping[str, AuditOutcome] = {
+    "mismatch": "wrong",
+    "fixed-size": "wrong",
+    "rejected": "invalid",
+    "failed": "invalid",
+    "no-kernel": "no-kernel",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file to convert from opset `old` to `new`, where its result goes, what it must compute."""
+
+    path: Path
+    old: int
+    new: int
+    after: Path
+    reference: Reference
+    accepted: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of a case; `set` is the input set on which it went wrong, if one decided."""
+
+    outcome: AuditOutcome
+    detail: str
+    set: str = ""
+
+
+def attempt(case: Case, tolerances: Tolerances) -> Found:
+    """Convert, check, run and judge. Meant for a child process: the converter may crash."""
+    import onnx
+    import onnx.version_converter
+
+    case.after.unlink(missing_ok=True)
+    try:
+        model = tensors.load(case.path, case.after.parent)
+        converted = onnx.version_converter.convert_version(model, case.new)
+    except Exception as error:
+        return Found("refused", describe(error, 1000))
+    try:
+        onnx.save(converted, case.after)
+        facts = inspect(case.after)
+    except Exception as error:
+        return Found("invalid", describe(error))
+    if facts["delivered"] != case.new:
+        return Found("invalid", f"the file is of opset {facts['delivered']}")
+    if facts["fault"]:
+        return Found("invalid", facts["fault"])
+    different = [variant for variant in (PLAIN, OPTIMIZED) if not _as_before(case, variant)]
+    if not different:
+        return Found("right", "bit-equal to the file before its conversion")
+    verdicts = {variant: _judge(case, variant, tolerances) for variant in (PLAIN, OPTIMIZED)}
+    return _weigh(verdicts[PLAIN], verdicts[OPTIMIZED], case.accepted)
+
+
+def _as_before(case: Case, variant: str) -> bool:
+    """Whether the converted file gives the same bits as the file that it was made from.
+
+    That one is right, so these are too, and measuring them, which takes far longer than running
+    them, would say what is known.
+    """
+    before = _run(case, case.path, variant)
+    if before is None:
+        return False
+    after = _run(case, case.after, variant)
+    return after is not None and before == after
+
+
+def _run(case: Case, path: Path, variant: str) -> list[Any] | None:
+    """Names, dtypes, shapes and hashes of the outputs on every input set; None where it fails."""
+    key = (path, variant)
+    if key not in _RUNS:
+        for other in [other for other in _RUNS if other[0] not in (case.path, case.after)]:
+            del _RUNS[other]
+        _RUNS[key] = _outputs(case, path, variant)
+    return _RUNS[key]
+
+
+def _outputs(case: Case, path: Path, variant: str) -> list[Any] | None:
+    try:
+        session = runtime.load(path, variant)
+        found: list[Any] = [list(session.input_names), list(session.output_names)]
+        for of_set in case.reference.model["sets"]:
+            for value in runtime.run(session, feed(case, session.input_names, of_set["name"])):
+                if not isinstance(value, np.ndarray) or value.dtype.kind == "O":
+                    return None
+                found.append(
+                    (value.dtype.name, value.shape, hashlib.sha256(value.tobytes()).digest())
+                )
+    except Exception:  # what it means, the measured run says
+        return None
+    return found
+
+
+def _judge(case: Case, variant: str, tolerances: Tolerances) -> CellVerdict:
+    result = run_file(runtimes.load("onnxruntime"), case.after, variant, case.reference)
+    own = {"exporter": "converter", "requested": case.new, "runtime": variant, "sha256": None}
+    cell: Any = {**own, **result}
+    record: Any = {"model": case.reference.model["model"]}
+    return judge_cell(record, cell, tolerances)
+
+
+def _weigh(plain: CellVerdict, optimized: CellVerdict, accepted: frozenset[str]) -> Found:
+    """A fault that only the runtime's optimizations show is not the converter's."""
+    verdict, detail = plain["verdict"], plain["detail"]
+    if verdict in accepted:
+        if optimized["verdict"] in accepted:
+            return Found("right", verdict)
+        said = f"{optimized['verdict']}, yet only with onnxruntime's optimizations"
+        return Found("unproven", f"{said}: {optimized['detail']}")
+    worst = [output["set"] for output in plain["outputs"] if output["verdict"] == verdict]
+    return Found(_OUTCOMES.get(verdict, "unproven"), f"{verdict}: {detail}", *worst[:1])
+
+
+def feed(case: Case, names: Sequence[str], set_name: str = "") -> dict[str, np.ndarray]:
+    """The tensors of an input set under the names of a graph's inputs: by name, else by place."""
+    model = case.reference.model
+    arrays = case.reference.feed(set_name or model["sets"][0]["name"])
+    known = {port["name"]: array for port, array in zip(model["inputs"], arrays, strict=True)}
+    if set(names) <= set(known):
+        return {name: known[name] for name in names}
+    return dict(zip(names, arrays, strict=True))
+
+
+def write_cuts(case: Case, found: Found) -> list[tuple[str, tuple[str, ...]]]:
+    """Write each cut of a case that runs as a file, its tensors beside it: paths and operators.
+
+    Meant for a child process, since it runs the model.
+    """
+    import onnx
+
+    model, made = tensors.load(case.path, case.after.parent), []
+    try:
+        values = _values(model, case, found.set)
+    except Exception as error:
+        print(f"{case.path.name}: its values are not to be had: {describe(error)}")
+        return []
+    for i, cut in enumerate(cuts.cuts(model, case.old, case.new, values)):
+        path = case.after.with_name(f"{case.after.stem}_cut_{i}.onnx")
+        try:
+            onnx.save(cut.model, path)
+            session = runtime.load(path, PLAIN)
+            outputs = runtime.run(session, cut.inputs)
+        except Exception as error:
+            print(f"{case.path.name}: {', '.join(cut.operators)} alone: {describe(error)}")
+            continue
+        if all(cuts.is_tensor(output) for output in outputs):
+            np.savez(path.with_suffix(".in.npz"), *cut.inputs.values())
+            np.savez(path.with_suffix(".out.npz"), *outputs)
+            made.append((str(path), cut.operators))
+        if len(made) == MOST_CUTS:
+            break
+    return made
+
+
+def read_cut(case: Case, path: Path) -> Case:
+    """A cut of `case` that was written to `path`, as a case of its own."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    given, results = (
+        [arrays[name] for name in arrays.files]
+        for arrays in (np.load(path.with_suffix(suffix)) for suffix in (".in.npz", ".out.npz"))
+    )
+    model = {
+        "model": case.reference.model["model"],
+        "inputs": [_signature(*pair) for pair in zip(graph.input, given, strict=True)],
+        "outputs": [_signature(*pair) for pair in zip(graph.output, results, strict=True)],
+        "sets": [{"name": "cut", "deterministic": True, "float64": False, "why_not": "a cut"}],
+    }
+    reference = Reference(
+        cast(DefineRecord, model),
+        {f"cut/{i}": array for i, array in enumerate(given)},
+        {f"cut/eager/{i}": array for i, array in enumerate(results)},
+        {},
+    )
+    after = path.with_name(f"{path.stem}_after.onnx")
+    return Case(path, case.old, case.new, after, reference, RIGHT_BY_RUNTIME)
+
+
+def _values(model: Any, case: Case, set_name: str) -> dict[str, Any]:
+    """What every input and value of the graph holds on an input set."""
+    import onnx
+
+    path = case.after.with_name(f"{case.after.stem}_values.onnx")
+    onnx.save(cuts.with_all_values(model), path)
+    session = runtime.load(path, PLAIN)
+    given = feed(case, session.input_names, set_name)
+    return {**given, **dict(zip(session.output_names, runtime.run(session, given), strict=True))}
+
+
+def _signature(port: Any, array: np.ndarray) -> Signature:
+    return {"name": port.name, "dtype": dtype_name(array.dtype), "shape": list(array.shape)}

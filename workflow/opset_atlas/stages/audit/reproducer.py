@@ -1,0 +1,130 @@
+"""Folders that show a defect of the version converter each, and need nothing of this project.
+
+`before.onnx`, the file to convert; `inputs.npz` and `expected.npz`, what it is fed and computes, by
+position; `got.npz`, what the converted file computes, where it runs; and `reproduce.py`, which
+ends with an error as long as the defect is there.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import numpy as np
+import onnx
+
+from opset_atlas.numerics.tolerances import ASSERT_CLOSE
+from opset_atlas.onnx_files import tensors
+from opset_atlas.runtimes import onnxruntime as runtime
+from opset_atlas.stages.audit.attempt import PLAIN, Case, Found, feed
+
+MOST_BYTES = 32 << 20
+
+SCRIPT = Template(
+    '''"""onnx.version_converter, $operator, opset $old to $new: $outcome.
+
+Seen with onnx $onnx and onnxruntime $onnxruntime. Ends with an error while the defect is there.
+"""
+from pathlib import Path
+import numpy as np, onnx, onnx.version_converter, onnxruntime
+
+here = Path(__file__).parent
+before = onnx.load(here / "before.onnx")
+after = onnx.version_converter.convert_version(before, $new)
+onnx.checker.check_model(after, full_check=True)
+options, inputs = onnxruntime.SessionOptions(), np.load(here / "inputs.npz")
+options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+results = []
+for model in (before, after):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    tensors = {port.name: inputs[str(i)] for i, port in enumerate(session.get_inputs())}
+    results.append(session.run(None, tensors))
+for expected, got in zip(*results, strict=True):
+    np.testing.assert_allclose(got, expected, rtol=$rtol, atol=$atol)
+'''
+)
+
+
+@dataclass(frozen=True)
+class Defect:
+    """The smallest case known of a defect."""
+
+    name: str
+    operator: str
+    case: Case
+    found: Found
+    size: int
+
+
+class Defects:
+    """The defects of one model's audit: one per operator, step and outcome."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, Defect] = {}
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+
+    def note(self, operator: str, case: Case, found: Found) -> str:
+        """Keep the case if it is the smallest of its defect; the name of the defect's folder.
+
+        A case that is too large for a folder that goes along with a report has none, and no name.
+
+        Args:
+            operator: a name that `onnx.defs` knows, or a word of ours; never text of a model.
+        """
+        name = f"{operator}_{case.old}_{case.new}_{found.outcome}"
+        model = onnx.load(case.path, load_external_data=False)
+        size = model.ByteSize() + tensors.large_bytes(model, case.path.parent)
+        if size > MOST_BYTES:
+            return name if name in self._known else ""
+        defect = Defect(name, operator, case, found, size)
+        if name not in self._known or defect.size < self._known[name].size:
+            self._known[name] = defect
+        return name
+
+    def wanted(self) -> list[Defect]:
+        """What is to be written, by name."""
+        return [self._known[name] for name in sorted(self._known)]
+
+    def write(self, defect: Defect) -> None:
+        """Write one folder; in a child, since it runs the files."""
+        case, folder = defect.case, self._folder / defect.name
+        session = runtime.load(case.path, PLAIN)
+        inputs = feed(case, session.input_names, defect.found.set)
+        expected = runtime.run(session, inputs)
+        folder.mkdir()
+        onnx.save(onnx.load(case.path), folder / "before.onnx")
+        _save(folder / "inputs.npz", list(inputs.values()))
+        _save(folder / "expected.npz", expected)
+        if defect.found.outcome == "wrong":
+            after = runtime.load(case.after, PLAIN)
+            _save(
+                folder / "got.npz",
+                runtime.run(after, feed(case, after.input_names, defect.found.set)),
+            )
+        rtol, atol = _closeness(expected)
+        text = SCRIPT.substitute(
+            operator=defect.operator,
+            old=case.old,
+            new=case.new,
+            outcome=defect.found.outcome,
+            onnx=importlib.metadata.version("onnx"),
+            onnxruntime=importlib.metadata.version("onnxruntime"),
+            rtol=rtol,
+            atol=atol,
+        )
+        (folder / "reproduce.py").write_text(text, encoding="utf-8")
+
+
+def _save(path: Path, arrays: Sequence[np.ndarray]) -> None:
+    np.savez(path, **{str(i): array for i, array in enumerate(arrays)})  # type: ignore[arg-type]
+
+
+def _closeness(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
+    """assert_close's (rtol, atol) of the coarsest dtype among the arrays."""
+    return max((ASSERT_CLOSE.get(a.dtype.name, (0.0, 0.0)) for a in arrays), default=(0.0, 0.0))

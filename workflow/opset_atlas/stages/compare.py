@@ -1,0 +1,130 @@
+"""Stage 5, per model: what changes from opset to opset and between exporters, and why.
+
+reads   results/dump/{model}: record.json and graphs; the export record of every exporter
+writes  record.json: per exporter the steps between neighbouring opsets, with their changes and
+        causes, and the ranges without any; per pair of exporters what differs at one opset
+
+Between two exporters at one opset the operators' schemas are the same, so what differs is their
+choice, or a mistake of one of them, which parity tells.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import combinations, pairwise
+from pathlib import Path
+
+from opset_atlas.base.files import read_json, write_json
+from opset_atlas.causes import Situation
+from opset_atlas.comparison.steps import explained, found_between, read_graph, usable_graphs
+from opset_atlas.differences.difference import Difference
+from opset_atlas.records import (
+    VERSION,
+    Change,
+    Compared,
+    CompareRecord,
+    Contrast,
+    DumpRecord,
+    GraphFile,
+    Range,
+    Step,
+)
+
+HELD = 32  # graphs, and pairs of them, in memory at a time: a model seldom has more
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(prog="python -m opset_atlas compare", description=__doc__)
+    parser.add_argument("--dump", type=Path, required=True, help="folder of the model's dump")
+    parser.add_argument("--export", type=Path, required=True, help="folder of the model's exports")
+    parser.add_argument("--output", type=Path, required=True, help="record to write")
+    options = parser.parse_args(arguments)
+    write_json(options.output, compare_model(options.dump, options.export))
+
+
+def compare_model(dump: Path, export: Path) -> CompareRecord:
+    """The record of a model; only cells that were delivered as asked are compared."""
+    dumped: DumpRecord = read_json(dump / "record.json", "dump")
+    usable = {
+        name: usable_graphs(cells, read_json(export / name / "record.json", "export"))
+        for name, cells in dumped["sweeps"].items()
+    }
+    graphs = _Graphs(dump)
+    return {
+        "version": VERSION,
+        "stage": "compare",
+        "model": dumped["model"],
+        "sweeps": {name: _sweep(name, cells, graphs) for name, cells in usable.items()},
+        "pairs": list(_contrasts(usable, graphs)),
+    }
+
+
+class _Graphs:
+    """The graphs of a model: each is read once, and the nodes of equal pairs are aligned once.
+
+    Their causes are not kept: those depend on the opsets and on who made the files.
+    """
+
+    def __init__(self, dump: Path) -> None:
+        self._read = lru_cache(HELD)(lambda key: read_graph(dump, key))
+        self._found = lru_cache(HELD)(self._between)
+
+    def changes(self, left: str, right: str, situation: Situation) -> list[Change]:
+        return explained(self._found(left, right), situation) if left != right else []
+
+    def _between(self, left: str, right: str) -> list[Difference]:
+        one: GraphFile = self._read(left)
+        return found_between(one, self._read(right))
+
+
+def _sweep(exporter: str, usable: Mapping[int, str], graphs: _Graphs) -> Compared:
+    """Steps between neighbouring opsets."""
+    steps: list[Step] = [
+        {
+            "from_opset": one,
+            "to_opset": other,
+            "from_graph": left,
+            "to_graph": right,
+            "changes": graphs.changes(left, right, Situation(one, other, exporter)),
+        }
+        for (one, left), (other, right) in pairwise(usable.items())
+    ]
+    return {"steps": steps, "ranges": _ranges(next(iter(usable.items()), None), steps)}
+
+
+def _contrasts(usable: Mapping[str, Mapping[int, str]], graphs: _Graphs) -> Iterator[Contrast]:
+    """Every pair of exporters over the opsets that both delivered as asked."""
+    for left, right in combinations(usable, 2):
+        opsets: dict[tuple[str, str], list[int]] = {}
+        for opset in sorted(usable[left].keys() & usable[right].keys()):
+            opsets.setdefault((usable[left][opset], usable[right][opset]), []).append(opset)
+        for (one, other), shared in opsets.items():
+            yield {
+                "left": left,
+                "right": right,
+                "opsets": shared,
+                "left_graph": one,
+                "right_graph": other,
+                "changes": graphs.changes(one, other, Situation(shared[0], shared[0], left, right)),
+            }
+
+
+def _ranges(first: tuple[int, str] | None, steps: Iterable[Step]) -> list[Range]:
+    """Opsets between which nothing changes. A gap in the opsets does not end a range by itself."""
+    if first is None:
+        return []
+    ranges: list[Range] = [{"first": first[0], "last": first[0], "graph": first[1]}]
+    for step in steps:
+        if step["changes"]:
+            opset = step["to_opset"]
+            ranges.append({"first": opset, "last": opset, "graph": step["to_graph"]})
+        else:
+            ranges[-1]["last"] = step["to_opset"]
+    return ranges
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,328 @@
+"""Stage 2, per sweep: one model through one exporter at every requested opset.
+
+reads   the sweep's specification (JSON), results/define/{model}, for a conversion the base export
+writes  record.json (what each file is, read from the file), cells/opset_NN.onnx and beside them
+        the large tensors that they share, timing.json
+
+A cell that an exporter refuses, delivers otherwise than asked, crashes or hangs over is a row of
+the record; the stage itself succeeds. Cells whose fingerprint (everything they depend on) and
+content are as an earlier run left them are kept, so a new opset exports that opset alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import io
+import json
+import logging
+import shutil
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from opset_atlas import exporters
+from opset_atlas.base.files import digest, file_sha256, read_json, write_json
+from opset_atlas.base.messages import LIMIT, clean, describe, trace
+from opset_atlas.execution.isolate import Result, run_isolated
+from opset_atlas.records import VERSION, Cell, DefineRecord, ExportRecord, Message
+
+LOGGERS = ("", "torch", "torch.onnx", "onnxscript", "onnx_ir")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(prog="python -m opset_atlas export", description=__doc__)
+    parser.add_argument("--spec", type=json.loads, required=True, help="specification as JSON")
+    parser.add_argument("--define", type=Path, required=True, help="folder of the define stage")
+    parser.add_argument("--base", type=Path, help="export folder that a conversion starts from")
+    parser.add_argument("--code", default="", help="hash of the code of this stage")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    options = parser.parse_args(arguments)
+    job = exporters.Job(options.spec, options.define, options.base)
+    sweep(job, options.output, options.code)
+
+
+def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
+    """Make or keep every requested cell in `folder`; write and return the record.
+
+    Args:
+        code: hash of the code that exports; part of every cell's fingerprint.
+    """
+    spec, exporter = job.spec, exporters.load(job.spec["exporter"])
+    cells = folder / "cells"
+    cells.mkdir(parents=True, exist_ok=True)
+    seconds = _kept_seconds(folder)
+    prints = _fingerprints(job, code)
+    done = {cell["requested"]: cell for cell in _kept(folder, prints)}
+    missing = [opset for opset in spec["opsets"] if opset not in done]
+    _remove_others(cells, done.values())
+    for opset, cell, took in _export_cells(job, cells, missing):
+        done[opset] = {**cell, "fingerprint": prints[opset]}
+        seconds[str(opset)] = round(took, 4)
+        name = f"{spec['model']} × {spec['exporter']} × {opset}"
+        print(f"{name}: {cell['outcome']} in {took:.2f} s", flush=True)
+    _remove_others(cells, done.values())
+    versions = {name: importlib.metadata.version(name) for name in exporter.PACKAGES}
+    record: ExportRecord = {
+        "version": VERSION,
+        "stage": "export",
+        "model": spec["model"],
+        "exporter": spec["exporter"],
+        "versions": versions,
+        "cells": [done[opset] for opset in sorted(done)],
+    }
+    write_json(
+        folder / "timing.json", {str(opset): seconds.get(str(opset)) for opset in sorted(done)}
+    )
+    write_json(folder / "record.json", record)
+    return record
+
+
+def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
+    """Per requested opset a hash over everything that decides what its file becomes."""
+    model = cast(DefineRecord, read_json(job.define / "record.json", "define"))
+    shared = {
+        "spec": {key: value for key, value in job.spec.items() if key != "opsets"},
+        "model": [
+            model["weights_sha256"],
+            model["inputs_sha256"],
+            model["sources"],
+            model["outcome"],
+        ],
+        "code": code,
+        "base": file_sha256(job.base / "record.json") if job.base else "",
+    }
+    return {opset: digest({**shared, "opset": opset}) for opset in job.spec["opsets"]}
+
+
+def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
+    """Cells of an earlier run that still are what would be made now.
+
+    A crash or a time limit may have been the machine's fault, so these are tried again.
+    """
+    try:
+        record: ExportRecord = read_json(folder / "record.json", "export")
+    except (OSError, ValueError):
+        return
+    found: dict[str, str] = {}  # by name, since the files of a sweep share their weights
+
+    def whole(cell: Cell) -> bool:
+        for name, sha256 in _files(cell).items():
+            path = folder / "cells" / name
+            if name not in found:
+                found[name] = file_sha256(path) if path.is_file() else ""
+            if found[name] != sha256:
+                return False
+        return True
+
+    for cell in record["cells"]:
+        lasting = cell["outcome"] not in {"crashed", "timeout"}
+        if lasting and prints.get(cell["requested"]) == cell["fingerprint"] and whole(cell):
+            yield cell
+
+
+def _files(cell: Cell) -> dict[str, str | None]:
+    """The hashes of a cell's files by their names: the ONNX file and what holds its tensors."""
+    return {cell["file"]: cell["sha256"], **cell["tensors"]} if cell["file"] else {}
+
+
+def _kept_seconds(folder: Path) -> dict[str, float]:
+    try:
+        return dict(json.loads((folder / "timing.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _remove_others(cells: Path, kept: Iterable[Cell]) -> None:
+    """Remove what no cell holds."""
+    names = {Path(name).parts[0] for cell in kept for name in _files(cell)}
+    for path in cells.iterdir():
+        if path.name not in names:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _export_cells(
+    job: exporters.Job, folder: Path, opsets: Sequence[int]
+) -> Iterator[tuple[int, Cell, float]]:
+    """Export in child processes, one cell after the other; a fault costs its cell alone."""
+    model: DefineRecord = read_json(job.define / "record.json", "define")
+    if model["outcome"] == "failed":
+        for opset in opsets:
+            yield opset, _cell(opset, "no-model", model["detail"]), 0.0
+        return
+    spec = {
+        **job.spec,
+        "input_set": model["sets"][0]["name"],
+        "output_names": [output["name"] for output in model["outputs"]],
+    }
+    frozen = exporters.Job(spec, job.define, job.base)
+    state: dict[str, exporters.Export] = {}
+
+    def setup() -> None:
+        state["export"] = exporters.load(spec["exporter"]).prepare(frozen)
+
+    def work(opset: int) -> list[Any]:
+        number = f"{opsets.index(opset) + 1} of {len(opsets)}"
+        print(f"{spec['model']} × {spec['exporter']} × {opset}: exporting, {number}", flush=True)
+        return _export_cell(state["export"], opset, folder)
+
+    limits = job.spec["limits"]
+    for group in _together(spec, opsets):
+        for opset, result in run_isolated(
+            group, work, limits["cell_seconds"], limits.get("memory_mb"), setup
+        ):
+            if result.status == "done":
+                yield opset, *result.value
+            else:
+                yield opset, _cell(opset, result.status, _fault(result)), result.seconds
+
+
+def _together(spec: Mapping[str, Any], opsets: Sequence[int]) -> Sequence[Sequence[int]]:
+    """The opsets that one process may export; all, where the exporter says nothing of it."""
+    together = getattr(exporters.load(spec["exporter"]), "together", None)
+    return together(spec, opsets) if together else [opsets]
+
+
+def _fault(result: Result) -> str:
+    return f"the exporting process: {result.detail}"
+
+
+def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any]:
+    """In the child: one request, and what became of it."""
+    path = folder / f"opset_{opset:02d}.onnx"
+    path.unlink(missing_ok=True)
+    messages: Counter[tuple[str, str, str]] = Counter()
+    started = time.perf_counter()
+    base, error = "", None
+    with _listening(messages):
+        try:
+            base = export(opset, path)
+        except BaseException as raised:  # SystemExit, and what pyo3 makes of a panic in Rust
+            error = raised
+    took = time.perf_counter() - started
+    if error is not None:
+        path.unlink(missing_ok=True)
+        cell = _cell(opset, "refused", "; ".join([describe(error), *_beyond(opset)]))
+        if not isinstance(error, exporters.Unavailable):
+            cell["traceback"] = trace(error)
+    else:
+        cell = _read_cell(opset, path)
+    cell["base"], cell["way"] = base, getattr(export, "way", "plain")
+    cell["messages"] = [
+        Message(level=level, source=source, text=text, count=count)
+        for (level, source, text), count in messages.items()
+    ]
+    return [cell, took]
+
+
+def _beyond(opset: int) -> list[str]:
+    """The limit of the installed onnx, where a request lies beyond it."""
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    if opset <= newest:
+        return []
+    return [f"onnx {onnx.__version__} knows opsets up to {newest}"]
+
+
+@contextlib.contextmanager
+def _listening(messages: Counter[tuple[str, str, str]]) -> Iterator[None]:
+    """Collect what an exporter warns, logs and prints."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if not getattr(record, "_atlas_seen", False):
+                record._atlas_seen = True
+                text = clean(record.getMessage())
+                messages[record.levelname.lower(), record.name, text] += 1
+
+    handler, printed = Handler(logging.WARNING), _Printed()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(printed),
+        ):
+            warnings.simplefilter("always")
+            yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+    for warning in caught:
+        messages["warning", warning.category.__name__, clean(str(warning.message))] += 1
+    if text := clean(printed.getvalue()):
+        more = f" … ({printed.length} characters)" if printed.length > LIMIT else ""
+        messages["print", "stdout", text + more] += 1
+
+
+class _Printed(io.StringIO):
+    """The beginning of what is printed, which may be a gigabyte, and its length."""
+
+    length = 0
+
+    def write(self, text: str) -> int:
+        """Keep what there is room for."""
+        super().write(text[: max(0, LIMIT - self.length)])
+        self.length += len(text)
+        return len(text)
+
+
+def _read_cell(opset: int, path: Path) -> Cell:
+    """What the file is. Nothing is taken from what the exporter said about it."""
+    if not path.is_file() or path.stat().st_size == 0:
+        missing = "an empty file" if path.is_file() else "no file"
+        return _cell(opset, "invalid", f"the exporter returned normally and left {missing}")
+    from opset_atlas.onnx_files.facts import inspect
+
+    try:
+        facts = inspect(path, apart=True)
+    except Exception as error:
+        cell = _cell(opset, "invalid", f"the file cannot be read: {describe(error)}")
+        cell["file"], cell["size_bytes"] = path.name, path.stat().st_size
+        cell["sha256"] = cell["delivered_sha256"] = file_sha256(path)
+        return cell
+    fault = facts.pop("fault")
+    cell = cast(Cell, {**_cell(opset, "ok"), "file": path.name, **facts})
+    moved = cell["delivered"] != opset
+    if moved:
+        cell["outcome"] = "moved"
+        cell["detail"] = f"asked for opset {opset}; the file is opset {cell['delivered']}"
+    if fault:
+        cell["outcome"] = "invalid"
+        cell["detail"] = "; ".join(filter(None, [cell["detail"], fault]))
+    return cell
+
+
+def _cell(opset: int, outcome: Any, detail: str = "") -> Cell:
+    return {
+        "requested": opset,
+        "outcome": outcome,
+        "detail": detail,
+        "delivered": None,
+        "imports": {},
+        "ir_version": None,
+        "file": None,
+        "size_bytes": None,
+        "nodes": None,
+        "sha256": None,
+        "tensors": {},
+        "delivered_sha256": None,
+        "canonical_sha256": None,
+        "messages": [],
+        "traceback": "",
+        "fingerprint": "",
+        "base": "",
+        "way": "",
+    }
+
+
+if __name__ == "__main__":
+    main()

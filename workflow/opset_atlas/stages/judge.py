@@ -1,0 +1,63 @@
+"""Judge what `parity` measured. No model runs and no array is read: new tolerances cost seconds.
+
+reads   parity records (JSON), the tolerances of the configuration
+writes  results/judge/verdicts.json
+
+What a verdict means stands in `numerics.verdicts`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from opset_atlas.base.files import json_argument, read_json, write_json
+from opset_atlas.numerics import verdicts
+from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.records import VERSION, JudgeRecord, ParityRecord
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(
+        prog="python -m opset_atlas judge",
+        description=f"{__doc__}\n{verdicts.__doc__}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--spec",
+        type=json_argument,
+        required=True,
+        help='JSON or @FILE: {"tolerances": …, "models": {id: …}, "order": [id, …], "runtimes": …}',
+    )
+    parser.add_argument("--parity", type=Path, required=True, help="folder of the parity stage")
+    parser.add_argument("--output", type=Path, required=True, help="the record to write")
+    options = parser.parse_args(arguments)
+    spec = options.spec
+    paths = (
+        options.parity / model / f"{runtime}.json"
+        for model in spec["order"]
+        for runtime in spec["runtimes"]
+    )
+    write_json(options.output, judge((read_json(path, "parity") for path in paths), spec))
+
+
+def judge(records: Iterable[ParityRecord], spec: Mapping[str, Any]) -> JudgeRecord:
+    """The verdict on every cell of the parity records, in their order.
+
+    Args:
+        spec: `tolerances` for all models and, under `models`, what differs for some.
+    """
+    common = Tolerances().updated(spec.get("tolerances") or {})
+    special = spec.get("models") or {}
+    cells = []
+    for record in records:
+        tolerances = common.updated(special.get(record["model"]) or {})
+        cells += [verdicts.judge_cell(record, cell, tolerances) for cell in record["cells"]]
+    return {"version": VERSION, "stage": "judge", "cells": cells}
+
+
+if __name__ == "__main__":
+    main()

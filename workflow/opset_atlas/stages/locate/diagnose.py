@@ -1,0 +1,301 @@
+"""One wrong output of one file: the nodes to blame, whose fault it is, and a cut that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+
+from opset_atlas import runtimes
+from opset_atlas.numerics.measure import Array, allowed_error, is_float
+from opset_atlas.numerics.verdicts import worst_slice
+from opset_atlas.onnx_files.parts import Region, Trace, Wires, cut, run
+from opset_atlas.operators import definitions
+from opset_atlas.records import BlamedInput, BlamedNode, Graph, Measure, Node
+from opset_atlas.stages.locate import optimization, reproduce, suspect
+from opset_atlas.stages.locate.suspect import Blame, Expected, Wrong
+from opset_atlas.stages.locate.words import spelled
+
+Fault = Literal["file", "kernel", "optimization", "constant", "undecided"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is to blame. `right_at`: the nearest opset under which the same nodes are right.
+
+    `idle`: the one node that is to blame gives what it is given.
+    """
+
+    blame: Blame
+    fault: Fault
+    measure: Measure
+    error: float | None
+    allowed: float | None
+    nodes: list[BlamedNode]
+    inputs: list[BlamedInput]
+    right_at: int | None
+    idle: bool
+    cut: reproduce.Cut | None
+    shows: bool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The runtime as a module and its variants: the `plain` one is the one without optimizations.
+
+    `optimized` is a variant that is wrong although the plain one is right, else "".
+    """
+
+    name: str
+    runtime: runtimes.Runtime
+    plain: str
+    optimized: str
+
+
+def diagnose(wrong: Wrong, sources: Any, graph: Graph, setting: Setting) -> Finding:
+    """Find the part to blame, cut it out, run the cut, and say whose fault it is.
+
+    Args:
+        wrong: with the trace of the plain variant.
+        sources: right computations, the most alike first; read no further than needed.
+        graph: the file's graph as data.
+    """
+    wires = Wires(wrong.model.graph)
+    if setting.optimized:
+        blame = _optimized(wrong, wires, setting)
+    else:
+        blame = suspect.locate(wrong, sources)
+    case = _Case(wrong, graph, setting, blame)
+    if not blame.region.nodes:
+        return case.finding("constant")
+    return case.judge()
+
+
+def _optimized(wrong: Wrong, wires: Wires, setting: Setting) -> Blame:
+    expected = Trace("the same file without optimizations", wrong.trace.values)
+
+    def fails(region: Region) -> bool:
+        got = _run_cut(wrong, region, wrong.model, setting.runtime, setting.optimized)
+        right = suspect.is_right(wrong, [got], expected, region.target) if got is not None else True
+        return not right
+
+    region = optimization.locate(wires, wrong.output, fails)
+    region = region or wires.region(wrong.output, ())
+    return Blame(region, Expected(expected, region.target, True))
+
+
+@dataclass(frozen=True)
+class _Case:
+    wrong: Wrong
+    graph: Graph
+    setting: Setting
+    blame: Blame
+
+    def judge(self) -> Finding:
+        """Whose fault it is: asked of other versions of the operators, and of another runtime."""
+        variant = self.setting.optimized or self.setting.plain
+        got = self._run(self.wrong.model, self.setting.runtime, variant)
+        if self.setting.optimized:
+            return self.finding("optimization", got=got)
+        right_at = self._right_at()
+        other = runtimes.load("reference" if self.setting.name != "reference" else "onnxruntime")
+        theirs = self._run(self.wrong.model, other, list(other.VARIANTS)[-1])
+        opinion = self._opinion(theirs)
+        fault: Fault = "undecided"
+        if right_at or opinion == "same":
+            fault = "file"
+        elif opinion == "right" and self._evaluated_as_written():
+            fault = "kernel"
+        return self.finding(fault, got, right_at)
+
+    def finding(
+        self, fault: Fault, got: Array | None = None, right_at: int | None = None
+    ) -> Finding:
+        """All that is known, with the cut."""
+        wrong, blame = self.wrong, self.blame
+        trace = wrong.trace
+        if self.setting.optimized and got is not None:
+            trace = replace(trace, values={**trace.values, blame.region.target: [got]})
+        measure = suspect.measured(replace(wrong, trace=trace), blame.expected, blame.region.target)
+        error, allowed = _units(measure, wrong)
+        made = self._cut(got) if got is not None else None
+        return Finding(
+            blame=blame,
+            fault=fault,
+            measure=measure,
+            error=error,
+            allowed=allowed,
+            nodes=[_node(self.graph["nodes"][i]) for i in blame.region.nodes],
+            inputs=[each for i in blame.region.nodes for each in self._inputs(i)],
+            right_at=right_at,
+            idle=got is not None and self._idle(got),
+            cut=made,
+            shows=got is not None and not self._is_right(got),
+        )
+
+    def _run(self, model: onnx.ModelProto, runtime: runtimes.Runtime, variant: str) -> Array | None:
+        return _run_cut(self.wrong, self.blame.region, model, runtime, variant)
+
+    def _is_right(self, got: Array) -> bool:
+        expected = self.blame.expected
+        return suspect.is_right(self.wrong, [got], expected.trace, expected.name)
+
+    def _idle(self, got: Array) -> bool:
+        region = self.blame.region
+        if len(region.nodes) != 1 or len(region.entries) != 1:
+            return False
+        given = self.wrong.trace.values[region.entries[0]][0]
+        return given.dtype == got.dtype and np.array_equal(given, got)
+
+    def _opinion(self, theirs: Array | None) -> str:
+        """What another runtime's result of the cut is: `right`, the `same` wrong one, or neither"""
+        if theirs is None:
+            return ""
+        if self._is_right(theirs):
+            return "right"
+        own = Trace("", self.wrong.trace.values)
+        same = suspect.is_right(self.wrong, [theirs], own, self.blame.region.target)
+        return "same" if same else "other"
+
+    def _right_at(self) -> int | None:
+        """The nearest opset with another version of a blamed operator under which it is right."""
+        imports = {entry.domain or "": entry.version for entry in self.wrong.model.opset_import}
+        own = imports.get("", imports.get("ai.onnx", 0))
+        nodes = [self.graph["nodes"][i] for i in self.blame.region.nodes]
+        changed = {
+            v for node in nodes if not node["domain"] for v in definitions.versions(node["op"])
+        }
+        # The last opset of an older version, the first of a newer one.
+        opsets = {v for v in changed if v > own} | {v - 1 for v in changed if 1 < v <= own}
+        for opset in sorted(opsets, key=lambda v: (abs(v - own), v)):
+            got = self._run(_at_opset(self.wrong.model, opset), *self._plain())
+            if got is not None and self._is_right(got):
+                return opset
+        return None
+
+    def _plain(self) -> tuple[runtimes.Runtime, str]:
+        return self.setting.runtime, self.setting.plain
+
+    def _evaluated_as_written(self) -> bool:
+        """Whether the other runtime can be trusted to follow the versions in the file.
+
+        The evaluator of onnx computes old versions by newer rules, so with it no later version of a
+        blamed operator may have another meaning.
+        """
+        if self.setting.name == "reference":
+            return True
+        for i in self.blame.region.nodes:
+            node = self.graph["nodes"][i]
+            newest = max(definitions.versions(node["op"], node["domain"]), default=None)
+            since = node["since"]
+            if newest is None or since is None:
+                return False
+            if newest != since and not definitions.down_is_types_only(
+                node["op"], newest, since, node["domain"]
+            ):
+                return False
+        return True
+
+    def _cut(self, got: Array) -> reproduce.Cut:
+        region, expected = self.blame.region, self.blame.expected
+        names = _names(region)
+        values = {name: self.wrong.trace.values[name][0] for name in region.entries}
+        right = expected.trace.values[expected.name][0]
+        exact = expected.trace.exact.get(expected.name, [None])[0]
+        allowed = np.zeros(())
+        if is_float(right.dtype):
+            used = self.wrong.tolerances if exact is not None else self.wrong.loose
+            allowed = allowed_error(right, exact, used.noise_factor, used.noise_floor)
+        best = exact.astype(right.dtype) if exact is not None and is_float(right.dtype) else right
+        variant = self.setting.optimized or self.setting.plain
+        return reproduce.Cut(
+            model=cut(self.wrong.model, region, {**values, region.target: got}, names),
+            inputs={names[name]: array for name, array in values.items()},
+            expected=best,
+            got=got,
+            allowed=allowed,
+            script=self.setting.runtime.script(variant),
+        )
+
+    def _inputs(self, index: int) -> list[BlamedInput]:
+        """What a node takes from outside of the blamed part."""
+        inside = {n for i in self.blame.region.nodes for n in self.wrong.model.graph.node[i].output}
+        found: list[BlamedInput] = []
+        for port in self.graph["nodes"][index]["inputs"]:
+            if port["given"] == "omitted" or port["name"] in inside:
+                continue
+            arrays = self.wrong.trace.values.get(port["name"])
+            found.append(_described(index, port["parameter"], port["given"], arrays))
+        return found
+
+
+def _run_cut(
+    wrong: Wrong, region: Region, model: onnx.ModelProto, runtime: runtimes.Runtime, variant: str
+) -> Array | None:
+    """The result of a part on the first input set; None where the runtime does not take it."""
+    names = _names(region)
+    ends = {name: wrong.trace.values[name][0] for name in region.entries}
+    part = cut(model, region, ends, names)
+    feed = {names[name]: array for name, array in ends.items()}
+    try:
+        return run(part, runtime, variant, [feed])[0].get("output")
+    except Exception:  # the runtime's; an answer to a question of ours, no finding about the file
+        return None
+
+
+def _names(region: Region) -> dict[str, str]:
+    ends = {name: f"input_{i}" for i, name in enumerate(region.entries)}
+    return {**ends, region.target: "output"}
+
+
+def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for entry in copy.opset_import:
+        if entry.domain in {"", "ai.onnx"}:
+            entry.version = opset
+    return copy
+
+
+def _units(measure: Measure, wrong: Wrong) -> tuple[float | None, float | None]:
+    """How far off and how far allowed, in units, where the value has any."""
+    if not measure["slices"]:
+        return None, None
+    tolerances = wrong.tolerances if measure["float64"] else wrong.loose
+    n_torch, n_runtime, _ = worst_slice(measure, tolerances)
+    return n_runtime, max(tolerances.noise_factor * n_torch, tolerances.noise_floor)
+
+
+def _node(node: Node) -> BlamedNode:
+    return {
+        "index": node["index"],
+        "text": spelled(node),
+        "op": node["op"],
+        "domain": node["domain"],
+        "since": node["since"],
+        "name": node["name"],
+        "scope": node["scope"],
+    }
+
+
+def _described(
+    node: int, parameter: str, given: str, arrays: Sequence[Array] | None
+) -> BlamedInput:
+    array = arrays[0] if arrays else None
+    values = np.zeros(0)
+    if array is not None and (is_float(array.dtype) or array.dtype.kind in "biu"):
+        real = array.real if array.dtype.kind == "c" else array
+        values = real.astype(np.float64)
+        values = values[np.isfinite(values)]
+    return {
+        "node": node,
+        "parameter": parameter,
+        "given": given,
+        "dtype": array.dtype.name if array is not None else "",
+        "shape": list(array.shape) if array is not None else [],
+        "minimum": float(values.min()) if values.size else None,
+        "maximum": float(values.max()) if values.size else None,
+    }

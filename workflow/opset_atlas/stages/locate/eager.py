@@ -1,0 +1,99 @@
+"""What every operator of the eager module gives, in the model's own dtype and in float64."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import safetensors.torch
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from opset_atlas.models import module as model
+from opset_atlas.numerics.measure import Array
+from opset_atlas.onnx_files.parts import Trace
+
+Result = tuple[str, torch.Tensor]
+
+
+def trace(spec: Mapping[str, Any], define: Path, sets: Sequence[str], double: bool) -> Trace:
+    """The results of the module's operators as torch dispatches them, named `NUMBER OPERATOR`.
+
+    Where the module takes another way on another input set, those of the first set alone.
+
+    Args:
+        define: folder of the define stage, for weights and inputs.
+        double: whether a run in float64 is the truth; it is paired with the other by order.
+
+    Raises:
+        Whatever the user's factory or torch raise.
+    """
+    torch.set_num_threads(1)
+    module = model.build(spec)
+    safetensors.torch.load_model(module, define / "weights.safetensors")
+    tensors = safetensors.torch.load_file(define / "inputs.safetensors")
+    runs = [_run(module, _inputs(tensors, name)) for name in sets]
+    wide = [_run(copy.deepcopy(module).double(), _wide(tensors, n)) for n in sets] if double else []
+    same = [run for run in runs if _way(run) == _way(runs[0])]
+    runs, wide = (runs, wide) if len(same) == len(runs) else (runs[:1], wide[:1])
+    wide = wide if all(_way(a) == _way(b) for a, b in zip(runs, wide, strict=False)) else []
+    return Trace(label="the eager module", values=_named(runs), exact=_named(wide))
+
+
+def _inputs(tensors: Mapping[str, torch.Tensor], name: str) -> list[torch.Tensor]:
+    count = sum(key.startswith(f"{name}/") for key in tensors)
+    return [tensors[f"{name}/{i}"].clone() for i in range(count)]
+
+
+def _wide(tensors: Mapping[str, torch.Tensor], name: str) -> list[torch.Tensor]:
+    return [t.double() if t.is_floating_point() else t for t in _inputs(tensors, name)]
+
+
+class _Record(TorchDispatchMode):  # type: ignore[misc]
+    """Keeps a copy of every result: operators may write into them later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: list[Result] = []
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for leaf in torch.utils._pytree.tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self.results.append((str(function).removesuffix(".default"), leaf.detach().clone()))
+        return result
+
+
+def _run(module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Result]:
+    record, own = _Record(), copy.deepcopy(module)
+    with torch.no_grad(), record:
+        own(*inputs)
+    return record.results
+
+
+def _way(run: Sequence[Result]) -> list[tuple[str, torch.Size]]:
+    return [(name, tensor.shape) for name, tensor in run]
+
+
+def _named(runs: Sequence[Sequence[Result]]) -> dict[str, list[Array]]:
+    named: dict[str, list[Array]] = {}
+    for run in runs:
+        for number, (name, tensor) in enumerate(run):
+            named.setdefault(f"{number} {name}", []).append(_array(tensor))
+    return named
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    """As numpy, in ml_dtypes' dtypes where numpy has none."""
+    tensor = tensor.contiguous()
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.view(torch.int16)
+        array: Array = tensor.numpy().view(ml_dtypes.bfloat16)
+        return array
+    return np.asarray(tensor.resolve_conj().resolve_neg().numpy())

@@ -1,0 +1,81 @@
+"""Every cell of a model in every runtime, judged. Nothing that computes is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opset_atlas.base.files import read_json
+from opset_atlas.numerics import verdicts
+from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.records import Cell, CellVerdict, ExportRecord, Measure, ParityRecord
+
+WRONG = ("mismatch", "above-noise")
+RIGHT = ("exact", "within-noise")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the stage starts from: `spec` names model, exporters, runtimes, tolerances, limits.
+
+    `store` is a folder for large tensors of the files that are looked into.
+    """
+
+    spec: Mapping[str, Any]
+    define: Path
+    export: Path
+    parity: Path
+    store: Path = Path()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A cell in a runtime: its file, the verdict and the measures of each variant."""
+
+    exporter: str
+    cell: Cell
+    runtime: str
+    verdicts: dict[str, CellVerdict]
+    measures: dict[str, list[Measure]]
+
+    @property
+    def label(self) -> str:
+        """As the export stage names the base of a conversion."""
+        return f"{self.exporter} at opset {self.cell['requested']}"
+
+    @property
+    def name(self) -> str:
+        """The label, with the opset of the file where that is another one."""
+        delivered = self.cell["delivered"]
+        moved = f" (which is {delivered})" if delivered != self.cell["requested"] else ""
+        return self.label + moved
+
+    def wrong(self) -> list[str]:
+        """The variants in which the file is wrong."""
+        return [name for name, v in self.verdicts.items() if v["verdict"] in WRONG]
+
+    def right(self) -> bool:
+        """Whether it is right in every variant."""
+        return all(v["verdict"] in RIGHT for v in self.verdicts.values())
+
+
+def judged(job: Job) -> Iterator[Ran]:
+    """Every cell of the model in every runtime, judged."""
+    tolerances = Tolerances().updated(job.spec["tolerances"])
+    runtimes: dict[str, ParityRecord] = {
+        name: read_json(job.parity / f"{name}.json", "parity") for name in job.spec["runtimes"]
+    }
+    for exporter in job.spec["exporters"]:
+        exported: ExportRecord = read_json(job.export / exporter / "record.json", "export")
+        cells = {cell["requested"]: cell for cell in exported["cells"]}
+        for runtime, record in runtimes.items():
+            judged: dict[int, dict[str, CellVerdict]] = {}
+            measures: dict[int, dict[str, list[Measure]]] = {}
+            for cell in (c for c in record["cells"] if c["exporter"] == exporter):
+                verdict = verdicts.judge_cell(record, cell, tolerances)
+                judged.setdefault(cell["requested"], {})[cell["runtime"]] = verdict
+                measures.setdefault(cell["requested"], {})[cell["runtime"]] = cell["measures"]
+            for opset, found in judged.items():
+                yield Ran(exporter, cells[opset], runtime, found, measures[opset])

@@ -1,0 +1,76 @@
+"""A reproducer: a folder that shows a fault with nothing of this project.
+
+model.onnx   the smallest cut of the file that still shows it
+arrays.npz   the cut's inputs, the expected and the wrong result, and the error allowed per element
+run.py       runs the cut and compares; exit status 1 where the result is wrong
+
+No name from a model reaches a path or the script: the ends of the cut are called `input_0`,
+`input_1`, … and `output`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from opset_atlas.base.files import write_text
+from opset_atlas.numerics.measure import Array
+from opset_atlas.onnx_files import parts
+
+MOST_BYTES = 32 << 20
+
+SCRIPT = '''"""The result of model.onnx on the inputs in arrays.npz, against the expected one."""
+
+from pathlib import Path
+
+import numpy as np
+{run}
+
+here = Path(__file__).parent
+arrays = np.load(here / "arrays.npz")
+got = run(str(here / "model.onnx"), {{name: arrays[name] for name in {names}}})
+expected, allowed = arrays["expected"], arrays["allowed"]
+print(f"expected, {{expected.dtype}}{{list(expected.shape)}}:", expected, sep="\\n")
+print(f"got, {{got.dtype}}{{list(got.shape)}}:", got, sep="\\n")
+same = (got.dtype, got.shape) == (expected.dtype, expected.shape)
+if same and got.dtype.kind in "fc":
+    same = np.isclose(got, expected, rtol=0, atol=allowed, equal_nan=True).all()
+elif same:
+    same = (got == expected).all()
+raise SystemExit(0 if same else "the result is wrong")
+'''
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A part of a file as a model of its own, what it is given, should give and did give."""
+
+    model: onnx.ModelProto
+    inputs: Mapping[str, Array]
+    expected: Array
+    got: Array
+    allowed: Array
+    script: str
+
+
+def write(cut: Cut, folder: Path) -> str:
+    """Write the folder; returns why there can be none, or ""."""
+    arrays = {**cut.inputs, "expected": cut.expected, "got": cut.got, "allowed": cut.allowed}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biufc":
+            return f"{name} is {array.dtype.name}, which numpy alone cannot read"
+    room = MOST_BYTES - sum(array.nbytes for array in arrays.values())
+    model = parts.whole(cut.model, room)
+    if model is None:
+        return f"it would take more than {MOST_BYTES >> 20} MiB"
+    folder.mkdir(parents=True)
+    onnx.save(model, folder / "model.onnx")
+    with (folder / "arrays.npz").open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    script = SCRIPT.format(run=cut.script.rstrip(), names=list(cut.inputs))
+    write_text(folder / "run.py", script)
+    return ""

@@ -1,0 +1,139 @@
+"""Right computations of a model, to compare a wrong one with: each is run once, when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import onnx
+
+from opset_atlas import runtimes
+from opset_atlas.base.files import digest
+from opset_atlas.base.messages import describe
+from opset_atlas.differences.align import Alignment, align
+from opset_atlas.graph.reading import read as read_graph
+from opset_atlas.onnx_files import parts
+from opset_atlas.onnx_files.parts import Trace
+from opset_atlas.records import Graph, Node
+from opset_atlas.stages.locate.judged_cells import Job, Ran
+from opset_atlas.stages.locate.suspect import Source, Wrong
+
+MOST_FILES = 4  # right files that one is compared with
+_FIXED = ("constant", "initializer", "empty")
+
+
+@dataclass
+class Rights:
+    """What is known of a model's right computations; filled as they are asked for."""
+
+    job: Job
+    traces: dict[tuple[str, ...], Trace | None] = field(default_factory=dict)
+    files: dict[Path, tuple[onnx.ModelProto, Graph, str]] = field(default_factory=dict)
+
+    def sources(self, wrong: Wrong, graph: Graph, right: Iterable[Ran]) -> Iterator[Source]:
+        """The file that the model is, right files in the order given, then the eager module.
+
+        Files of one graph count once, unless they are the wrong one's, which another runtime may
+        compute rightly.
+
+        Args:
+            graph: that of the wrong file.
+        """
+        if "onnx" in self.job.spec:
+            path = Path(self.job.spec["onnx"])
+            yield from self._file(wrong, graph, path, wrong.runtime, "the file itself")
+        seen: set[tuple[str, str]] = set()
+        for ran in right:
+            path = self.job.export / ran.exporter / "cells" / str(ran.cell["file"])
+            key = (self._read(path)[2], ran.runtime)
+            if key not in seen and len(seen) < MOST_FILES:
+                seen.add(key)
+                runtime = runtimes.load(ran.runtime)
+                label = f"{ran.name} in {ran.runtime}" if runtime != wrong.runtime else ran.name
+                yield from self._file(wrong, graph, path, runtime, label)
+        if "factory" in self.job.spec:
+            yield from self._module(wrong)
+
+    def _read(self, path: Path) -> tuple[onnx.ModelProto, Graph, str]:
+        if path not in self.files:
+            graph = read_graph(path)[0]
+            self.files[path] = (
+                parts.read(path, self.job.store),
+                graph["graph"],
+                digest(graph),
+            )
+        return self.files[path]
+
+    def _file(
+        self, wrong: Wrong, graph: Graph, path: Path, runtime: runtimes.Runtime, label: str
+    ) -> Iterator[Source]:
+        model, theirs, _ = self._read(path)
+        *_, plain = runtime.VARIANTS
+        key = (str(path), plain, *wrong.sets)
+        found = self._once(
+            key, label, lambda: parts.trace(model, runtime, plain, wrong.feeds, label)
+        )
+        if found:
+            yield replace(aligned(found, graph, theirs), file=model, graph=theirs)
+
+    def _module(self, wrong: Wrong) -> Iterator[Source]:
+        """Torch is imported only when it comes to that."""
+
+        def trace() -> Trace:
+            from opset_atlas.stages.locate import eager
+
+            wide = bool(wrong.truth.exact)
+            found = eager.trace(self.job.spec, self.job.define, wrong.sets, wide)
+            return replace(found, label=wrong.truth.label)
+
+        found = self._once(("module", *wrong.sets), wrong.truth.label, trace)
+        if found:
+            yield Source(found, {}, {})
+
+    def _once(self, key: tuple[str, ...], label: str, work: Callable[[], Trace]) -> Trace | None:
+        if key not in self.traces:
+            try:
+                self.traces[key] = work()
+            except Exception as error:  # the runtime's or torch's: one source less
+                print(f"{label} is no help: {describe(error)}")
+                self.traces[key] = None
+        return self.traces[key]
+
+
+def aligned(trace: Trace, ours: Graph, theirs: Graph) -> Source:
+    """A right file's values with those of the wrong file that they correspond to.
+
+    Results of two counterparts correspond; and so, where no counterpart makes them, do inputs that
+    two counterparts take under one parameter.
+    """
+    matched = align(ours, theirs)
+    partners: dict[str, str] = {}
+    operands: dict[str, list[tuple[str, str]] | None] = {}
+    for i, j in matched.forward.items():
+        one, other = matched.left.nodes[i], matched.right.nodes[j]
+        pairs = _operands(matched, one, other)
+        for a, b in zip(one["outputs"], other["outputs"], strict=False):
+            if a["name"] and b["name"]:
+                partners[a["name"]], operands[a["name"]] = b["name"], pairs
+    for given in filter(None, list(operands.values())):
+        for one_name, other_name in given:
+            partners.setdefault(one_name, other_name)
+    return Source(trace, partners, operands)
+
+
+def _operands(matched: Alignment, one: Node, other: Node) -> list[tuple[str, str]] | None:
+    """Inputs under the same parameter, where both nodes compute with the same parameters."""
+    ours, theirs = (
+        {port["parameter"]: side.port(port) for port in node["inputs"] if port["name"]}
+        for node, side in ((one, matched.left), (other, matched.right))
+    )
+    pairs = []
+    for parameter in sorted(ours.keys() | theirs.keys()):
+        ports = [side[parameter] for side in (ours, theirs) if parameter in side]
+        fixed = [port["given"] in _FIXED for port in ports]
+        if not all(fixed) and (any(fixed) or len(ports) == 1):
+            return None
+        if len(ports) == 2:
+            pairs.append((ports[0]["name"], ports[1]["name"]))
+    return pairs

@@ -1,0 +1,114 @@
+"""Stage, per model: where a wrong result begins, and a reproducer of it.
+
+reads   results/define/{model}; export and parity records and the files of all its sweeps
+writes  record.json, and under reproducers/{exporter}/opset_NN a cut, its arrays and a script
+
+Judges by itself, with the tolerances of the configuration: where every verdict is fine, nothing is
+imported that computes, and an empty record is written. Else the values that a wrong file computes
+on the way are compared with those of right computations of the same model: the same file in another
+runtime, another opset or exporter, the file that it was converted from, the eager module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from opset_atlas.base.files import digest, write_json
+from opset_atlas.execution.isolate import run_isolated
+from opset_atlas.records import VERSION, Located, LocateRecord
+from opset_atlas.stages.locate.judged_cells import Job, Ran, judged
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(
+        prog="python -m opset_atlas locate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--spec", type=json.loads, required=True, help="specification as JSON")
+    parser.add_argument("--define", type=Path, required=True, help="folder of the define stage")
+    parser.add_argument("--export", type=Path, required=True, help="the model's sweeps")
+    parser.add_argument("--parity", type=Path, required=True, help="their parity records")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    options = parser.parse_args(arguments)
+    locate(Job(options.spec, options.define, options.export, options.parity), options.output)
+
+
+def locate(job: Job, folder: Path) -> LocateRecord:
+    """Write the record and the reproducers of a model below `folder`; return the record."""
+    shutil.rmtree(folder / "reproducers", ignore_errors=True)
+    (folder / "reproducers").mkdir(parents=True)
+    ran = list(judged(job))
+    wrong = [each for each in ran if each.wrong() and each.cell["file"]]
+    record: LocateRecord = {
+        "version": VERSION,
+        "stage": "locate",
+        "model": job.spec["model"],
+        "located": _located(job, ran, wrong, folder),
+    }
+    write_json(folder / "record.json", record)
+    return record
+
+
+def _located(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -> list[Located]:
+    """What was found, files of one graph told once."""
+    if not wrong:
+        return []
+    with tempfile.TemporaryDirectory() as store:
+        return _examined(replace(job, store=Path(store)), ran, wrong, folder)
+
+
+def _examined(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -> list[Located]:
+    """As `_located`, with a folder for large tensors."""
+    from opset_atlas.stages.locate import examine, right_computations
+
+    known = right_computations.Rights(job)  # a child keeps what it has run
+
+    cases = examine.cases(job.export, ran, wrong)
+
+    def work(case: examine.Case) -> list[Located]:
+        return examine.examine(job, case, known, folder / "reproducers")
+
+    limits = job.spec["limits"]
+    found: list[Located] = []
+    for case, result in run_isolated(
+        cases, work, float(limits["cell_seconds"]), limits.get("memory_mb")
+    ):
+        if result.status == "done":
+            found += cast(list[Located], result.value)
+        else:
+            found.append(examine.stopped(case, f"{result.status}: {result.detail}"))
+        print(f"{case.name}: {found[-1]['sentence']}")
+    return _merged(found, folder)
+
+
+def _merged(found: Sequence[Located], folder: Path) -> list[Located]:
+    """Findings that differ in nothing but versions as one, with what is said of the first file."""
+    first: dict[str, Located] = {}
+    for each in found:
+        same = first.setdefault(_mechanism(each), each)
+        if same is not each:
+            same["requested"] = sorted({*same["requested"], *each["requested"]})
+            if each["reproducer"]:
+                shutil.rmtree(folder / each["reproducer"])
+    return list(first.values())
+
+
+def _mechanism(found: Located) -> str:
+    operators = [(n["domain"], n["op"], n["text"].partition("(")[2]) for n in found["nodes"]]
+    error = None if found["error"] is None else f"{found['error']:.2g}"
+    told = ("exporter", "runtimes", "output", "fault", "difference", "detail", "repairs")
+    rest = [found[key] for key in told]  # type: ignore[literal-required]
+    return digest([operators, error, found["right_at"] is None, rest])
+
+
+if __name__ == "__main__":
+    main()

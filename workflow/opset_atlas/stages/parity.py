@@ -1,0 +1,250 @@
+"""Stage, per model and runtime: run every distinct file on every input set, and measure.
+
+reads   results/define/{model}: inputs and reference; results/export/{model}/*: the files
+writes  {runtime}.json (measures, no judgement in them) and {runtime}.timing.json
+
+Each file runs once per variant of the runtime, in a child process: one that crashes, hangs or takes
+too much memory costs its own cells. All sweeps of a model together, since most of their files give
+results of equal bytes, which are measured once. Results whose file, reference, runtime and code are
+those of an earlier run are kept. Nothing in the record depends on the clock or on where the run
+stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from opset_atlas import runtimes
+from opset_atlas.base.files import digest, read_json, write_json
+from opset_atlas.execution.isolate import Result, run_isolated
+from opset_atlas.numerics import reference as frozen
+from opset_atlas.numerics.running import SECONDS, impersonal, nothing, run_file
+from opset_atlas.records import (
+    VERSION,
+    Cell,
+    DefineRecord,
+    ExportRecord,
+    ParityRecord,
+    RunCell,
+    RunOutcome,
+)
+
+# Outcomes that a second run would give again; a crash or a timeout may be the machine's.
+_LASTING = ("ran", "rejected", "no-kernel", "failed")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(
+        prog="python -m opset_atlas parity",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--spec", type=json.loads, default={}, help='JSON: {"limits": {…}, …}')
+    parser.add_argument("--define", type=Path, required=True, help="folder of the define stage")
+    parser.add_argument(
+        "--export", type=Path, nargs="+", required=True, help="sweeps: folders of the export stage"
+    )
+    parser.add_argument("--runtime", required=True, help="a module of opset_atlas.runtimes")
+    parser.add_argument("--code", default="", help="hash of the code of this stage")
+    parser.add_argument("--output", type=Path, required=True, help="the record to write")
+    parser.add_argument("--timing", type=Path, required=True, help="where durations go")
+    options = parser.parse_args(arguments)
+    job = Job(options.spec, options.define, options.export, options.runtime, options.code)
+    measure_files(job, options.output, options.timing)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model in one runtime: its specification, its folder, those of its sweeps.
+
+    `code`: a hash of the code that runs and measures; part of what decides whether to do it again.
+    """
+
+    spec: Mapping[str, Any]
+    define: Path
+    sweeps: Sequence[Path]
+    runtime: str
+    code: str = ""
+
+
+def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
+    """Run or keep every cell of the sweeps; write and return the record.
+
+    Args:
+        output: the record; where one exists already, what still holds of it is kept.
+        timing: durations of the same cells, in the same order.
+    """
+    runtime = runtimes.load(job.runtime)
+    model = cast(DefineRecord, read_json(job.define / "record.json", "define"))
+    exported = [
+        cast(ExportRecord, read_json(folder / "record.json", "export")) for folder in job.sweeps
+    ]
+    versions = _versions(runtime)
+    fingerprint = _fingerprint(job, model, versions)
+    done = _kept(output, timing, fingerprint)
+    items = _distinct(job, exported, runtime)
+    for item, result in _run_all(job, runtime, model, [i for i in items if i.key not in done]):
+        done[item.key] = result
+        print(f"{item.label} in {item.variant}: {result['outcome']} {result['detail']}")
+    rows = [
+        (_head(sweep, cell, variant), _row(cell, variant, model, done))
+        for sweep in exported
+        for cell in sweep["cells"]
+        for variant in runtime.VARIANTS
+    ]
+    head = {"model": model["model"], "runtime": job.runtime}
+    record = {
+        "version": VERSION,
+        "stage": "parity",
+        **head,
+        "versions": {name: version or "not installed" for name, version in versions.items()},
+        "fingerprint": fingerprint,
+        "cells": [_run_cell(*row) for row in rows],
+    }
+    write_json(timing, {"version": VERSION, **head, "cells": [_durations(*row) for row in rows]})
+    write_json(output, record)
+    return cast(ParityRecord, record)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One distinct file in one variant."""
+
+    sha256: str
+    variant: str
+    path: Path
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.sha256, self.variant
+
+    @property
+    def label(self) -> str:
+        """`torchscript/opset_13.onnx`"""
+        return f"{self.path.parents[1].name}/{self.path.name}"
+
+
+def _distinct(job: Job, exported: Sequence[ExportRecord], runtime: runtimes.Runtime) -> list[_Item]:
+    files: dict[str, Path] = {}
+    for folder, sweep in zip(job.sweeps, exported, strict=True):
+        for cell in sweep["cells"]:
+            if cell["file"] and cell["sha256"]:
+                files.setdefault(cell["sha256"], folder / "cells" / cell["file"])
+    return [
+        _Item(sha256, variant, path)
+        for sha256, path in files.items()
+        for variant in runtime.VARIANTS
+        if path.is_file()
+    ]
+
+
+def _versions(runtime: runtimes.Runtime) -> dict[str, str | None]:
+    versions: dict[str, str | None] = {}
+    for name in ("numpy", *runtime.PACKAGES):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def _fingerprint(job: Job, model: DefineRecord, versions: Mapping[str, Any]) -> str:
+    """Hash over everything but the file that decides what a run gives."""
+    reference = ("inputs_sha256", "reference_sha256", "inputs", "outputs", "sets", "outcome")
+    return digest(
+        {
+            "spec": job.spec,
+            "versions": versions,
+            "reference": {key: model[key] for key in reference},  # type: ignore[literal-required]
+            "code": job.code,
+        }
+    )
+
+
+def _kept(output: Path, timing: Path, fingerprint: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Results of an earlier run that still hold, by file and variant."""
+    try:
+        record = read_json(output, "parity")
+        cells = record["cells"] if record.get("fingerprint") == fingerprint else []
+    except (OSError, ValueError):
+        return {}
+    try:
+        times = {(t["sha256"], t["runtime"]): t for t in read_json(timing)["cells"]}
+    except (OSError, ValueError, KeyError):
+        times = {}
+    found = {}
+    for cell in cells:
+        if cell["sha256"] and cell["outcome"] in _LASTING:
+            key = (cell["sha256"], cell["runtime"])
+            found[key] = {**cell, **{name: times.get(key, {}).get(name) for name in SECONDS}}
+    return found
+
+
+def _row(
+    cell: Cell, variant: str, model: DefineRecord, done: Mapping[tuple[str, str], dict[str, Any]]
+) -> dict[str, Any]:
+    """The result of a cell; cells with one file share it."""
+    result = done.get((cell["sha256"] or "", variant))
+    if result and cell["file"]:
+        return result
+    if model["outcome"] != "ok":
+        return nothing("absent", f"there is no reference: {model['detail']}")
+    if cell["file"]:
+        return nothing("absent", f"{cell['file']} is not there")
+    return nothing("absent", ": ".join(filter(None, [cell["outcome"], cell["detail"]])))
+
+
+def _head(sweep: ExportRecord, cell: Cell, variant: str) -> dict[str, Any]:
+    """Which cell in which variant."""
+    return {
+        "exporter": sweep["exporter"],
+        "requested": cell["requested"],
+        "runtime": variant,
+        "sha256": cell["sha256"],
+    }
+
+
+def _run_cell(head: Mapping[str, Any], row: Mapping[str, Any]) -> RunCell:
+    found = {name: row[name] for name in ("outcome", "detail", "measures")}
+    return cast(RunCell, {**head, **found})
+
+
+def _durations(head: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**head, **{name: row.get(name) for name in SECONDS}}
+
+
+def _run_all(
+    job: Job, runtime: runtimes.Runtime, model: DefineRecord, items: Sequence[_Item]
+) -> Iterator[tuple[_Item, dict[str, Any]]]:
+    """Run the items in child processes; the reference is read once, before they fork."""
+    if not items or model["outcome"] != "ok":
+        return
+    ties, memoize = job.spec.get("index_outputs"), job.spec.get("memoize", True)
+    reference = frozen.Reference.read(job.define, model, ties, memoize)
+    limits = job.spec.get("limits", {})
+
+    def work(item: _Item) -> dict[str, Any]:
+        number = f"{items.index(item) + 1} of {len(items)}"
+        place = f"{model['model']} × {item.label}"
+        print(f"{place} in {item.variant}: running, {number}", flush=True)
+        result = run_file(runtime, item.path, item.variant, reference)
+        return {**result, "detail": impersonal(result["detail"], item.path)}
+
+    seconds, memory = float(limits.get("cell_seconds", 300)), limits.get("memory_mb")
+    for item, result in run_isolated(items, work, seconds, memory):
+        yield item, result.value if result.status == "done" else _lost(result)
+
+
+def _lost(result: Result) -> dict[str, Any]:
+    return nothing(cast(RunOutcome, result.status), result.detail)
+
+
+if __name__ == "__main__":
+    main()

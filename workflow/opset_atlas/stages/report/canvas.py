@@ -1,0 +1,245 @@
+"""A pair: what differs and why, both graphs on one plan, and the schemas' own difference.
+
+A pair is two opsets of a sweep, two exporters at one opset, or any two files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from opset_atlas.graph.as_text import as_text
+from opset_atlas.operators import definitions
+from opset_atlas.records import Change, Contrast, GraphFile, Step
+from opset_atlas.stages.report.changes import cited
+from opset_atlas.stages.report.data import Data, Sweep
+from opset_atlas.stages.report.drawing.draw import draw
+from opset_atlas.stages.report.drawing.fold import Folded, fold
+from opset_atlas.stages.report.drawing.layout import Planner
+from opset_atlas.stages.report.drawing.scene import SIDES, Scene, scene
+from opset_atlas.stages.report.versions import VersionRow, side_by_side
+
+
+@dataclass(frozen=True)
+class File:
+    """One of two graphs: its name, the opset that stands in it, and what is in it.
+
+    `key` is the digest under which a run has it: "" for a file of no run.
+    """
+
+    name: str
+    opset: int
+    graph: GraphFile
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A change under its number; `boxes` are the ids of the boxes that it is about."""
+
+    number: int
+    change: Change
+    boxes: list[str]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A side in the template: its file and its picture, or a notice that says why there is none."""
+
+    file: File
+    nodes: int
+    picture: Markup
+    notice: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """An operator's way from one version to another: the rows of its parameters that differ."""
+
+    op: str
+    domain: str
+    old: int
+    new: int
+    rows: list[VersionRow]
+    notes: list[definitions.Note]
+    summary: str
+    url: str | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two graphs with what differs. `title` and `place` name it on a page and below `pairs/`."""
+
+    model: str
+    title: str
+    place: str
+    left: File
+    right: File
+    changes: Sequence[Change]
+
+
+def step_place(model: str, exporter: str, first: int, last: int) -> str:
+    """The page of a step, below the folder of the report."""
+    return f"pairs/{model}/{exporter}-{first}-{last}.html"
+
+
+def contrast_place(model: str, pair: Mapping[str, Any]) -> str:
+    """The page of two exporters at one opset, below the folder of the report."""
+    return f"pairs/{model}/{pair['left']}-vs-{pair['right']}-{pair['opsets'][0]}.html"
+
+
+def pairs(data: Data, model: str) -> Iterator[Pair]:
+    """Every pair of a model that differs: steps of its sweeps, then its exporters."""
+    for sweep in data.sweeps_of(model):
+        for step in sweep.compare["steps"]:
+            if step["changes"]:
+                yield of_step(data, sweep, step)
+    for contrast in data.comparisons[model]["pairs"]:
+        if contrast["changes"]:
+            yield _of_contrast(data, model, contrast)
+
+
+def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()) -> Pair:
+    """The pair of a step, with all its changes or with some."""
+    first, last = step["from_opset"], step["to_opset"]
+    left, right = (
+        File(f"opset {opset}", opset, data.graph(sweep.model, key), key)
+        for opset, key in ((first, step["from_graph"]), (last, step["to_graph"]))
+    )
+    return Pair(
+        sweep.model,
+        f"{sweep.exporter}, opset {first} → {last}",
+        step_place(sweep.model, sweep.exporter, first, last),
+        left,
+        right,
+        changes or step["changes"],
+    )
+
+
+def _of_contrast(data: Data, model: str, contrast: Contrast) -> Pair:
+    opset = contrast["opsets"][0]
+    ends = [
+        (contrast["left"], contrast["left_graph"]),
+        (contrast["right"], contrast["right_graph"]),
+    ]
+    left, right = (File(n, opset, data.graph(model, key), key) for n, key in ends)
+    return Pair(
+        model,
+        f"{contrast['left']} and {contrast['right']}, opset {opset}",
+        contrast_place(model, contrast),
+        left,
+        right,
+        contrast["changes"],
+    )
+
+
+class Canvas:
+    """The scene of a pair, folded where it is too large, and who is pointed out in it."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        whole = scene(pair.left.graph["graph"], pair.right.graph["graph"])
+        ordered = [change for change in pair.changes if not change["neutral"]]
+        ordered += [change for change in pair.changes if change["neutral"]]
+        places = [list(_boxes(whole, pair, change)) for change in ordered]
+        first = [keys[0] for keys in places if keys]
+        every = [key for keys in places for key in keys]
+        self.folded: Folded = fold(whole, [*first, *every])
+        self.changes = [
+            Numbered(number, change, list(dict.fromkeys(self.folded.into[key] for key in keys)))
+            for number, (change, keys) in enumerate(zip(ordered, places, strict=True), 1)
+        ]
+
+    def draw(self, planner: Planner, prefix: str = "", texts: bool = False) -> list[Drawn]:
+        """Both sides. `prefix` keeps the ids unique where a page has several pairs."""
+        numbers: dict[str, list[int]] = {}
+        for each in self.changes:
+            for key in each.boxes:
+                numbers.setdefault(key, []).append(each.number)
+        plan = planner.plan(self.folded.scene)
+        drawn = []
+        for side, file in zip(SIDES, (self.pair.left, self.pair.right), strict=True):
+            nodes = len(file.graph["graph"]["nodes"])
+            label = f"{self.pair.model} {file.name}, {nodes} nodes".strip()
+            svg = Markup()
+            if not plan.notice:
+                svg = draw(self.folded.scene, plan, side, label, f"{prefix}{side}", numbers)
+            text = as_text(file.graph) if texts else ""
+            drawn.append(Drawn(file, nodes, svg, plan.notice, text))
+        return drawn
+
+    def context(self, planner: Planner, texts: bool = False) -> dict[str, Any]:
+        """What the template of a pair's page is given, but for the report around it."""
+        return {
+            "pair": self.pair,
+            "folded": self.folded,
+            "sides": self.draw(planner, texts=texts),
+            "different": [each for each in self.changes if not each.change["neutral"]],
+            "same": [each for each in self.changes if each.change["neutral"]],
+            "passages": passages(self.pair.changes),
+        }
+
+
+def _boxes(whole: Scene, pair: Pair, change: Change) -> Iterator[str]:
+    """The boxes of a change's nodes. Nodes of a subgraph have none: their names tell them apart."""
+    left, right = pair.left.graph["graph"]["nodes"], pair.right.graph["graph"]["nodes"]
+    for place in change["places"]:
+        one, other = place["from_node"], place["to_node"]
+        index, nodes = (other, right) if one is None else (one, left)
+        if index is None or index >= len(nodes) or nodes[index]["name"] != place["name"]:
+            continue
+        if one is not None and one in whole.left:
+            yield whole.left[one]
+        if other is not None and other in whole.right:
+            yield whole.right[other]
+
+
+def passages(changes: Iterable[Change]) -> list[Passage]:
+    """What the schemas themselves changed, for every transition that a change cites."""
+    found: dict[tuple[str, str, int, int], Passage] = {}
+    for change in changes:
+        old, new = change["from_version"], change["to_version"]
+        op, domain = cited(change)["op"], change["domain"]
+        if change["cause"] != "schema" or old is None or new is None or old == new:
+            continue
+        if (op, domain, old, new) not in found and {old, new} <= set(
+            definitions.versions(op, domain)
+        ):
+            found[op, domain, old, new] = _passage(op, domain, old, new)
+    return list(found.values())
+
+
+def _passage(op: str, domain: str, old: int, new: int) -> Passage:
+    transition = definitions.transition(op, old, new, domain)
+    about = {name for change in transition.changes for name in change.names}
+    rows = [
+        row
+        for row in side_by_side(op, domain)
+        if {cell.name for cell in row.cells.values()} & about and {old, new} & row.cells.keys()
+    ]
+    return Passage(
+        op,
+        domain,
+        old,
+        new,
+        [row for row in rows if _differs(row, old, new)],
+        [
+            note
+            for step in transition.steps
+            for note in definitions.notes(op, step.old, step.new, domain)
+        ],
+        transition.summary.value,
+        definitions.url(op, old, new, domain),
+    )
+
+
+def _differs(row: VersionRow, old: int, new: int) -> bool:
+    ends = [row.cells.get(old), row.cells.get(new)]
+    if None in ends:
+        return True
+    words = [(c.name, c.presence, c.default, c.all_types) for c in ends if c]
+    return len(set(words)) > 1

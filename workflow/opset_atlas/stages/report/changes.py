@@ -1,0 +1,99 @@
+"""Changes for reading: equal ones told once, and the one to show first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opset_atlas.records import Change, Step
+from opset_atlas.stages.report.data import Data, Row, Sweep
+
+_PAGE = re.compile(r"text_diff_(\w+)_(\d+)_(\d+)\.html$")
+_TOLD = (
+    "kind",
+    "op_type",
+    "parameter",
+    "cause",
+    "from_version",
+    "to_version",
+    "explanation",
+    "url",
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One statement and the steps that it holds for, as (model, exporter, from, to)."""
+
+    row: Row
+    where: list[tuple[str, str, int, int]]
+
+    @property
+    def models(self) -> list[str]:
+        """The models of `where`, each once."""
+        return list(dict.fromkeys(model for model, *_ in self.where))
+
+    @property
+    def exporters(self) -> list[str]:
+        """The exporters of `where`, each once."""
+        return list(dict.fromkeys(exporter for _, exporter, _, _ in self.where))
+
+
+def tell(rows: Iterable[Row]) -> list[Told]:
+    """Equal changes of several models, steps and exporters as one, in the order of their first."""
+    told: dict[tuple[Any, ...], Told] = {}
+    seen: set[tuple[Any, ...]] = set()
+    for row in rows:
+        key = tuple(row[name] for name in _TOLD)
+        place = (row["model"], row["exporter"], row["from_opset"], row["to_opset"])
+        if (key, place) not in seen:
+            seen.add((key, place))
+            told.setdefault(key, Told(row, [])).where.append(place)
+    return list(told.values())
+
+
+def cited(change: Mapping[str, Any]) -> dict[str, str]:
+    """Operator and versions that a change is about: those of the page that it cites, if any.
+
+    A node that another operator's transition brought stands under its own name, not its version's.
+    """
+    page = _PAGE.search(change["url"] or "")
+    if page:
+        return {"op": page[1], "versions": f"{page[2]} → {page[3]}"}
+    return {"op": change["op_type"], "versions": ""}
+
+
+def telling(data: Data) -> tuple[Sweep, Step, Change] | None:
+    """The change to show first: caused by the schema, and an input is omitted after it.
+
+    Without one, the first that the schema caused; without any, None.
+    """
+    first = None
+    keys = [
+        (row["model"], row["exporter"])
+        for row in data.tables["changes"]
+        if row["cause"] == "schema"
+    ]
+    for sweep in (data.sweeps[key] for key in dict.fromkeys(keys)):
+        for step in sweep.compare["steps"]:
+            for change in step["changes"]:
+                if change["cause"] != "schema":
+                    continue
+                first = first or (sweep, step, change)
+                if _becomes_omitted(data, sweep, step, change):
+                    return sweep, step, change
+    return first
+
+
+def _becomes_omitted(data: Data, sweep: Sweep, step: Step, change: Change) -> bool:
+    if not change["parameter"] or "omitted" not in change["after"]:
+        return False
+    indices = {place["to_node"] for place in change["places"]}
+    return any(
+        port["given"] == "omitted" and port["parameter"] == change["parameter"]
+        for node in data.graph(sweep.model, step["to_graph"])["graph"]["nodes"]
+        if node["index"] in indices and node["op"] == change["op_type"]
+        for port in node["inputs"]
+    )

@@ -1,0 +1,257 @@
+"""Both graphs of a pair as one scene: what they share stands once, what one side lacks is a gap.
+
+A box is a node, an input or an output of either graph, or of both where the alignment pairs them.
+It holds a card per side; the lines of two cards stand beside each other, so that a parameter is at
+one height in both pictures. Links are edges under the formal parameter that they arrive at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opset_atlas.differences.align import Alignment, align
+from opset_atlas.graph.spelling import content_of, operator, type_of, visible
+from opset_atlas.records import Graph, Node, Port
+
+Side = Literal["left", "right"]
+Passing = dict[tuple[str, str | None], list[str]]
+SIDES: tuple[Side, Side] = ("left", "right")
+NAME, TEXT, TITLE = 30, 32, 34  # characters of a parameter's name, of what it is given, of a title
+
+
+@dataclass(frozen=True)
+class Line:
+    """A parameter of a card and how it is given; `kind` is `omitted`, or "" for all else."""
+
+    name: str
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one side shows of a box. `scope` is the module path, which is never a difference."""
+
+    title: str
+    scope: str = ""
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass
+class Box:
+    """A place of the scene; a side without a card has nothing there. `kind` is for the style."""
+
+    key: str
+    kind: Literal["node", "port", "group"]
+    left: Card | None = None
+    right: Card | None = None
+
+    @property
+    def rows(self) -> list[tuple[Line | None, Line | None]]:
+        """The lines of both cards, equal names beside each other, in the order of the schema."""
+        left, right = (list(card.lines) if card else [] for card in (self.left, self.right))
+        names = [line.name for line in right]
+        rows: list[tuple[Line | None, Line | None]] = []
+        for line in left:
+            if line.name in names:
+                place = names.index(line.name)
+                rows += [(None, each) for each in right[:place]]
+                rows.append((line, right[place]))
+                left_over = place + 1
+                right, names = right[left_over:], names[left_over:]
+            else:
+                rows.append((line, None))
+        return rows + [(None, each) for each in right]
+
+    @property
+    def alone(self) -> bool:
+        """Whether one side has nothing here."""
+        return self.left is None or self.right is None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the two sides show something else, scopes aside."""
+        if self.left is None or self.right is None:
+            return True
+        shown = ((card.title, card.lines) for card in (self.left, self.right))
+        return self.kind != "port" and len(set(shown)) > 1
+
+
+@dataclass
+class Link:
+    """An edge into `parameter`; `left` and `right` say what flows, None where it does not."""
+
+    source: str
+    target: str
+    parameter: str
+    left: str | None = None
+    right: str | None = None
+
+
+@dataclass
+class Scene:
+    """Boxes and links by their keys. `left` and `right` lead from a node's index to its box."""
+
+    boxes: dict[str, Box] = field(default_factory=dict)
+    links: dict[tuple[Hashable, ...], Link] = field(default_factory=dict)
+    left: dict[int, str] = field(default_factory=dict)
+    right: dict[int, str] = field(default_factory=dict)
+
+
+def scene(left: Graph, right: Graph) -> Scene:
+    """The scene of two graphs; of one graph, given twice, one without any difference."""
+    found, alignment = Scene(), align(left, right)
+    passing: Passing = {}
+    for side, graph in zip(SIDES, (left, right), strict=True):
+        _Side(found, side, graph, alignment, passing).add()
+    return found
+
+
+@dataclass
+class _Side:
+    """One graph on its way into the scene.
+
+    `passing` are boxes of nodes that no alignment pairs, by operator and the box that they read.
+    """
+
+    scene: Scene
+    side: Side
+    graph: Graph
+    alignment: Alignment
+    passing: Passing
+    producers: dict[str, str] = field(default_factory=dict)
+
+    def add(self) -> None:
+        """Put all of it in; the left side goes first."""
+        results = {port["name"] for port in self.graph["outputs"]}
+        for place, port in enumerate(self.graph["inputs"]):
+            self._port(f"in{place}", port)
+            self.producers[port["name"]] = f"in{place}"
+        for node in self.graph["nodes"]:
+            if not _is_row(node, results):
+                self._node(node)
+        for place, port in enumerate(self.graph["outputs"]):
+            self._port(f"out{place}", port)
+            self._link(port, f"out{place}", "")
+
+    def _port(self, key: str, port: Port) -> None:
+        self._box(key, "port", Card(visible(port["name"], TITLE), "", (Line("", type_of(port)),)))
+
+    def _node(self, node: Node) -> None:
+        key = self._key(node)
+        index: dict[int, str] = getattr(self.scene, self.side)
+        index[node["index"]] = key
+        self._box(key, "node", Card(operator(node), node["scope"], tuple(_lines(node))))
+        for port in node["inputs"]:
+            if port["given"] in {"value", "input"}:
+                self._link(port, key, port["parameter"])
+        for port in _outer(node):
+            self._link(port, key, "inside")
+        for port in node["outputs"]:
+            self.producers[port["name"]] = key
+
+    def _key(self, node: Node) -> str:
+        """A matched pair has one key; so have Identities and Constants that stand alike."""
+        index = node["index"]
+        if self.side == "left" and index in self.alignment.forward:
+            return f"n{index}_{self.alignment.forward[index]}"
+        if self.side == "right" and index in self.alignment.backward:
+            return f"n{self.alignment.backward[index]}_{index}"
+        own = f"n{index}_" if self.side == "left" else f"n_{index}"
+        view = self.alignment.left if self.side == "left" else self.alignment.right
+        if index in view.nodes:
+            return own
+        source = self.producers.get(node["inputs"][0]["name"]) if node["inputs"] else None
+        waiting = self.passing.setdefault((node["op"], source), [])
+        if self.side == "left":
+            waiting.append(own)
+        elif waiting:
+            return waiting.pop(0)
+        return own
+
+    def _box(self, key: str, kind: Literal["node", "port"], card: Card) -> None:
+        setattr(self.scene.boxes.setdefault(key, Box(key, kind)), self.side, card)
+
+    def _link(self, port: Port, target: str, parameter: str) -> None:
+        source = self.producers.get(port["name"])
+        if source is None:
+            return
+        links, place = self.scene.links, 0
+        while (key := (source, target, parameter, place)) in links and getattr(
+            links[key], self.side
+        ) is not None:
+            place += 1
+        link = links.setdefault(key, Link(source, target, parameter))
+        setattr(link, self.side, type_of(port))
+
+
+def _is_row(node: Node, results: set[str]) -> bool:
+    """Constants are lines of the nodes that read them, unless the graph returns them."""
+    constant = node["op"] == "Constant" and not node["domain"]
+    return constant and not any(port["name"] in results for port in node["outputs"])
+
+
+def _lines(node: Node) -> Iterator[Line]:
+    """Inputs that are no edges, attributes that are no defaults, what stands inside."""
+    for port in node["inputs"]:
+        if port["given"] not in {"value", "input"}:
+            yield _given(port)
+    for attribute in node["attributes"]:
+        if attribute["written"] and not attribute["default"]:
+            value = attribute["value"]
+            tensor = isinstance(value, dict) and "value" in value
+            yield _line(attribute["name"], str(value["value"] if tensor else value))
+    for name, graph in node["subgraphs"].items():
+        count = len(graph["nodes"])
+        yield _line(name, f"{count} node{'' if count == 1 else 's'} inside")
+
+
+def _given(port: Port) -> Line:
+    """How an input is given: a short content says more than its type, a long one less."""
+    if port["given"] == "omitted":
+        return Line(visible(port["parameter"], NAME), "omitted", "omitted")
+    kind = "" if port["given"] == "initializer" else port["given"]
+    content = content_of(port)
+    told = "value" in port and port["given"] != "empty" and len(content) <= TEXT - len(kind) - 1
+    return _line(
+        port["parameter"], " ".join(filter(None, [kind, content if told else type_of(port)]))
+    )
+
+
+def _line(name: str, text: str) -> Line:
+    return Line(visible(name, NAME), visible(text, TEXT))
+
+
+def _outer(node: Node) -> Iterator[Port]:
+    """What the subgraphs of a node read of the graph around it, each once."""
+    seen: set[str] = set()
+    waiting = list(node["subgraphs"].values())
+    while waiting:
+        for inner in waiting.pop()["nodes"]:
+            waiting += inner["subgraphs"].values()
+            for port in inner["inputs"]:
+                if port["given"] == "outer" and port["name"] not in seen:
+                    seen.add(port["name"])
+                    yield port
+
+
+def neighbors(whole: Scene) -> dict[str, set[str]]:
+    """The boxes that each box is linked with."""
+    found: dict[str, set[str]] = {key: set() for key in whole.boxes}
+    for link in whole.links.values():
+        found[link.source].add(link.target)
+        found[link.target].add(link.source)
+    return found
+
+
+def counted(titles: Sequence[str], most: int = 4) -> tuple[Line, ...]:
+    """Titles with their numbers, the most frequent first, as lines of a card."""
+    counts = Counter(titles).most_common()
+    lines = [_line(title, f"×{count}") for title, count in counts[:most]]
+    if len(counts) > most:
+        rest = sum(count for _, count in counts[most:])
+        lines.append(_line("others", f"×{rest}"))
+    return tuple(lines)

@@ -1,0 +1,269 @@
+"""The first page: what to use, what to beware of, the matrix, what changes and why."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+
+from opset_atlas.findings import coverage
+from opset_atlas.records import RunOutcome, Verdict
+from opset_atlas.stages.report.canvas import Canvas, of_step
+from opset_atlas.stages.report.changes import Told, tell, telling
+from opset_atlas.stages.report.data import Data, Row
+from opset_atlas.stages.report.drawing.layout import Planner
+from opset_atlas.stages.report.located import origins
+from opset_atlas.stages.report.matrix import LEGEND, columns, least, line
+from opset_atlas.stages.report.operators import Catalog
+
+KINDS = {
+    "silently-wrong": "Silently wrong",
+    "fixed-size": "Wrong at other sizes",
+    "invalid": "Invalid file",
+    "silently-moved": "Another opset",
+    "loads-nowhere": "Runs nowhere",
+    "above-noise": "Beyond float noise",
+}
+MOST_SENTENCES = 24  # models whose advice stands open, a sentence each; more are grouped
+MOST_PICKS = 400  # models listed openly under an exporter
+MOST_TOGETHER = 400  # models in one matrix; more are parts that open one by one
+PART = 100  # models in such a part
+MOST_CHANGES = 60  # changes of a kind on this page; the pages of models and the table have all
+MOST_DEFINITIONS = 400  # models whose hashes stand here; each model's page has its own
+MOST_FILES = 1000  # files whose hashes stand here; the table of cells has all
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is said of some opsets, in some runtimes."""
+
+    text: str
+    opsets: list[int]
+    runtimes: list[str]
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """Equal surprises as one. `models` maps to opsets; what was moved is told for all models."""
+
+    severity: int
+    kind: str
+    exporter: str
+    models: dict[str, list[int]]
+    findings: list[Finding]
+
+    @property
+    def title(self) -> str:
+        """The kind in words."""
+        return KINDS.get(self.kind, self.kind.replace("-", " ").capitalize())
+
+    @property
+    def state(self) -> str:
+        """The key of the matrix's state, for the filter."""
+        states = {
+            "silently-wrong": "wrong",
+            "silently-moved": "moved",
+            "loads-nowhere": "runs-nowhere",
+        }
+        return states.get(self.kind, "unproven" if self.kind == "above-noise" else self.kind)
+
+
+def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
+    """What the template of the index is given."""
+    opsets = columns(data)
+    lines = {
+        model: [line(data, model, exporter, opsets) for exporter in exporters]
+        for model, exporters in data.spec["sweeps"].items()
+    }
+    occurring = {key for group in lines.values() for each in group for key in each.states}
+    advice = [row for row in data.tables["models"] if row["outcome"] != "failed"]
+    found = group_surprises(data.tables["surprises"])
+    return {
+        "spec": data.spec,
+        "figures": figures(data),
+        "coverage": coverage.summarize(list(data.dumps.values())),
+        "located": origins(data),
+        "advice": advice,
+        "most_picks": MOST_PICKS,
+        "groups": group_advice(advice) if len(advice) > MOST_SENTENCES else [],
+        "broken": [row for row in data.tables["models"] if row["outcome"] == "failed"],
+        "surprises": found,
+        "kinds": [(kind, list(group)) for kind, group in groupby(found, lambda each: each.title)],
+        "tables": data.table_names,
+        "opsets": opsets,
+        "lines": lines,
+        "most_together": MOST_TOGETHER,
+        "part": PART,
+        "least": {
+            model: {name: least(data, model, name) for name in ("nodes", "size_bytes")}
+            for model in data.models
+        },
+        "operators_of": operators_of(catalog),
+        "legend": [entry for entry in LEGEND if entry[0] in occurring],
+        "exporters": list(dict.fromkeys(e for es in data.spec["sweeps"].values() for e in es)),
+        "case": _case(data, planner),
+        "changes": told(data.tables["changes"]),
+        "most_changes": MOST_CHANGES,
+        "parity": parity_summary(data),
+        "tolerances": data.tolerances(),
+        "definitions": data.definitions if len(data.models) <= MOST_DEFINITIONS else {},
+        "versions": versions(data),
+        "files": [cell for cell in data.tables["cells"] if cell["sha256"]],
+        "most_files": MOST_FILES,
+        "machine": machine(),
+    }
+
+
+def machine() -> str:
+    """What writes the page: it says what the seconds mean. Shown as a time is, as it may vary."""
+    name = next((line for line in _cpu() if line), platform.processor() or platform.machine())
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores ({name})"
+
+
+def _cpu() -> Iterator[str]:
+    """The processor's name, where Linux tells it."""
+    path = Path("/proc/cpuinfo")
+    for row in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        if row.startswith("model name"):
+            yield row.partition(":")[2].strip()
+
+
+def group_advice(advice: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    """Advice by the exporter to use; first ("") the models for which nothing qualifies."""
+    found: dict[str, list[Row]] = {}
+    for row in advice:
+        found.setdefault(row["use_exporter"] or "", []).append(row)
+    return sorted(found.items(), key=lambda group: (group[0] != "", -len(group[1]), group[0]))
+
+
+def operators_of(catalog: Catalog) -> dict[tuple[str, str], list[int]]:
+    """Per sweep the operators in its files, as numbers of the catalog: what a filter asks for."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for number, operator in enumerate(catalog.entries):
+        for use in operator.uses:
+            numbers = found.setdefault((use.model, use.exporter), [])
+            if number not in numbers:
+                numbers.append(number)
+    return found
+
+
+def figures(data: Data) -> dict[str, int]:
+    """Counts for the head of the page."""
+    changes = data.tables["changes"]
+    unexplained = sum(change["cause"] == "unexplained" for change in changes)
+    return {
+        "models": len(data.models),
+        "sweeps": len(data.sweeps),
+        "cells": len(data.tables["cells"]),
+        "files": sum(cell["sha256"] is not None for cell in data.tables["cells"]),
+        "graphs": len({key for record in data.dumps.values() for key in record["graphs"]}),
+        "changes": len(changes),
+        "unexplained": unexplained,
+        # Rounded down: nothing is called complete that is not.
+        "explained_percent": 100 * (len(changes) - unexplained) // len(changes) if changes else 100,
+    }
+
+
+def group_surprises(rows: Iterable[Row]) -> list[Surprise]:
+    """Surprises by model and exporter, worst first, with the opsets of each."""
+    found: dict[tuple[str, ...], Surprise] = {}
+    for row in rows:
+        text, kind, exporter = _finding(row), row["kind"], row["exporter"]
+        key = (kind, exporter, text if kind == "silently-moved" else row["model"])
+        fresh = Surprise(row["severity"], kind, exporter, {}, [])
+        surprise = found.setdefault(key, fresh)
+        _add(surprise.models.setdefault(row["model"], []), row["requested"])
+        same = [finding for finding in surprise.findings if finding.text == text]
+        if not same:
+            same = [Finding(text, [], [])]
+            surprise.findings.extend(same)
+        _add(same[0].opsets, row["requested"])
+        if row["runtime"]:
+            _add(same[0].runtimes, row["runtime"])
+    return sorted(found.values(), key=lambda surprise: surprise.severity)
+
+
+def _add(values: list[Any], value: Any) -> None:
+    if value not in values:
+        values.append(value)
+
+
+def _finding(row: Row) -> str:
+    """The sentence without exporter, opset and runtime, which stand beside it."""
+    text: str = row["sentence"].removeprefix(f"{row['exporter']} at opset {row['requested']}")
+    return text.lstrip(":; ").removeprefix(row["runtime"] or "").lstrip(":; ")
+
+
+def parity_summary(data: Data) -> dict[str, Any]:
+    """Cells by verdict, a row per exporter and runtime. Columns without any are left out."""
+    order = [*get_args(Verdict), *get_args(RunOutcome)]
+    frame = pd.DataFrame(data.verdicts, columns=["exporter", "runtime", "verdict"])
+    frame = frame[frame["verdict"] != "absent"]
+    counts = frame.value_counts(sort=False).to_dict()
+    names = sorted(
+        frame["verdict"].unique(),
+        key=lambda name: (order.index(name) if name in order else len(order), name),
+    )
+    lanes = frame[["exporter", "runtime"]].drop_duplicates().itertuples(index=False, name=None)
+    exporters = list(dict.fromkeys(exporter for _, exporter in data.sweeps))
+    rows = [
+        {
+            "exporter": exporter,
+            "runtime": runtime,
+            "counts": [counts.get((exporter, runtime, name), 0) for name in names],
+        }
+        for exporter, runtime in sorted(lanes, key=lambda lane: (exporters.index(lane[0]), lane[1]))
+    ]
+    return {"verdicts": names, "rows": rows}
+
+
+def versions(data: Data) -> dict[str, list[str]]:
+    """Package -> every version that took part; more than one is worth seeing."""
+    found: dict[str, set[str]] = {}
+    records = [
+        data.spec["versions"],
+        *(definition["versions"] for definition in data.definitions.values()),
+        *(sweep.export["versions"] for sweep in data.sweeps.values()),
+    ]
+    for record in records:
+        for name, version in record.items():
+            if version:
+                found.setdefault(name, set()).add(version)
+    return {name: sorted(found[name]) for name in sorted(found, key=str.lower)}
+
+
+def told(rows: Iterable[Row]) -> tuple[list[Told], list[Told]]:
+    """Each change once for all models: what can matter, and what is another encoding.
+
+    Unexplained ones come first, then what most models have.
+    """
+    found = sorted(
+        tell(rows), key=lambda each: (each.row["cause"] != "unexplained", -len(each.models))
+    )
+    different = [each for each in found if not each.row.get("neutral")]
+    return different, [each for each in found if each.row.get("neutral")]
+
+
+def _case(data: Data, planner: Planner) -> dict[str, Any] | None:
+    """The change to look at first, with both its graphs."""
+    found = telling(data)
+    if not found:
+        return None
+    sweep, step, change = found
+    # Its own nodes are pointed out alone, so that the eye goes there.
+    pair = of_step(data, sweep, step, [change])
+    canvas = Canvas(pair)
+    return {
+        "sweep": sweep,
+        "step": step,
+        "change": change,
+        "pair": pair,
+        "folded": canvas.folded,
+        "sides": canvas.draw(planner),
+    }

@@ -1,0 +1,181 @@
+"""The matrix: one state per cell, equal neighbours merged into blocks, as browser tables do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opset_atlas.findings.advice import RIGHT, UNPROVEN
+from opset_atlas.records import CellVerdict
+from opset_atlas.stages.report.data import Data, Row
+from opset_atlas.stages.report.plot import worst
+
+
+@dataclass(frozen=True)
+class State:
+    """What a cell comes to. `symbol` and `text` say it without the color, which is `tone`."""
+
+    key: str
+    symbol: str
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring cells of one sweep with the same state and the same graph.
+
+    `state` is None where nothing was requested; `graph` is what the comparison calls equal. The
+    other views of the matrix show what `cells` and `parity` hold: the least and the most of it.
+    """
+
+    first: int
+    last: int
+    state: State | None
+    graph: str | None
+    cells: list[Row]
+    parity: float | None = None
+    width: int = 1
+
+    def span(self, name: str) -> tuple[Any, Any] | None:
+        """The least and the most of a measure of the cells table; None where nothing has it."""
+        values = [cell[name] for cell in self.cells if cell[name] is not None]
+        return (min(values), max(values)) if values else None
+
+    @property
+    def tone(self) -> str:
+        """What the view of parity says: the worst share of what is allowed, against 1."""
+        if self.parity is None or self.state is None:
+            return "none"
+        return "good" if self.parity <= 1 else "bad" if self.state.key == "wrong" else "fair"
+
+    def heat(self, name: str, least: float | None) -> int:
+        """0 for the least of the model, up to 3 for more than twice of it."""
+        ends = self.span(name)
+        if not ends or not least:
+            return 0
+        share = ends[1] / least
+        return 0 if share <= 1.02 else 1 if share <= 1.25 else 2 if share <= 2 else 3
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sweep of the matrix."""
+
+    model: str
+    exporter: str
+    blocks: list[Block]
+
+    @property
+    def states(self) -> list[str]:
+        """Keys of the states that occur, for the filter."""
+        return sorted({block.state.key for block in self.blocks if block.state})
+
+
+AGREES = State("agrees", "✓", "agrees", "good")
+RUNS_NOWHERE = State("runs-nowhere", "✗", "runs nowhere", "bad")
+UNMEASURED = State("unmeasured", "?", "not measured", "none")
+
+# What the exporter did decides alone where it left nothing to measure.
+_OUTCOMES = {
+    "refused": State("refused", "–", "refused", "none"),
+    "no-model": State("no-model", "∅", "model fails", "none"),
+    "invalid": State("invalid", "!", "invalid", "bad"),
+    "crashed": State("crashed", "✗", "crashed", "bad"),
+    "timeout": State("timeout", "✗", "timeout", "bad"),
+}
+
+# In the order of the legend: key, symbol, tone, what it means.
+LEGEND = (
+    ("agrees", "✓", "good", "every runtime computes what torch computes, to within float noise"),
+    ("unproven", "≈", "fair", "nothing is shown to be wrong, yet it is not proven right either"),
+    ("partly", "◐", "fair", "some runtimes run it, others do not"),
+    ("moved", "→", "warn", "the exporter returned normally, with another opset than asked for"),
+    ("wrong", "≠", "bad", "runs without an error and computes something else"),
+    ("fixed-size", "≠", "bad", "right at the traced size, wrong or failing at others"),
+    ("invalid", "!", "bad", "the exporter reported success; the file is not valid"),
+    ("runs-nowhere", "✗", "bad", "valid, yet no runtime runs it"),
+    ("crashed", "✗", "bad", "the exporter's process died"),
+    ("timeout", "✗", "bad", "the exporter did not finish in time"),
+    ("refused", "–", "none", "the exporter said no, with a reason"),
+    ("no-model", "∅", "none", "the model itself does not run"),
+    ("unmeasured", "?", "none", "no runtime was asked"),
+)
+
+
+def columns(data: Data) -> list[int]:
+    """Every opset that some sweep was asked for."""
+    return sorted({cell["requested"] for cell in data.tables["cells"]})
+
+
+def line(data: Data, model: str, exporter: str, opsets: Sequence[int]) -> Line:
+    """The cells of a sweep as blocks that cover `opsets` from left to right."""
+    cells = {row["requested"]: row for row in data.rows("cells", model, exporter)}
+    graphs = {
+        opset: part["graph"]
+        for part in data.rows("ranges", model, exporter)
+        for opset in range(part["first"], part["last"] + 1)
+    }
+    parity: dict[int, list[Row]] = {}
+    for row in data.rows("parity", model, exporter):
+        parity.setdefault(row["requested"], []).append(row)
+    tolerances = data.tolerances(model)
+    blocks: list[Block] = []
+    for opset in opsets:
+        cell = cells.get(opset)
+        verdicts = data.verdicts_of.get((model, exporter, opset), [])
+        now = state(cell, verdicts) if cell else None
+        graph = graphs.get(opset) if cell and cell["outcome"] == "ok" else None
+        share = worst(parity.get(opset, ()), tolerances)
+        own = [cell] if cell else []
+        if blocks and (blocks[-1].state, blocks[-1].graph) == (now, graph):
+            before = blocks.pop()
+            shares = [each for each in (before.parity, share) if each is not None]
+            blocks.append(
+                Block(
+                    before.first,
+                    opset,
+                    now,
+                    graph,
+                    before.cells + own,
+                    max(shares, default=None),
+                    before.width + 1,
+                )
+            )
+        else:
+            blocks.append(Block(opset, opset, now, graph, own, share))
+    return Line(model, exporter, blocks)
+
+
+def least(data: Data, model: str, name: str) -> float | None:
+    """The least of a measure over all files of a model, which the others are seen against."""
+    values = [row[name] for row in data.rows("cells", model) if row[name]]
+    return min(values, default=None)
+
+
+def state(cell: dict[str, Any], verdicts: Iterable[CellVerdict]) -> State:
+    """What a cell comes to: a wrong result counts for more than a wrong opset."""
+    if cell["outcome"] in _OUTCOMES:
+        return _OUTCOMES[cell["outcome"]]
+    found = {verdict["verdict"] for verdict in verdicts} - {"absent", "unavailable"}
+    moved = cell["outcome"] == "moved"
+    if "mismatch" in found:
+        text = f"wrong, as {cell['delivered']}" if moved else "wrong"
+        return State("wrong", "≠", text, "bad")
+    if "fixed-size" in found:
+        text = f"one size, as {cell['delivered']}" if moved else "one size"
+        return State("fixed-size", "≠", text, "bad")
+    ran = found & (RIGHT | UNPROVEN)
+    if found and not ran:
+        return RUNS_NOWHERE
+    if moved:
+        return State("moved", "→", f"is {cell['delivered']}", "warn")
+    if not found:
+        return UNMEASURED
+    if found - ran:
+        return State("partly", "◐", "partly runs", "fair")
+    unproven = sorted(found & UNPROVEN)
+    if unproven:
+        return State("unproven", "≈", unproven[0].replace("-", " "), "fair")
+    return AGREES

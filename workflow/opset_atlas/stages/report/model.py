@@ -1,0 +1,248 @@
+"""A model's page: its opsets at a glance, each step with its graphs, parity, every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup
+
+from opset_atlas.records import Cell, Step
+from opset_atlas.stages.report.data import Data, Row, Sweep
+from opset_atlas.stages.report.drawing.draw import draw
+from opset_atlas.stages.report.drawing.fold import Folded, fold
+from opset_atlas.stages.report.drawing.layout import Planner
+from opset_atlas.stages.report.drawing.scene import Scene, scene
+from opset_atlas.stages.report.matrix import LEGEND, Line, columns, least, line, state
+from opset_atlas.stages.report.plot import facets
+
+_MEASURES = ("runtime", "output", "verdict", "max_abs", "max_rel", "n_torch", "n_runtime", "detail")
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step of a sweep: what can matter, and what only looks different."""
+
+    step: Step
+    different: list[Any]
+    same: list[Any]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The graph of a sweep that its page draws."""
+
+    opset: int
+    nodes: int
+    folded: Folded
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """All about one sweep. `shown` is None where there is no file.
+
+    `ways`: how cells were made, with their opsets, other than by the exporter as it is.
+    """
+
+    sweep: Sweep
+    line: Line
+    steps: list[StepView]
+    shown: Shown | None
+    graphs: list[Row]
+    cells: list[Row]
+    ways: dict[str, list[int]]
+    parity: list[Row]
+    messages: list[Row]
+
+
+@dataclass
+class OperatorRow:
+    """An operator; `versions` leads from an exporter to (version, opsets, nodes)."""
+
+    op_type: str
+    domain: str
+    versions: dict[str, list[tuple[str, list[int], int]]] = field(default_factory=dict)
+
+
+class View:
+    """A model's page, before its graphs have their places and after."""
+
+    def __init__(self, data: Data, model: str) -> None:
+        self.data, self.model = data, model
+        self.sweeps = [_sweep(data, sweep) for sweep in data.sweeps_of(model)]
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """What the page will draw."""
+        return [view.shown.folded.scene for view in self.sweeps if view.shown]
+
+    def page(self, planner: Planner) -> dict[str, Any]:
+        """What the template is given."""
+        data, model = self.data, self.model
+        tolerances = data.tolerances(model)
+        occurring = {key for view in self.sweeps for key in view.line.states}
+        return {
+            "spec": data.spec,
+            "model": model,
+            "description": data.spec["descriptions"].get(model, ""),
+            "definition": data.definitions[model],
+            "advice": data.rows("models", model)[0],
+            "opsets": _opsets(data, model),
+            "least": {name: least(data, model, name) for name in ("nodes", "size_bytes")},
+            "choices": [row for row in data.rows("opsets", model) if row["lowest_exporting"]],
+            "legend": [entry for entry in LEGEND if entry[0] in occurring],
+            "facets": facets(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
+            "tolerances": tolerances,
+            "sweeps": self.sweeps,
+            "pictures": {view.sweep.exporter: self._drawn(view, planner) for view in self.sweeps},
+            "contrasts": data.comparisons[model]["pairs"],
+            "operator_rows": operators_of(data, model),
+        }
+
+    def _drawn(self, view: SweepView, planner: Planner) -> tuple[Markup, str] | None:
+        if not view.shown:
+            return None
+        shown = view.shown.folded.scene
+        plan = planner.plan(shown)
+        if plan.notice:
+            return Markup(), plan.notice
+        exporter = view.sweep.exporter
+        label = f"{self.model}, {exporter}, opset {view.shown.opset}: {view.shown.nodes} nodes"
+        return draw(shown, plan, "left", label, exporter, {}), ""
+
+
+def operators_of(data: Data, model: str) -> list[OperatorRow]:
+    """A row per operator, by name; only what was delivered as asked counts."""
+    rows: dict[str, OperatorRow] = {}
+    for sweep in data.sweeps_of(model):
+        usable = {cell["requested"] for cell in sweep.export["cells"] if cell["outcome"] == "ok"}
+        for cell in sweep.dump:
+            if cell["requested"] not in usable or not cell["graph"]:
+                continue
+            for text, count in sweep.graphs[cell["graph"]]["operators"].items():
+                name, _, version = text.rpartition("-")
+                name, version = (name, version) if version.isdigit() and name else (text, "")
+                domain, _, op = name.rpartition("::")
+                found = rows.setdefault(name, OperatorRow(op, domain)).versions
+                entries = found.setdefault(sweep.exporter, [])
+                if entries and entries[-1][0] == version and entries[-1][2] == count:
+                    entries[-1][1].append(cell["requested"])
+                else:
+                    entries.append((version, [cell["requested"]], count))
+    return sorted(rows.values(), key=lambda row: (row.domain, row.op_type.lower()))
+
+
+def merge(rows: Iterable[Row]) -> list[Row]:
+    """Rows of the parity table, neighbouring opsets with equal measures as one.
+
+    A row gains `opsets`. The order is by runtime and output first, so that neighbours meet.
+    """
+    merged: list[Row] = []
+    lanes: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        lane = lanes.get((row["runtime"], row["output"]))
+        if lane and all(lane[name] == row[name] for name in _MEASURES):
+            lane["opsets"].append(row["requested"])
+            continue
+        fresh = {**row, "opsets": [row["requested"]]}
+        lanes[row["runtime"], row["output"]] = fresh
+        merged.append(fresh)
+    return sorted(merged, key=lambda row: (row["runtime"], row["output"], row["opsets"][0]))
+
+
+def _opsets(data: Data, model: str) -> list[int]:
+    asked = {cell["requested"] for cell in data.rows("cells", model)}
+    return [opset for opset in columns(data) if opset in asked]
+
+
+def _sweep(data: Data, sweep: Sweep) -> SweepView:
+    steps = [
+        StepView(
+            step,
+            [change for change in step["changes"] if not change["neutral"]],
+            [change for change in step["changes"] if change["neutral"]],
+        )
+        for step in sweep.compare["steps"]
+        if step["changes"]
+    ]
+    return SweepView(
+        sweep=sweep,
+        line=line(data, sweep.model, sweep.exporter, _opsets(data, sweep.model)),
+        steps=steps,
+        shown=_shown(data, sweep),
+        graphs=_graphs(sweep),
+        cells=_cells(data, sweep),
+        ways=_ways(sweep),
+        parity=merge(
+            row
+            for row in data.rows("parity", sweep.model, sweep.exporter)
+            if row["verdict"] != "absent"
+        ),
+        messages=_messages(sweep),
+    )
+
+
+def _shown(data: Data, sweep: Sweep) -> Shown | None:
+    """The recommended graph where it is this sweep's, else that of the last opset."""
+    advice = data.rows("models", sweep.model)[0]
+    wanted = advice["use_opset"] if advice["use_exporter"] == sweep.exporter else None
+    cells = [cell for cell in sweep.dump if cell["graph"]]
+    if not cells:
+        return None
+    cell = next((cell for cell in cells if cell["requested"] == wanted), cells[-1])
+    graph = data.graph(sweep.model, str(cell["graph"]))["graph"]
+    return Shown(cell["requested"], len(graph["nodes"]), fold(scene(graph, graph), ()))
+
+
+def _graphs(sweep: Sweep) -> list[Row]:
+    """Distinct graphs in the order of the opsets that hold them."""
+    opsets: dict[str, list[int]] = {}
+    for cell in sweep.dump:
+        if cell["graph"]:
+            opsets.setdefault(cell["graph"], []).append(cell["requested"])
+    return [{"graph": key, "opsets": found, **sweep.graphs[key]} for key, found in opsets.items()]
+
+
+def _cells(data: Data, sweep: Sweep) -> list[Row]:
+    """Rows of the cells table with what the records add: the state, the files' names."""
+    recorded: dict[int, Cell] = {cell["requested"]: cell for cell in sweep.export["cells"]}
+    dumped = {cell["requested"]: cell for cell in sweep.dump}
+    rows = []
+    for row in data.rows("cells", sweep.model, sweep.exporter):
+        opset = row["requested"]
+        cell, dump = recorded[opset], dumped.get(opset)
+        verdicts = data.verdicts_of.get((sweep.model, sweep.exporter, opset), [])
+        rows.append(
+            {
+                **row,
+                "file": cell["file"],
+                "state": state(row, verdicts),
+                "graph": dump["graph"] if dump else None,
+            }
+        )
+    return rows
+
+
+def _ways(sweep: Sweep) -> dict[str, list[int]]:
+    """The opsets of each way to make a cell that is not simply the exporter as it is."""
+    found: dict[str, list[int]] = {}
+    for cell in sweep.export["cells"]:
+        if cell["way"] not in {"", "plain"}:
+            found.setdefault(cell["way"], []).append(cell["requested"])
+    return found
+
+
+def _messages(sweep: Sweep) -> list[Row]:
+    """What the exporter said, each text once, with the opsets at which it did."""
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for cell in sweep.export["cells"]:
+        said = [(each["level"], each["source"], each["text"]) for each in cell["messages"]]
+        if cell["traceback"]:
+            said.append(("traceback", "", cell["traceback"]))
+        for key in dict.fromkeys(said):
+            found.setdefault(key, []).append(cell["requested"])
+    return [
+        {"level": level, "source": source, "text": text, "opsets": opsets}
+        for (level, source, text), opsets in found.items()
+    ]

@@ -1,0 +1,296 @@
+"""A page per operator: its versions side by side, what changed, and where the run uses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from opset_atlas.operators import definitions
+from opset_atlas.operators.changes import TEXT
+from opset_atlas.operators.definitions import Note, SchemaChange, Summary, Transition
+from opset_atlas.records import Change
+from opset_atlas.stages.report.changes import cited
+from opset_atlas.stages.report.data import Data, Sweep
+from opset_atlas.stages.report.versions import VersionRow, side_by_side
+
+Key = tuple[str, str]  # domain, operator
+MOST_PLACES = 60  # links to one statement on a page
+_COUNTED = re.compile(r"(?:(?P<domain>.+)::)?(?P<op>\w+)-(?P<since>\d+)", re.ASCII)
+_TONES = {
+    Summary.STRUCTURAL: "warn",
+    Summary.DEFAULT_CHANGED: "warn",
+    Summary.DEPRECATED: "bad",
+    Summary.OPTIONALITY: "fair",
+    Summary.RESTRICTED: "fair",
+}
+
+
+@dataclass(frozen=True)
+class Use:
+    """Opsets at which a sweep's files hold an operator in one version.
+
+    `delivered` is what the files hold where that is not what was asked for, else None.
+    """
+
+    model: str
+    exporter: str
+    version: int
+    delivered: int | None
+    opsets: list[int]
+    nodes: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A change of the run that is about an operator, and the steps that have it.
+
+    `where` are (model, exporter, from, to); `more` counts those beyond what a page should hold.
+    """
+
+    change: Change
+    where: list[tuple[str, str, int, int]]
+
+    @property
+    def shown(self) -> list[tuple[str, str, int, int]]:
+        """As many places as a page should hold."""
+        return self.where[:MOST_PLACES]
+
+    @property
+    def more(self) -> int:
+        """How many places are not shown."""
+        return len(self.where) - len(self.shown)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Equal changes of several parameters as one."""
+
+    kind: str
+    parameters: list[str]
+    detail: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A transition between neighbouring versions, as the page tells it."""
+
+    transition: Transition
+    tone: str
+    statements: list[Statement]
+    texts: list[SchemaChange]
+    notes: list[Note]
+    types_only: bool
+    url: str | None
+    told: list[Told]
+
+    @property
+    def anchor(self) -> str:
+        """The id of its place on the page."""
+        return _anchor(self.transition.old, self.transition.new)
+
+
+@dataclass
+class Operator:
+    """What the run has to do with an operator that ONNX defines."""
+
+    domain: str
+    op: str
+    uses: list[Use] = field(default_factory=list)
+    told: dict[tuple[Any, ...], Told] = field(default_factory=dict)
+
+    @property
+    def file(self) -> str:
+        """The name of its page. Only names that onnx defines get here: no path is hidden in one."""
+        return f"{self.domain}.{self.op}.html" if self.domain else f"{self.op}.html"
+
+    @property
+    def name(self) -> str:
+        """The name for people, with the domain where it is not ONNX's own."""
+        return f"{self.domain}.{self.op}" if self.domain else self.op
+
+    @property
+    def used(self) -> list[int]:
+        """The versions that stand in a file of the run."""
+        return sorted({use.version for use in self.uses})
+
+    @property
+    def models(self) -> list[str]:
+        """The models whose files hold it."""
+        return list(dict.fromkeys(use.model for use in self.uses))
+
+
+class Catalog:
+    """Every operator of the run that gets a page, and the way from a change to its page."""
+
+    def __init__(self, data: Data) -> None:
+        self._found: dict[Key, Operator] = {}
+        for sweep in data.sweeps.values():
+            self._add_uses(sweep)
+            self._add_changes(sweep)
+
+    @cached_property
+    def entries(self) -> list[Operator]:
+        """By name; ONNX's own domain first."""
+        return sorted(self._found.values(), key=lambda each: (each.domain, each.op.lower()))
+
+    def link(self, row: Mapping[str, Any]) -> str:
+        """The page of a change's operator, at the transition that it is about; "" without one."""
+        found = self._operator(row["op_type"] or "", row.get("domain"))
+        if found is None:
+            return ""
+        place = _transition_of(found, row) if cited(row)["op"] == found.op else None
+        return found.file + (f"#{_anchor(*place)}" if place else "")
+
+    def _operator(self, op: str, domain: str | None) -> Operator | None:
+        """Rows of a table name no domain; ONNX's own goes first."""
+        if domain is not None:
+            return self._found.get((domain, op))
+        return next((each for each in self.entries if each.op == op), None)
+
+    def _get(self, domain: str, op: str) -> Operator | None:
+        if not definitions.versions(op, domain):
+            return None  # a function of the exporter's own, or a runtime's operator
+        return self._found.setdefault((domain, op), Operator(domain, op))
+
+    def _add_uses(self, sweep: Sweep) -> None:
+        delivered = {cell["requested"]: cell["delivered"] for cell in sweep.export["cells"]}
+        found: dict[tuple[Key, int, int | None], tuple[list[int], list[int]]] = {}
+        for cell in sweep.dump:
+            if not cell["graph"]:
+                continue
+            asked, got = cell["requested"], delivered.get(cell["requested"])
+            moved = got if got != asked else None
+            for text, count in sweep.graphs[cell["graph"]]["operators"].items():
+                for key, version in _parse(text):
+                    opsets, counts = found.setdefault((key, version, moved), ([], []))
+                    opsets.append(asked)
+                    counts.append(count)
+        for (key, version, moved), (opsets, counts) in found.items():
+            operator = self._get(*key)
+            if operator:
+                size = min(counts), max(counts)
+                use = Use(sweep.model, sweep.exporter, version, moved, opsets, size)
+                operator.uses.append(use)
+
+    def _add_changes(self, sweep: Sweep) -> None:
+        for step in sweep.compare["steps"]:
+            where = (sweep.model, sweep.exporter, step["from_opset"], step["to_opset"])
+            for change in step["changes"]:
+                names = dict.fromkeys((change["op_type"], cited(change)["op"]))
+                for operator in filter(None, (self._get(change["domain"], op) for op in names)):
+                    key = (change["op_type"], change["parameter"], change["explanation"])
+                    told = operator.told.setdefault(key, Told(change, []))
+                    if where not in told.where:
+                        told.where.append(where)
+
+
+def page(data: Data, operator: Operator) -> dict[str, Any]:
+    """What the template of an operator's page is given."""
+    op, domain = operator.op, operator.domain
+    known = definitions.versions(op, domain)
+    told: dict[tuple[int, int] | None, list[Told]] = {}
+    for each in operator.told.values():
+        told.setdefault(_transition_of(operator, each.change), []).append(each)
+    rows = side_by_side(op, domain)
+    return {
+        "spec": data.spec,
+        "operator": operator,
+        "opsets": known,
+        "versions": known,
+        "spans_of": dict(_in_force(known)),
+        "deprecated": [since for since in known if definitions.deprecated(op, since, domain)],
+        "url": definitions.operator_url(op, domain),
+        "groups": _groups(rows),
+        "introduction": definitions.notes(op, None, known[0], domain),
+        "steps": [
+            _step(operator, old, new, told.get((old, new), [])) for old, new in pairwise(known)
+        ],
+        "others": told.get(None, []),
+    }
+
+
+def _in_force(known: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """The opsets that use each version, as words."""
+    for since, following in pairwise(known):
+        last = following - 1
+        yield since, f"opset {since}" if since == last else f"opsets {since}–{last}"
+    yield known[-1], f"from opset {known[-1]}"
+
+
+def _parse(text: str) -> Iterator[tuple[Key, int]]:
+    """`Resize-13`, as the dump counts operators; nothing for one that ONNX does not define."""
+    found = _COUNTED.fullmatch(text)
+    if found:
+        domain, op, since = found["domain"] or "", found["op"], int(found["since"])
+        if since in definitions.versions(op, domain):
+            yield (domain, op), since
+
+
+def _transition_of(operator: Operator, change: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The neighbouring versions that a change is told at: the first that touch its parameter.
+
+    None where it cites no transition of this operator, but another's or none at all.
+    """
+    if cited(change)["op"] != operator.op or change["cause"] != "schema":
+        return None
+    ends = change["from_version"], change["to_version"]
+    known = definitions.versions(operator.op, operator.domain)
+    if ends[0] not in known or ends[1] not in known or ends[0] == ends[1]:
+        return None
+    low, high = sorted(ends)
+    passed = [pair for pair in pairwise(known) if low <= pair[0] and pair[1] <= high]
+    for pair in passed:
+        transition = definitions.transition(operator.op, *pair, operator.domain)
+        if change["parameter"] and transition.about(change["parameter"]):
+            return pair
+    return passed[-1]
+
+
+def _step(operator: Operator, old: int, new: int, told: Sequence[Told]) -> Step:
+    op, domain = operator.op, operator.domain
+    transition = definitions.transition(op, old, new, domain)
+    notes = definitions.notes(op, old, new, domain)
+    weighty = "warn" if any(note.numeric for note in notes) else "plain"
+    return Step(
+        transition=transition,
+        tone=_TONES.get(transition.summary, weighty),
+        statements=_statements(change for change in transition.changes if change.kind not in TEXT),
+        texts=[change for change in transition.changes if change.kind in TEXT],
+        notes=notes,
+        types_only=definitions.down_is_types_only(op, new, old, domain),
+        url=definitions.url(op, old, new, domain),
+        told=list(told),
+    )
+
+
+def _statements(changes: Iterator[SchemaChange]) -> list[Statement]:
+    found: dict[tuple[str, str], Statement] = {}
+    for change in changes:
+        kind, detail = change.kind.value, _detail(change)
+        statement = found.setdefault((kind, detail), Statement(kind, [], detail))
+        if change.parameter and change.parameter not in statement.parameters:
+            statement.parameters.append(change.parameter)
+    return list(found.values())
+
+
+def _detail(change: SchemaChange) -> str:
+    """What stands on the one side that has it, where the other has nothing."""
+    if change.kind.value.endswith(" added"):
+        return change.after.removeprefix("attribute, ")
+    if change.kind.value.endswith(" removed"):
+        return change.before.removeprefix("attribute, ")
+    return change.detail
+
+
+def _groups(rows: Sequence[VersionRow]) -> list[tuple[str, list[VersionRow]]]:
+    names = ("input", "output", "attribute")
+    groups = [(f"{role}s", [row for row in rows if row.role == role]) for role in names]
+    return [(title.capitalize(), group) for title, group in groups if group]
+
+
+def _anchor(old: int, new: int) -> str:
+    return f"v{old}-{new}"

@@ -1,0 +1,32 @@
+"""Two files compared, as one page: `python -m opset_atlas diff A.onnx B.onnx --html page.html`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opset_atlas.records import Change
+from opset_atlas.stages.report.canvas import Canvas, File, Pair
+from opset_atlas.stages.report.drawing.layout import Planner
+from opset_atlas.stages.report.stage import environment, render
+
+__all__ = ["File", "page"]
+
+
+class NoPages:
+    """Stands where a report has its pages of operators: two files have none."""
+
+    def link(self, row: Any) -> str:
+        """No page for any operator."""
+        return ""
+
+
+def page(left: File, right: File, changes: list[Change]) -> str:
+    """The HTML of the page; it stands alone, and loads nothing."""
+    pair = Pair("", f"{left.name} and {right.name}", "", left, right, changes)
+    context = Canvas(pair).context(Planner(), texts=True) | {
+        "spec": {"title": "opset-atlas"},
+        "opsets": [],
+        "operators": NoPages(),
+        "operators_at": "",
+    }
+    return render(environment(), "pair", context)

@@ -1,0 +1,1 @@
+"""Every table of a run as CSV and JSON."""

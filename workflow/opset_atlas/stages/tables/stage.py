@@ -1,0 +1,263 @@
+"""Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
+
+reads   the records of every stage, the graphs and the verdicts, below results/
+writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises, coverage,
+        located and, where it was asked for, audit, each as .csv and .json
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from opset_atlas.base.files import json_argument, read_json
+from opset_atlas.findings import audit_rows, coverage, opsets
+from opset_atlas.findings.advice import recommend, spell_spans, surprises
+from opset_atlas.records import (
+    BlamedInput,
+    Cell,
+    CellVerdict,
+    CompareRecord,
+    DumpRecord,
+    ExportRecord,
+    JudgeRecord,
+    LocateRecord,
+)
+from opset_atlas.stages.tables.writing import write_table
+
+Row = dict[str, Any]
+
+COLUMNS = {
+    "cells": "model exporter requested delivered ir_version outcome detail export_seconds"
+    " size_bytes nodes sha256 canonical_sha256 way",
+    "parity": "model exporter requested runtime output verdict max_abs max_rel n_torch n_runtime"
+    " detail",
+    "changes": "model exporter from_opset to_opset kind op_type parameter cause from_version"
+    " to_version explanation url neutral numeric nodes",
+    "ranges": "model exporter first last nodes graph",
+    "opsets": opsets.COLUMNS,
+    "contrasts": "model left right opsets kind op_type parameter before after neutral numeric cause"
+    " explanation url nodes",
+    "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
+    "coverage": coverage.COLUMNS,
+    "surprises": "severity kind model exporter requested runtime sentence",
+    "located": "model exporter requested runtime output verdict fault operators nodes value error"
+    " allowed against repairs right_at inputs sentence reproducer shows",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(prog="python -m opset_atlas tables", description=__doc__)
+    parser.add_argument("--spec", type=json_argument, required=True, help="the run: JSON or @FILE")
+    parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    options = parser.parse_args(arguments)
+    sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
+    for name, rows in tables(sweeps, options.results).items():
+        write_table(options.output / name, rows, COLUMNS[name].split())
+    if options.spec.get("audit"):
+        rows = _audit(sweeps, options.results)
+        write_table(options.output / "audit", rows, audit_rows.COLUMNS.split())
+
+
+def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list[Row]]:
+    """All tables as rows; `sweeps` maps each model to its exporters."""
+    judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
+    exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
+    rejected = _rejections(judged["cells"])
+    cells = [row for record, seconds in exports for row in _cells(record, seconds, rejected)]
+    verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
+    definitions, dumped, compared = (
+        [read_json(results / stage / model / "record.json", stage) for model in sweeps]
+        for stage in ("define", "dump", "compare")
+    )
+    own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
+    sizes = {(row["model"], row["exporter"], row["requested"]): row["nodes"] for row in cells}
+    return {
+        "cells": cells,
+        "parity": verdicts,
+        "changes": [row for record in compared for row in _changes(record)],
+        "ranges": [row for record in compared for row in _ranges(record, sizes)],
+        "opsets": list(_opsets(results, dumped, compared, cells, judged["cells"])),
+        "contrasts": [row for record in compared for row in _contrasts(record)],
+        "models": [
+            recommend(record, own_cells[record["model"]], own_verdicts[record["model"]])
+            for record in definitions
+        ],
+        "coverage": coverage.rows(dumped),
+        "surprises": surprises(cells, judged["cells"]),
+        "located": [row for model in sweeps for row in _located(results / "locate" / model)],
+    }
+
+
+def _by_model(rows: Iterable[Any]) -> Mapping[str, list[Any]]:
+    grouped: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        grouped[row["model"]].append(row)
+    return grouped
+
+
+def _export(results: Path, model: str, exporter: str) -> tuple[ExportRecord, Mapping[str, float]]:
+    folder = results / "export" / model / exporter
+    return read_json(folder / "record.json", "export"), read_json(folder / "timing.json")
+
+
+def _rejections(verdicts: Iterable[CellVerdict]) -> dict[tuple[str, str, int], str]:
+    """Cells that no runtime loads although the checker passed them: invalid, in whose words."""
+    refused: dict[tuple[str, str, int], list[CellVerdict]] = {}
+    for verdict in verdicts:
+        refused.setdefault(
+            (verdict["model"], verdict["exporter"], verdict["requested"]), []
+        ).append(verdict)
+    return {
+        key: f"{group[0]['runtime']}: {group[0]['detail']}"
+        for key, group in refused.items()
+        if all(verdict["verdict"] == "rejected" for verdict in group)
+    }
+
+
+def _cells(
+    record: ExportRecord, seconds: Mapping[str, float], rejected: Mapping[tuple[str, str, int], str]
+) -> Iterator[Row]:
+    for cell in record["cells"]:
+        row = _cell(record, cell, seconds)
+        loader = rejected.get((record["model"], record["exporter"], cell["requested"]))
+        if loader and cell["outcome"] in {"ok", "moved"}:
+            row["outcome"] = "invalid"
+            row["detail"] = "; ".join(filter(None, [cell["detail"], loader]))
+        yield row
+
+
+def _cell(record: ExportRecord, cell: Cell, seconds: Mapping[str, float]) -> Row:
+    return {
+        "model": record["model"],
+        "exporter": record["exporter"],
+        **{name: cell.get(name) for name in COLUMNS["cells"].split()[2:]},
+        "export_seconds": seconds.get(str(cell["requested"])),
+    }
+
+
+def _parity(cell: CellVerdict) -> Iterator[Row]:
+    names = ("model", "exporter", "requested", "runtime")
+    shared = {name: cell[name] for name in names}  # type: ignore[literal-required]
+    if not cell["outputs"]:
+        yield {**shared, "output": "", "verdict": cell["verdict"], "detail": cell["detail"]}
+    for output in cell["outputs"]:
+        measures = ("verdict", "max_abs", "max_rel", "n_torch", "n_runtime", "detail")
+        yield {
+            **shared,
+            "output": output["output"],
+            **{name: output[name] for name in measures},  # type: ignore[literal-required]
+        }
+
+
+def _changes(record: CompareRecord) -> Iterator[Row]:
+    for exporter, sweep in record["sweeps"].items():
+        for step in sweep["steps"]:
+            for change in step["changes"]:
+                yield {
+                    "model": record["model"],
+                    "exporter": exporter,
+                    "from_opset": step["from_opset"],
+                    "to_opset": step["to_opset"],
+                    **{name: change.get(name) for name in COLUMNS["changes"].split()[4:-1]},
+                    "nodes": len(change["places"]),
+                }
+
+
+def _ranges(record: CompareRecord, sizes: Mapping[tuple[str, str, int], int]) -> Iterator[Row]:
+    for exporter, sweep in record["sweeps"].items():
+        for part in sweep["ranges"]:
+            key = (record["model"], exporter, part["first"])
+            yield {"model": key[0], "exporter": key[1], **part, "nodes": sizes.get(key)}
+
+
+def _opsets(
+    results: Path,
+    dumped: Iterable[DumpRecord],
+    compared: Iterable[CompareRecord],
+    cells: Iterable[Row],
+    verdicts: Iterable[CellVerdict],
+) -> Iterator[Row]:
+    cells_of, verdicts_of = _by_sweep(cells), _by_sweep(verdicts)
+    for dump, record in zip(dumped, compared, strict=True):
+        # Opsets and exporters share graphs, each of which is read once.
+        types = cache(partial(_types, results / "dump" / record["model"] / "graphs"))
+        for exporter, changes in record["sweeps"].items():
+            sweep = record["model"], exporter
+            yield opsets.opset_row(
+                sweep=sweep,
+                cells=cells_of.get(sweep, []),
+                verdicts=verdicts_of.get(sweep, []),
+                compared=changes,
+                dumped=dump["sweeps"][exporter],
+                types=types,
+            )
+
+
+def _types(graphs: Path, digest: str) -> frozenset[str]:
+    return opsets.float_types(read_json(graphs / f"{digest}.json")["graph"])
+
+
+def _by_sweep(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        found.setdefault((row["model"], row["exporter"]), []).append(row)
+    return found
+
+
+def _contrasts(record: CompareRecord) -> Iterator[Row]:
+    for pair in record["pairs"]:
+        for change in pair["changes"]:
+            yield {
+                "model": record["model"],
+                "left": pair["left"],
+                "right": pair["right"],
+                "opsets": spell_spans(pair["opsets"]),
+                **{name: change.get(name) for name in COLUMNS["contrasts"].split()[4:-1]},
+                "nodes": len(change["places"]),
+            }
+
+
+def _audit(models: Iterable[str], results: Path) -> list[Row]:
+    folders = [results / "audit" / model for model in models]
+    return audit_rows.rows(read_json(folder / "record.json", "audit") for folder in folders)
+
+
+def _located(folder: Path) -> Iterator[Row]:
+    """A row per cell, runtime and finding; `reproducer` is a path below results."""
+    record: LocateRecord = read_json(folder / "record.json", "locate")
+    for found in record["located"]:
+        operators = ", ".join(node["text"] for node in found["nodes"])
+        nodes = ", ".join(node["name"] or f"#{node['index']}" for node in found["nodes"])
+        place = f"locate/{record['model']}/{found['reproducer']}" if found["reproducer"] else ""
+        for requested in found["requested"]:
+            for runtime in found["runtimes"]:
+                yield {
+                    **{name: found.get(name) for name in COLUMNS["located"].split()},
+                    "model": record["model"],
+                    "requested": requested,
+                    "runtime": runtime,
+                    "operators": operators,
+                    "nodes": nodes,
+                    "inputs": "; ".join(_range(given) for given in found["inputs"]),
+                    "reproducer": place,
+                }
+
+
+def _range(given: BlamedInput) -> str:
+    """`updates float32[3,4] -1.5 to 1.7`"""
+    shape = ",".join(map(str, given["shape"]))
+    text = f"{given['parameter']} {given['dtype']}[{shape}]"
+    if given["minimum"] is None or given["maximum"] is None:
+        return text
+    return f"{text} {given['minimum']:.6g} to {given['maximum']:.6g}"
+
+
+if __name__ == "__main__":
+    main()

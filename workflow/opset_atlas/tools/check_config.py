@@ -1,0 +1,48 @@
+"""Check configuration files without running anything, or print the documentation of their keys."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from opset_atlas.config.schema import document
+from opset_atlas.config.settings import PACKAGE, ConfigError, load, resolve
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line: check files, or print the documentation of the keys."""
+    parser = argparse.ArgumentParser(
+        prog="python -m opset_atlas check_config",
+        description="Check configuration files of opset-atlas.",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="later ones override earlier")
+    parser.add_argument("--root", type=Path, default=Path(), help="where relative paths start")
+    parser.add_argument("--print", action="store_true", help="print the settings, completed")
+    parser.add_argument("--document", action="store_true", help="print the keys as Markdown tables")
+    options = parser.parse_args(arguments)
+    if options.document:
+        print(document(PACKAGE))
+        return 0
+    if not options.files:
+        parser.error("expected at least one FILE")
+    try:
+        settings = resolve(load(options.files), options.root.resolve())
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for notice in settings.notices:
+        print(f"note: {notice}", file=sys.stderr)
+    if options.print:
+        import yaml
+
+        print(yaml.safe_dump(settings.as_config(), sort_keys=False, allow_unicode=True), end="")
+    else:
+        models = settings.models.values()
+        cells = sum(len(model.exporters) * len(model.opsets) for model in models)
+        print(f"ok: {len(models)} models, {cells} cells")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

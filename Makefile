@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test architectures env dev lint format types schemas \
+.PHONY: help report test unit architectures env dev lint format types schemas \
 	pictures figures explained growth validate bench bench-zoo bench-chunks bench-medium \
 	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-all bench-report truth lock clean
 
@@ -25,6 +25,9 @@ report: env  ## run the workflow and print the report's path
 
 test: dev  ## all tests; those that need a missing program say so
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+unit: dev  ## tests that need no torch, in seconds
+	$(BIN)/python -m pytest tests/unit $(ARGS)
 
 architectures: $(VENV)/architectures.stamp  ## real architectures of transformers, then the report's path
 	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
@@ -65,7 +68,7 @@ types: dev  ## check the types
 	$(BIN)/mypy
 
 schemas: dev  ## workflow/opset_atlas/schemas from the types of workflow/opset_atlas/records.py
-	$(BIN)/python tests/make_schemas.py
+	$(BIN)/python tools/make_schemas.py
 
 pictures: dev  ## the pictures of the README, from a finished run
 	$(BIN)/python docs/pictures.py
@@ -115,7 +118,7 @@ bench-growth: env  ## jobs, time, memory and disk at 10 to 10,000 models
 	$(BIN)/python bench/growth.py $(ARGS)
 
 truth: dev  ## cells as a run makes them beside those of fresh processes, whole zoo (hours)
-	PYTHONPATH=workflow $(BIN)/python tests/truth.py --alone 61 --output truth.jsonl $(ARGS)
+	PYTHONPATH=workflow $(BIN)/python tools/truth.py --alone 61 --output truth.jsonl $(ARGS)
 
 explained: env  ## the share of changes with a cause, from a finished run
 	$(BIN)/python docs/explained.py $(ARGS)

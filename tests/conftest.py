@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from project import PARTS, ROOT, Project
+from builders.project import PARTS, ROOT, Project
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.project import need
 from playwright.sync_api import Browser, Page, Request, sync_playwright
-from project import need
 
 ARGUMENTS = [
     "--no-sandbox",

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import located_record
+from builders import located_record
 from opset_atlas.base.files import read_json, write_json, write_text
 from opset_atlas.graph import picture
 from opset_atlas.graph.as_text import as_text

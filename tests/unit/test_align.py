@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from builders.stage_files import graph, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto
@@ -16,8 +17,6 @@ from onnx.numpy_helper import from_array
 from opset_atlas.differences.align import Alignment, align
 from opset_atlas.graph.view import view
 from opset_atlas.records import Graph
-
-from .stage_files import graph, parse
 
 OPERATORS = ("Relu", "Sigmoid", "Tanh", "Neg", "Abs", "Exp")
 

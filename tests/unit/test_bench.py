@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from project import ROOT
+from builders.project import ROOT
 
 CONFIG = {
     "models": {

@@ -14,6 +14,8 @@ from typing import Any
 
 import onnx
 import pytest
+from builders.pairs import SCHEMA_PAIRS, Side, answers, changes, resize, unary
+from builders.pairs_structure import STRUCTURE_PAIRS
 from opset_atlas.base.files import file_sha256, write_json
 from opset_atlas.config.settings import PACKAGE
 from opset_atlas.operators import definitions
@@ -21,9 +23,6 @@ from opset_atlas.stages import compare
 from opset_atlas.stages.compare import compare_model
 from opset_atlas.stages.dump import dump
 from opset_atlas.tools.diff import main
-
-from .pairs import SCHEMA_PAIRS, Side, answers, changes, resize, unary
-from .pairs_structure import STRUCTURE_PAIRS
 
 PAIRS = SCHEMA_PAIRS | STRUCTURE_PAIRS
 

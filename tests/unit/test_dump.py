@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.stage_files import graph, parse, svg_of
 from opset_atlas.base.files import write_json
 from opset_atlas.graph import reading as graph_module
 from opset_atlas.records import DumpCell, GraphEntry
 from opset_atlas.stages import dump as dump_stage
-
-from .stage_files import graph, parse, svg_of
 
 IF = """g (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
     h = Relu(x)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builders.pairs import Side, unary
+from builders.stage_files import graph
 from opset_atlas.causes import _fit as fit
 from opset_atlas.operators import definitions
 from opset_atlas.operators.notes import all_notes
 from opset_atlas.records import Node
-
-from .pairs import Side, unary
-from .stage_files import graph
 
 INPUTS = "float[4] x, int64[2] i, float[2] u"
 SCATTER = f"g ({INPUTS}) => (float[4] y) {{{{ y = ScatterElements{{}}(x, i, u) }}}}"

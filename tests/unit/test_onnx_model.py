@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from builders.stage_files import X, parse, run_define
 from onnx.numpy_helper import from_array
 from safetensors.numpy import load_file
-
-from .stage_files import X, parse, run_define
 
 
 @pytest.fixture

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from builders.stage_files import graph, parse, svg_of
 from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
 from opset_atlas.graph import picture
 from opset_atlas.graph.as_text import as_text
-
-from .stage_files import graph, parse, svg_of
 
 needs_dot = pytest.mark.skipif(not picture.has_dot(), reason="graphviz's `dot` is not installed")
 

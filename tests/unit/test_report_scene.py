@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from builders.stage_files import graph, parse
 from opset_atlas.records import Graph
 from opset_atlas.stages.report import files as report_files
 from opset_atlas.stages.report.canvas import Canvas, File, Pair
@@ -17,8 +18,6 @@ from opset_atlas.stages.report.drawing.draw import draw
 from opset_atlas.stages.report.drawing.fold import fold
 from opset_atlas.stages.report.drawing.layout import Plan, Planner
 from opset_atlas.stages.report.drawing.scene import Box, Card, Line, Scene, scene
-
-from .stage_files import graph, parse
 
 needs_dot = pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
 

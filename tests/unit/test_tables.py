@@ -7,17 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import located_record
 import pandas as pd
 import pytest
+from builders import located_record
+from builders.stage_files import X, run_define, run_export
 from opset_atlas.base.files import write_json
 from opset_atlas.findings.advice import SEVERITY, recommend, spans, surprises
 from opset_atlas.records import CellVerdict, DefineRecord
 from opset_atlas.stages.compare import compare_model
 from opset_atlas.stages.dump import dump
 from opset_atlas.stages.tables.stage import COLUMNS, main
-
-from .stage_files import X, run_define, run_export
 
 MODELS = """
 from torch import nn

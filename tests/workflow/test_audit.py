@@ -7,7 +7,7 @@ from collections.abc import Callable
 import onnx
 import onnx.parser
 import pytest
-from project import Project
+from builders.project import Project
 
 pytestmark = pytest.mark.workflow
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from project import Project
+from builders.project import Project
 
 pytestmark = pytest.mark.workflow
 

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from builders.project import Project
 from opset_atlas.tools import baseline
-from project import Project
 
 pytestmark = pytest.mark.workflow
 

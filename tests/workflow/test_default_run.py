@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from project import Project
+from builders.project import Project
 
 pytestmark = pytest.mark.workflow
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from project import Project
+from builders.project import Project
 
 pytestmark = pytest.mark.workflow
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from project import PARTS, ROOT
+from builders.project import PARTS, ROOT
 
 pytestmark = pytest.mark.workflow
 

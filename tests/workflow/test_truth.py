@@ -14,17 +14,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from project import ROOT
+from builders.project import ROOT
 
-PARTS = ("workflow", "config", "tests/truth.py")
+PARTS = ("workflow", "config", "tools/truth.py")
 REGISTRY = 'key = ("registry", given, tuple(named.items()))'
 
 
 def compared(root: Path, folder: Path, *options: str) -> tuple[int, list[dict[str, Any]]]:
-    """The exit status of `root/tests/truth.py`, and a line for each model."""
+    """The exit status of `root/tools/truth.py`, and a line for each model."""
     lines = folder / "lines.jsonl"
     done = subprocess.run(
-        [sys.executable, str(root / "tests/truth.py"), "--output", str(lines), *options],
+        [sys.executable, str(root / "tools/truth.py"), "--output", str(lines), *options],
         env={**os.environ, "PYTHONPATH": str(root / "workflow"), "TMPDIR": str(folder)},
         capture_output=True,
         text=True,

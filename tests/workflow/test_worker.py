@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from builders.project import ROOT, Project
 from opset_atlas import __main__ as client
 from opset_atlas.__main__ import SOCKET
 from opset_atlas.execution import worker
 from opset_atlas.exporters import _memory
-from project import ROOT, Project
 
 RUN = """
 import pathlib, sys

@@ -6,7 +6,7 @@ call: it runs the original once, and then gives the same answer with the same me
 `torch.onnx.export` itself, translation, conversion, optimization and saving run as ever.
 
 Where the versions are not those that this was compared on, or a function is not where it should be,
-nothing is touched. `tests/unit/test_memory.py` compares both ways.
+nothing is touched. `tests/stage/test_memory.py` compares both ways.
 """
 
 from __future__ import annotations

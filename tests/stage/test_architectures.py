@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from builders.project import need_transformers
 from opset_atlas import exporters
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.config import settings as config
@@ -19,7 +20,6 @@ from opset_atlas.models import module
 from opset_atlas.records import VERSION
 from opset_atlas.stages import define, export, parity
 from opset_atlas.stages.judge import judge
-from project import need_transformers
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config/architectures.yaml"

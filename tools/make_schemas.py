@@ -1,6 +1,6 @@
 """JSON schemas of the records, generated from the types in `opset_atlas.records`.
 
-`python tests/make_schemas.py` writes `opset_atlas/schemas/records`; `--check` only compares.
+`python tools/make_schemas.py` writes `opset_atlas/schemas/records`; `--check` only compares.
 """
 
 from __future__ import annotations

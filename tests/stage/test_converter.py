@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from builders.faulty import save
+from builders.stage_files import X, run_define, run_export, settings
 from opset_atlas.base.files import write_json
 from opset_atlas.records import ExportRecord
 from opset_atlas.stages.export import main
-
-from .faulty import save
-from .stage_files import X, run_define, run_export, settings
 
 MODELS = """
 from torch import nn

@@ -17,14 +17,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx.numpy_helper import from_array
-from opset_atlas import exporters
-from opset_atlas.base.files import file_sha256, write_json
-from opset_atlas.exporters import Export, Job
-from opset_atlas.records import Cell
-from opset_atlas.stages.export import sweep
-
-from .faulty import (
+from builders.faulty import (
     GRAPH,
     both,
     eats_memory,
@@ -48,7 +41,13 @@ from .faulty import (
     unavailable,
     unchecked,
 )
-from .stage_files import X, parse, run_define, run_export
+from builders.stage_files import X, parse, run_define, run_export
+from onnx.numpy_helper import from_array
+from opset_atlas import exporters
+from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.exporters import Export, Job
+from opset_atlas.records import Cell
+from opset_atlas.stages.export import sweep
 
 MODELS = """
 import torch

@@ -14,14 +14,13 @@ import numpy as np
 import onnx
 import onnx.parser
 import pytest
+from builders.locate_files import SPEC, find, freeze_arrays, freeze_file, job, run_script
+from builders.stage_files import run_define, settings
 from opset_atlas.base.files import read_json
 from opset_atlas.records import Located
 from opset_atlas.runtimes import onnxruntime
 from opset_atlas.stages.locate import judged_cells
 from opset_atlas.stages.locate import stage as locate
-
-from .locate_files import SPEC, find, freeze_arrays, freeze_file, job, run_script
-from .stage_files import run_define, settings
 
 OWN = {"exporters": ["hand"], "runtimes": ["onnxruntime"]}
 HEAD = '<ir_version: 8, opset_import: ["": 17]>'

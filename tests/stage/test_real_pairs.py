@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from builders.pairs import Answer, answers
 from opset_atlas.base.files import write_json
 from opset_atlas.causes import Situation
 from opset_atlas.comparison.steps import compare
@@ -23,8 +24,6 @@ from opset_atlas.differences.wording import spelled
 from opset_atlas.exporters import Job
 from opset_atlas.graph.reading import read
 from opset_atlas.stages import define, export
-
-from .pairs import Answer, answers
 
 ZOO = "config/zoo.yaml"
 

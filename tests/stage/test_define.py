@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from builders.stage_files import X, run_define, settings
 from opset_atlas.base.files import file_sha256
 from opset_atlas.config import settings as config
 from opset_atlas.config.settings import PACKAGE
 from opset_atlas.stages.define import define
-
-from .stage_files import X, run_define, settings
 
 MODELS = """
 import faulthandler

@@ -8,15 +8,14 @@ from typing import Any
 
 import onnx
 import pytest
+from builders.parity_files import exported
+from builders.stage_files import parse, run_define, run_export, settings
 from opset_atlas.findings import advice
 from opset_atlas.models import sizes
 from opset_atlas.records import CellVerdict, ParityRecord
 from opset_atlas.stages import parity
 from opset_atlas.stages.judge import judge
 from safetensors.numpy import load_file
-
-from .parity_files import exported
-from .stage_files import parse, run_define, run_export, settings
 
 ROOT = Path(__file__).parents[2]
 AXES = {"x": {"0": "batch", "1": "length"}, "y": {"0": "length"}}

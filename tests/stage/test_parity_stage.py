@@ -16,11 +16,7 @@ import onnx
 import onnx.parser
 import pytest
 import safetensors.numpy
-from opset_atlas.base.files import file_sha256, write_json
-from opset_atlas.runtimes import load
-from opset_atlas.stages.parity import main
-
-from .parity_files import (
+from builders.parity_files import (
     PASSES,
     after,
     exported,
@@ -31,6 +27,9 @@ from .parity_files import (
     right_model,
     verdicts,
 )
+from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.runtimes import load
+from opset_atlas.stages.parity import main
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from builders.stage_files import parse, run_define, run_export, settings
 from onnx.numpy_helper import from_array, to_array
 from opset_atlas import exporters
 from opset_atlas.base.files import file_sha256
@@ -18,8 +19,6 @@ from opset_atlas.onnx_files import tensors
 from opset_atlas.onnx_files.facts import canonical_sha256
 from opset_atlas.records import ExportRecord
 from opset_atlas.stages import dump, parity
-
-from .stage_files import parse, run_define, run_export, settings
 
 MODELS = """
 from torch import nn

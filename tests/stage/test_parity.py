@@ -8,9 +8,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from opset_atlas.stages.judge import judge
-
-from .parity_files import (
+from builders.parity_files import (
     OUTPUTS,
     PASSES,
     after,
@@ -20,6 +18,7 @@ from .parity_files import (
     node,
     right_model,
 )
+from opset_atlas.stages.judge import judge
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,9 @@ from types import ModuleType
 import numpy as np
 import onnx
 import pytest
+from builders.parity_files import freeze_net, right_model
+from builders.stage_files import parse
 from opset_atlas.numerics.tolerances import Tolerances
-
-from .parity_files import freeze_net, right_model
-from .stage_files import parse
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,7 +1,7 @@
 """Both ways to make a cell, over the built-in models: remembered and warm, or fresh. `make truth`.
 
-    python tests/truth.py --output truth.jsonl
-    python tests/truth.py --models einsum topk --opsets 9 18 23 --alone 1
+    python tools/truth.py --output truth.jsonl
+    python tools/truth.py --models einsum topk --opsets 9 18 23 --alone 1
 
 The *fast* way is that of a run: stages are children of the warm worker, sweeps and measures
 remember. The *plain* way is `memoize: false` without a worker: a new process for every model, which

@@ -22,7 +22,7 @@ from opset_atlas.stages import define, export
 from opset_atlas.stages.compare import compare_model
 from opset_atlas.stages.dump import dump
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 INPUT = {"name": "input", "shape": [1, 3, 224, 224]}
 MODEL = {"factory": "workflow/zoo/simple_model.py:SimpleModel", "outputs": ["output"]}
 OPSETS = {

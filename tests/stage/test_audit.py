@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import onnx.version_converter
 import pytest
+from builders.stage_files import parse, run_define, run_export, settings
 from opset_atlas.base.files import read_json
 from opset_atlas.findings import audit_rows
 from opset_atlas.numerics.reference import Reference
@@ -26,8 +27,6 @@ from opset_atlas.stages.audit.reproducer import Defects
 from opset_atlas.stages.audit.stage import audit
 from opset_atlas.stages.report import audit as report_audit
 from opset_atlas.stages.report import stage as report
-
-from .stage_files import parse, run_define, run_export, settings
 
 ROOT = Path(__file__).parents[2]
 SOFTMAX = "m (float[2,3,4,5] x) => (float[2,3,4,5] y) { y = Softmax<axis = 1>(x) }"

@@ -1,6 +1,6 @@
 """A fault put in at every node of real exports, one at a time: is that node blamed, and no other?
 
-`python tests/unit/test_locate_injected.py RESULTS MODEL …` counts the same over files of a run.
+`python tests/stage/test_locate_injected.py RESULTS MODEL …` counts the same over files of a run.
 """
 
 from __future__ import annotations

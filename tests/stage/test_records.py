@@ -11,10 +11,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from builders.project import Project
 from opset_atlas.base.files import canonical_json, digest, read_json, write_json, write_text
-from project import Project
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "workflow/opset_atlas/schemas/records"
 # Which files of a run each schema describes.
 FILES = {
@@ -51,7 +51,7 @@ def validator(name: str) -> Any:
 
 def test_the_schemas_are_up_to_date() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "tests/make_schemas.py", "--check"],
+        [sys.executable, ROOT / "tools/make_schemas.py", "--check"],
         env={"PYTHONPATH": str(ROOT / "workflow")},
         capture_output=True,
         text=True,
@@ -62,7 +62,7 @@ def test_the_schemas_are_up_to_date() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_the_schemas_are_schemas(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema(name))
-    known = {*FILES, "audit"}  # no part of a default run: tests/unit/test_audit.py
+    known = {*FILES, "audit"}  # no part of a default run: tests/stage/test_audit.py
     assert {path.name for path in SCHEMAS.iterdir()} == {f"{n}.schema.json" for n in known}
 
 

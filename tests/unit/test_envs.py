@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from builders.project import need_transformers
 from packaging.requirements import Requirement
-from project import need_transformers
 
-ENVS = Path(__file__).parents[1] / "envs"
+ENVS = Path(__file__).parents[2] / "envs"
 CONDA = sorted(ENVS.glob("*.yaml"))
 
 

@@ -1,4 +1,4 @@
-"""What a sweep remembers: messages, failures, versions. tests/truth.py compares built-in models."""
+"""What a sweep remembers: messages, failures, versions. tools/truth.py compares built-in models."""
 
 from __future__ import annotations
 

@@ -19,9 +19,10 @@ from builders.stage_files import parse, run_define, run_export, settings
 from opset_atlas.base.files import read_json
 from opset_atlas.findings import audit_rows
 from opset_atlas.numerics.reference import Reference
+from opset_atlas.numerics.verdicts import RIGHT_BY_RUNTIME
 from opset_atlas.records import AuditRecord, AuditStep
 from opset_atlas.stages import parity
-from opset_atlas.stages.audit.attempt import RIGHT_BY_RUNTIME, Case, Found, read_cut, write_cuts
+from opset_atlas.stages.audit.attempt import Case, Found, read_cut, write_cuts
 from opset_atlas.stages.audit.cuts import changed_operators, cuts
 from opset_atlas.stages.audit.reproducer import Defects
 from opset_atlas.stages.audit.stage import audit

@@ -13,14 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from opset_atlas.numerics.verdicts import RIGHT, UNPROVEN
 from opset_atlas.records import CellVerdict, DefineRecord
 
 Row = Mapping[str, Any]
 Key = tuple[str, str, int]
 
-RIGHT = {"exact", "within-noise"}
-# Nothing is wrong with these, and nothing is proven either.
-UNPROVEN = {"no-noise-floor", "vacuous", "ill-conditioned", "above-noise"}
 SEVERITY = {
     "silently-wrong": 1,
     "fixed-size": 1,

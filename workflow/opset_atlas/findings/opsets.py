@@ -13,7 +13,8 @@ from typing import Any
 
 import onnx.helper
 
-from opset_atlas.findings.advice import RIGHT, spans
+from opset_atlas.findings.advice import spans
+from opset_atlas.numerics.verdicts import RIGHT
 from opset_atlas.operators import definitions
 from opset_atlas.operators.changes import FUNCTION, TEXT, TYPES
 from opset_atlas.operators.definitions import Kind, SchemaChange, Summary

@@ -32,7 +32,16 @@ from opset_atlas.models.sizes import is_traced, sizes_of
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.records import CellVerdict, Measure, OutputVerdict, ParityRecord, RunCell, Verdict
 
-ORDER: tuple[str, ...] = get_args(Verdict)
+ORDER: tuple[str, ...] = get_args(Verdict)  # from best to worst
+
+# The classes of verdicts, for everybody who counts, colors or acts on them.
+RIGHT = frozenset({"exact", "within-noise"})
+# Nothing is wrong with these, and nothing is proven either.
+UNPROVEN = frozenset({"no-noise-floor", "vacuous", "ill-conditioned", "above-noise"})
+WRONG = frozenset({"mismatch", "fixed-size"})
+# Where a runtime's own result is the reference there is no float64 run, so that a result which is
+# close without being bit-equal is called `no-noise-floor`, and is right.
+RIGHT_BY_RUNTIME = RIGHT | {"no-noise-floor"}
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,11 @@ import numpy as np
 
 from opset_atlas import runtimes
 from opset_atlas.base.messages import describe
-from opset_atlas.findings.advice import RIGHT
 from opset_atlas.numerics.measure import dtype_name
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.running import run_file
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.numerics.verdicts import judge_cell
+from opset_atlas.numerics.verdicts import RIGHT_BY_RUNTIME, WRONG, judge_cell
 from opset_atlas.onnx_files import tensors
 from opset_atlas.onnx_files.facts import inspect
 from opset_atlas.records import AuditOutcome, CellVerdict, DefineRecord, Signature
@@ -29,9 +28,6 @@ from opset_atlas.runtimes import onnxruntime as runtime
 from opset_atlas.stages.audit import cuts
 
 PLAIN, OPTIMIZED = "onnxruntime-unoptimized", "onnxruntime"
-# Where a runtime's own result is the reference there is no float64 run, and what is close without
-# being bit-equal is called so.
-RIGHT_BY_RUNTIME = frozenset({*RIGHT, "no-noise-floor"})
 
 MOST_CUTS = 40  # kinds of nodes looked at in one step
 
@@ -39,8 +35,7 @@ MOST_CUTS = 40  # kinds of nodes looked at in one step
 _RUNS: dict[tuple[Path, str], list[Any] | None] = {}
 
 _OUTCOMES: Mapping[str, AuditOutcome] = {
-    "mismatch": "wrong",
-    "fixed-size": "wrong",
+    **dict.fromkeys(WRONG, "wrong"),
     "rejected": "invalid",
     "failed": "invalid",
     "no-kernel": "no-kernel",

@@ -24,11 +24,10 @@ from typing import Any, TypeVar, cast, get_args
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.base.messages import clean
 from opset_atlas.execution.isolate import Result, run_isolated
-from opset_atlas.findings.advice import RIGHT
 from opset_atlas.findings.opsets import named_operator
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.numerics.verdicts import judge_cell
+from opset_atlas.numerics.verdicts import RIGHT, RIGHT_BY_RUNTIME, judge_cell
 from opset_atlas.operators import definitions
 from opset_atlas.records import (
     AUDIT_DEFECTS,
@@ -42,7 +41,6 @@ from opset_atlas.records import (
 from opset_atlas.runtimes import onnxruntime as runtime
 from opset_atlas.stages.audit import cuts as audit_cuts
 from opset_atlas.stages.audit.attempt import (
-    RIGHT_BY_RUNTIME,
     Case,
     Found,
     attempt,
@@ -181,7 +179,7 @@ def _steps(
 ) -> list[AuditStep]:
     """What came of every step, by opset, down before up."""
     own = reference.model["kind"] == "onnx"  # the reference is the runtime's own result
-    accepted = RIGHT_BY_RUNTIME if own else frozenset(RIGHT)
+    accepted = RIGHT_BY_RUNTIME if own else RIGHT
     cases = [
         Case(file.path, file.opset, new, job.work / f"{i}_to_{new}.onnx", reference, accepted)
         for i, file in enumerate(files)

@@ -23,7 +23,7 @@ from opset_atlas.onnx_files.parts import Trace
 from opset_atlas.records import GraphFile, Located, Measure
 from opset_atlas.stages.locate import reproduce
 from opset_atlas.stages.locate.diagnose import Finding, Setting, diagnose
-from opset_atlas.stages.locate.judged_cells import WRONG, Job, Ran
+from opset_atlas.stages.locate.judged_cells import LOCATED, Job, Ran
 from opset_atlas.stages.locate.right_computations import Rights
 from opset_atlas.stages.locate.suspect import Blame, Wrong
 from opset_atlas.stages.locate.words import listed, sentence, spelled
@@ -125,7 +125,7 @@ def stopped(case: Case, detail: str) -> Located:
 
 def _blank(case: Case, output: str) -> Located:
     first = case.first
-    verdict = next(v["verdict"] for v in first.verdicts.values() if v["verdict"] in WRONG)
+    verdict = next(v["verdict"] for v in first.verdicts.values() if v["verdict"] in LOCATED)
     return {
         "exporter": first.exporter,
         "requested": [each.cell["requested"] for each in case.cells],
@@ -179,7 +179,7 @@ class _Bench:
         for output, measures in outputs.items():
             wrong = [
                 m for m in measures
-                if verdicts.judge_output([m], self._tolerances)["verdict"] in WRONG
+                if verdicts.judge_output([m], self._tolerances)["verdict"] in LOCATED
             ]  # fmt: skip
             if wrong:
                 yield output, sorted(wrong, key=_tells, reverse=True)

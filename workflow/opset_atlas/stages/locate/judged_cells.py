@@ -12,8 +12,8 @@ from opset_atlas.numerics import verdicts
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.records import Cell, CellVerdict, ExportRecord, Measure, ParityRecord
 
-WRONG = ("mismatch", "above-noise")
-RIGHT = ("exact", "within-noise")
+# Verdicts whose origin is looked for.
+LOCATED = frozenset({"mismatch", "above-noise"})
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Ran:
 
     def wrong(self) -> list[str]:
         """The variants in which the file is wrong."""
-        return [name for name, v in self.verdicts.items() if v["verdict"] in WRONG]
+        return [name for name, v in self.verdicts.items() if v["verdict"] in LOCATED]
 
     def right(self) -> bool:
         """Whether it is right in every variant."""
-        return all(v["verdict"] in RIGHT for v in self.verdicts.values())
+        return all(v["verdict"] in verdicts.RIGHT for v in self.verdicts.values())
 
 
 def judged(job: Job) -> Iterator[Ran]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opset_atlas.findings.advice import RIGHT, UNPROVEN
+from opset_atlas.numerics.verdicts import RIGHT, UNPROVEN
 from opset_atlas.records import CellVerdict
 from opset_atlas.stages.report.data import Data, Row
 from opset_atlas.stages.report.plot import worst

@@ -274,7 +274,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     ),
     "onnx and dynamo": (
         {"models": {"m": {"onnx": "net.onnx", "exporters": ["dynamo"]}}},
-        ['models.m.exporters: expected [converter], all an ONNX file can have, got ["dynamo"]'],
+        ["models.m.exporters[0]: dynamo exports modules; expected one that converts ONNX files"],
     ),
     "callable without random": (
         one(inputs="models.py:build") | {"input_sets": ["ones"]},
@@ -300,7 +300,7 @@ OPTIONS = {
     "dynamic_axes_input_output": "torch has never had this option; use models.<id>.dynamic_shapes",
     "dynamic_axes": "the workflow sets it; use models.<id>.dynamic_shapes",
     "opset_version": "the workflow sets it; use opsets",
-    "dynamo": "the workflow sets it; use exporters: [torchscript, dynamo]",
+    "dynamo": "the workflow sets it; choose with exporters",
     "input_names": "the workflow sets it; use models.<id>.inputs with name",
     "keep_initializer_as_inputs": "has no such option; did you mean 'keep_initializers_as_inputs'?",
     "optimize": "ignores it with dynamo=False",

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from opset_atlas import exporters, plugins
 from opset_atlas.config.reading import NUMBERED, ConfigError
-from opset_atlas.config.references import callable_problem, file_problem, module_constants, version
+from opset_atlas.config.references import callable_problem, file_problem, version
 from opset_atlas.config.schema import KeyPath, key_path, schema_problems, show, suggestion
-from opset_atlas.exporters import _torch_options
 
 Problem = tuple[KeyPath, str]
 
@@ -38,6 +38,8 @@ def check(config: Mapping[str, Any], root: Path, package: Path) -> tuple[dict[st
         ConfigError: with everything that is wrong.
     """
     problems: list[Problem] = []
+    if incomplete := list(_incomplete_exporters(package)):
+        raise ConfigError(incomplete)
     if not isinstance(config, Mapping):
         raise ConfigError([f"expected a mapping with 'models', got {show(config)}"])
     plain = _plain(config, (), problems)
@@ -46,7 +48,16 @@ def check(config: Mapping[str, Any], root: Path, package: Path) -> tuple[dict[st
     problems += _beyond_schema(plain, problems, root, package)
     if problems:
         raise ConfigError(f"{key_path(path)}: {text}" for path, text in problems)
-    return plain, _notices(plain)
+    return plain, _notices(plain, package)
+
+
+def _incomplete_exporters(package: Path) -> Iterator[str]:
+    """What the file of an exporter has to say about itself, and does not."""
+    for name in plugins.names("exporters", package):
+        found = plugins.constants("exporters", name, package)
+        for key, kind in exporters.CONSTANTS.items():
+            if not isinstance(found.get(key), kind):
+                yield f"exporters/{name}.py: expected {key}, a {kind.__name__} written as a literal"
 
 
 def _plain(value: Any, path: KeyPath, problems: list[Problem]) -> Any:
@@ -94,7 +105,7 @@ def _beyond_schema(
             text = "is missing; a factory needs a list of inputs, or a callable that makes them"
             found.append(((*path, "inputs"), text))
         if model.get("onnx"):
-            found += _onnx_problems(model, path)
+            found += _onnx_problems(model, path, package)
         found += _file_problems(model, path, root)
         found += _input_problems(model, path, sound.get("input_sets"))
         found += _shape_problems(model, path)
@@ -127,7 +138,7 @@ def _same_but_for_case(models: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _converter_problems(converter: Mapping[str, Any], package: Path) -> Iterator[Problem]:
     exporter = converter.get("exporter")
-    if exporter and _needs_base(exporter, package):
+    if exporter and needs_base(exporter, package):
         yield (
             ("converter", "exporter"),
             f"expected an exporter that starts from the model, got {exporter!r}",
@@ -138,26 +149,29 @@ def _options_problems(
     options: Mapping[str, Any], path: KeyPath, package: Path
 ) -> Iterator[Problem]:
     for exporter, given in options.items():
-        if _needs_base(exporter, package) and given:
+        if not given:
+            continue
+        problems_of = getattr(plugins.load("exporters", exporter, package), "option_problems", None)
+        if problems_of is None:
             yield (*path, exporter), f"{exporter} takes no options"
-        elif exporter in _torch_options.DYNAMO:
-            signature = _torch_options.installed_signature()
-            found = _torch_options.option_problems(exporter, given, signature)
+        else:
+            found = problems_of(given)
             yield from (((*path, exporter, name), text) for name, text in found.items())
 
 
-def _needs_base(exporter: str, package: Path) -> bool:
-    constants = module_constants(package / "exporters" / f"{exporter}.py")
-    return bool(constants.get("NEEDS_BASE", False))
+def needs_base(exporter: str, package: Path) -> bool:
+    """Whether an exporter converts a file instead of exporting a module."""
+    return bool(plugins.constants("exporters", exporter, package)["NEEDS_BASE"])
 
 
-def _onnx_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+def _onnx_problems(model: Mapping[str, Any], path: KeyPath, package: Path) -> Iterator[Problem]:
     for key in NOT_FOR_ONNX:
         if key in model:
             yield (*path, key), "an ONNX file as the model has no use for it; remove it"
-    if model.get("exporters") not in (None, ["converter"]):
-        got = show(model["exporters"])
-        yield (*path, "exporters"), f"expected [converter], all an ONNX file can have, got {got}"
+    for i, exporter in enumerate(model.get("exporters") or []):
+        if not needs_base(exporter, package):
+            text = f"{exporter} exports modules; expected one that converts ONNX files"
+            yield (*path, "exporters", i), text
     inputs = model.get("inputs")
     if isinstance(inputs, str):
         yield (*path, "inputs"), "expected a list of inputs: those of an ONNX file are generated"
@@ -273,12 +287,13 @@ def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
                 yield (*path, "dynamic_shapes", name, axis), text
 
 
-def _notices(config: Mapping[str, Any]) -> list[str]:
+def _notices(config: Mapping[str, Any], package: Path) -> list[str]:
     models = config["models"]
     given = [config.get("options"), *(model.get("options") for model in models.values())]
-    found = []
-    if any(given) and _torch_options.installed_signature() is None:
-        found.append("options: not checked: found no torch.onnx.export (is torch installed?)")
+    used = {name for options in given for name, own in (options or {}).items() if own}
+    modules = [plugins.load("exporters", name, package) for name in sorted(used)]
+    said = [module.options_notice() for module in modules if hasattr(module, "options_notice")]
+    found = [f"options: not checked: {text}" for text in dict.fromkeys(said) if text]
     wanted = [package for model in models.values() for package in model.get("packages") or []]
     for package, count in Counter(wanted).items():
         if version(package) is None:

@@ -94,25 +94,6 @@ def version(package: str) -> str | None:
         return None
 
 
-@functools.cache
-def module_constants(path: Path) -> dict[str, object]:
-    """Literals that a module assigns to upper-case names, read without importing it."""
-    if not path.is_file():
-        return {}
-    found = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if isinstance(node, ast.AnnAssign):
-            targets = [node.target]
-        for target in targets:
-            if isinstance(target, ast.Name) and target.id.isupper():
-                try:
-                    found[target.id] = ast.literal_eval(node.value)  # type: ignore[attr-defined]
-                except (ValueError, TypeError):
-                    continue
-    return found
-
-
 # Only for a module whose distribution has another name: reads the metadata of every one installed.
 @functools.cache
 def _distributions() -> dict[str, list[str]]:

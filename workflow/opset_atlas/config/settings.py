@@ -12,22 +12,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from opset_atlas import plugins
 from opset_atlas.base.files import canonical_json
-from opset_atlas.config.checks import NOT_FOR_ONNX, check
+from opset_atlas.config.checks import NOT_FOR_ONNX, check, needs_base
 from opset_atlas.config.reading import ConfigError, load, merge
-from opset_atlas.config.references import distribution, module_constants, source_file, version
+from opset_atlas.config.references import distribution, source_file, version
 from opset_atlas.config.schema import fill, schema
 
 __all__ = ["ConfigError", "ModelSpec", "Settings", "load", "resolve"]
 
 PACKAGE = Path(__file__).parents[1]
 
-# Versions that decide what a stage computes. Exporters and runtimes name theirs as `PACKAGES`.
+# Packages whose versions decide what a stage computes. Exporters and runtimes name theirs.
 _DEFINE = {
     "torch": ("torch", "numpy", "safetensors"),
     "onnx": ("onnx", "onnx-ir", "onnxruntime", "numpy", "safetensors"),
 }
-_EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
 _LOCATE = ("torch", "onnx", "onnx-ir", "numpy")
 _DUMP = ("onnx", "onnx-ir")
 _COMPARE = ("onnx",)
@@ -101,7 +101,7 @@ class Settings:
 
     def needs_base(self, exporter: str) -> bool:
         """Whether an exporter starts from another exporter's file."""
-        return bool(self._constants("exporters", exporter).get("NEEDS_BASE", False))
+        return needs_base(exporter, Path(self.package))
 
     def define_spec(self, model: str) -> str:
         """Canonical JSON of what the define stage depends on."""
@@ -132,7 +132,7 @@ class Settings:
         the weights.
         """
         spec = self.models[model]
-        packages = self._packages("exporters", exporter, _EXPORT)
+        packages = self._packages("exporters", exporter)
         shared: dict[str, Any] = {
             "model": model,
             "exporter": exporter,
@@ -163,7 +163,7 @@ class Settings:
 
     def parity_spec(self, model: str, runtime: str) -> str:
         """Canonical JSON of what running a model's files in a runtime depends on."""
-        packages = ("numpy", *self._packages("runtimes", runtime, (runtime,)))
+        packages = ("numpy", *self._packages("runtimes", runtime))
         ties = self.models[model].index_outputs
         spec = {
             "model": model,
@@ -178,7 +178,7 @@ class Settings:
         """Canonical JSON of what looking for the origin of wrong results depends on."""
         spec = self.models[model]
         own = {"onnx": spec.onnx} if spec.kind == "onnx" else _construction(spec)
-        names = [self._packages("runtimes", name, (name,)) for name in self.runtimes]
+        names = [self._packages("runtimes", name) for name in self.runtimes]
         packages = {*_LOCATE, *(package for of in names for package in of)}
         return canonical_json(
             {
@@ -234,7 +234,7 @@ class Settings:
         `sweeps` maps a model to its exporters; `order` is that of the models in the configuration;
         `command` is how the run was started.
         """
-        runtimes = [self._packages("runtimes", name, (name,)) for name in self.runtimes]
+        runtimes = [self._packages("runtimes", name) for name in self.runtimes]
         packages = sorted({*_REPORT, *(package for names in runtimes for package in names)})
         spec = {
             **self._tolerances(),
@@ -264,12 +264,13 @@ class Settings:
                     del item["dtype"]
         return plain
 
-    def _packages(self, kind: str, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        declared = self._constants(kind, name).get("PACKAGES", default)
-        return tuple(declared) if isinstance(declared, list | tuple) else default
+    def _packages(self, kind: str, name: str) -> tuple[str, ...]:
+        declared = self._constants(kind, name)["PACKAGES"]
+        assert isinstance(declared, tuple)
+        return declared
 
     def _constants(self, kind: str, name: str) -> dict[str, object]:
-        return module_constants(Path(self.package) / kind / f"{name}.py")
+        return plugins.constants(kind, name, Path(self.package))
 
 
 def resolve(config: Mapping[str, Any], root: Path, package: Path = PACKAGE) -> Settings:
@@ -286,16 +287,15 @@ def resolve(config: Mapping[str, Any], root: Path, package: Path = PACKAGE) -> S
     plain, notices = check(config, root, package)
     parts = schema(package)
     top = fill({key: value for key, value in plain.items() if key != "models"}, parts, parts)
-    models = {
-        name: _model(name, raw, top, root, parts["$defs"]) for name, raw in plain["models"].items()
-    }
+    models = {name: _model(name, raw, top, root, package) for name, raw in plain["models"].items()}
     top["opsets"] = sorted(top["opsets"])
     return Settings(**{**top, "models": models, "notices": notices, "package": str(package)})
 
 
 def _model(
-    name: str, raw: Mapping[str, Any], top: Mapping[str, Any], root: Path, parts: dict[str, Any]
+    name: str, raw: Mapping[str, Any], top: Mapping[str, Any], root: Path, package: Path
 ) -> ModelSpec:
+    parts = schema(package)["$defs"]
     spec = {"factory": None, "onnx": None, **raw}
     for key in _INHERITED:
         mapping = isinstance(top[key], Mapping)
@@ -305,12 +305,18 @@ def _model(
     if isinstance(spec["inputs"], list):
         spec["inputs"] = [_input(item, kind, spec["dtype"]) for item in spec["inputs"]]
     if kind == "onnx":
-        spec["exporters"] = ["converter"]
+        spec["exporters"] = _converters(spec["exporters"], package)
     spec["opsets"] = sorted(spec["opsets"])
     found: dict[str, str | None] = {package: version(package) for package in spec["packages"]}
     if spec["factory"]:
         found |= distribution(spec["factory"])
     return ModelSpec(id=name, kind=kind, files=_files(spec, root), distributions=found, **spec)
+
+
+def _converters(wanted: Iterable[str], package: Path) -> list[str]:
+    """Those of the exporters that can start from a file; where none of them can, all that can."""
+    known = [name for name in plugins.names("exporters", package) if needs_base(name, package)]
+    return [name for name in wanted if name in known] or known
 
 
 def _input(item: Mapping[str, Any], kind: str, dtype: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from opset_atlas import sources
+from opset_atlas import plugins, sources
 from opset_atlas.__main__ import LEVEL, LEVELS, PREFIX, SOCKET, module_of, to_the_end, work
 from opset_atlas.exporters import _memory
 
@@ -221,10 +221,11 @@ def preload(level: str) -> None:
         definitions.operators()
         notes.all_notes()
         causes.modules()
-    if level == "exporters":
-        from opset_atlas.exporters import dynamo
-
-        dynamo.warm_up()
+    for name in plugins.names("exporters"):
+        if plugins.constants("exporters", name)["LEVEL"] == level:
+            warm_up = getattr(plugins.load("exporters", name), "warm_up", None)
+            if warm_up:
+                warm_up()
     gc.collect()
     gc.freeze()  # the pages of what is there now stay shared with the children
 

@@ -1,14 +1,28 @@
-"""Exporters: one module each, found by its name. To add one, add a file with
+"""Exporters: one file each, found by its name. Adding one takes one file and no change elsewhere.
+
+A file says about itself, in constants that are read from its text without importing it:
 
 - `PACKAGES`: the distributions whose versions decide what it writes;
-- `NEEDS_BASE`: whether it starts from another exporter's files instead of the module;
+- `NEEDS_BASE`: whether it converts a file (another exporter's, or the user's) instead of exporting
+  a module;
+- `LEVEL`: what has to be imported before it can start, one of `files` (numpy, onnx), `torch` and
+  `exporters` (torch and onnxscript): the part of the warm worker that runs it;
+- optionally `MEMOIZES = True`: it obeys `memoize` of the configuration;
+- optionally `TITLE`: what sentences call it, instead of "the NAME exporter".
+
+and in functions:
+
 - `prepare(job) -> Export`: called once per sweep, in the process that will do the sweep. The
   function that it returns writes one file for one opset, and raises what the exporter raises;
+- optionally `option_problems(options) -> {option: problem}`: which of the user's options it does
+  not take. Without this function it takes none. Runs whenever Snakemake starts;
+- optionally `options_notice() -> str`: what `option_problems` cannot check here, and why, or "";
+- optionally `warm_up()`: makes the exporter do once what is slow the first time only;
 - optionally `together(spec, opsets)`: groups of opsets, each exported by a process of its own,
   where an export would leave something in a process that changes a later one.
 
-A module imports its packages inside `prepare`, so that naming exporters costs nothing. Nothing here
-judges a result: what a file is, the export stage reads from the file.
+A module imports its packages inside these functions, so that loading it costs nothing. Nothing here
+judges a result: the export stage reads from the file what the file is.
 """
 
 from __future__ import annotations
@@ -16,10 +30,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, cast
 
 from opset_atlas import plugins
+
+# What every file assigns, and the type of it.
+CONSTANTS: dict[str, type] = {"PACKAGES": tuple, "NEEDS_BASE": bool, "LEVEL": str}
 
 # Export one opset to a path; returns what the file was made from ("" for the module itself).
 Export = Callable[[int, Path], str]
@@ -42,6 +58,17 @@ class Job:
     base: Path | None
 
 
-def load(name: str) -> ModuleType:
+class Exporter(Protocol):
+    """What every exporter has; the optional parts are listed above."""
+
+    PACKAGES: tuple[str, ...]
+    NEEDS_BASE: bool
+    LEVEL: str
+
+    def prepare(self, job: Job) -> Export:
+        """Get ready for a sweep."""
+
+
+def load(name: str) -> Exporter:
     """The module of an exporter."""
-    return plugins.load("exporters", name)
+    return cast(Exporter, plugins.load("exporters", name))

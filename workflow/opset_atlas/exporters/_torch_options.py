@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Exporters that call torch.onnx.export, and what they pass as its `dynamo`.
-DYNAMO = {"torchscript": False, "dynamo": True}
-
 _FILES = "it writes files of its own, outside the results"
 _OBJECTS = "it takes Python objects, which YAML cannot write"
 _SET_BY_WORKFLOW = {
@@ -27,7 +24,7 @@ _SET_BY_WORKFLOW = {
     "kwargs": "the workflow sets it; use models.<id>.inputs",
     "f": "the workflow sets it: files go to results/",
     "opset_version": "the workflow sets it; use opsets",
-    "dynamo": "the workflow sets it; use exporters: [torchscript, dynamo]",
+    "dynamo": "the workflow sets it; choose with exporters",
     "input_names": "the workflow sets it; use models.<id>.inputs with name",
     "output_names": "the workflow sets it; use models.<id>.outputs",
     "dynamic_shapes": "the workflow sets it; use models.<id>.dynamic_shapes",
@@ -57,31 +54,36 @@ class ExportSignature:
     passed_on: Mapping[bool, frozenset[str]]
 
 
-def option_problems(
-    exporter: str, options: Mapping[str, Any], signature: ExportSignature | None
-) -> dict[str, str]:
-    """What is wrong, per option; without a signature, as far as can be said without torch."""
-    found = {}
+def problems(options: Mapping[str, Any], dynamo: bool) -> dict[str, str]:
+    """What is wrong, per option; without torch, as far as can be said without it."""
+    signature, found = installed_signature(), {}
     for name, value in options.items():
         problem = _SET_BY_WORKFLOW.get(name)
         if not problem and signature:
-            problem = _against(signature, exporter, name, value)
+            problem = _against(signature, dynamo, name, value)
         if problem:
             found[name] = problem
     return found
 
 
-def _against(signature: ExportSignature, exporter: str, name: str, value: Any) -> str:
+def notice() -> str:
+    """Why options cannot be checked, or ""."""
+    if installed_signature():
+        return ""
+    return "found no torch.onnx.export (is torch installed?)"
+
+
+def _against(signature: ExportSignature, dynamo: bool, name: str, value: Any) -> str:
     annotation = signature.annotations.get(name)
     if annotation is None:
         if name in _REMOVED:
             return f"torch {signature.version} no longer has this option of torch.onnx.export"
-        usable = sorted(signature.passed_on[DYNAMO[exporter]] - set(_SET_BY_WORKFLOW))
+        usable = sorted(signature.passed_on[dynamo] - set(_SET_BY_WORKFLOW))
         near = difflib.get_close_matches(name, usable, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(usable)}"
         return f"torch.onnx.export of torch {signature.version} has no such option; {hint}"
-    if name not in signature.passed_on[DYNAMO[exporter]]:
-        return f"torch {signature.version} ignores it with dynamo={DYNAMO[exporter]}"
+    if name not in signature.passed_on[dynamo]:
+        return f"torch {signature.version} ignores it with dynamo={dynamo}"
     optional = {"bool": False, "bool | None": True}.get(annotation)
     if optional is not None and not isinstance(value, bool) and not (optional and value is None):
         return f"expected true or false, got {value!r}"

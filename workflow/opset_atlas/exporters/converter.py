@@ -18,7 +18,9 @@ from opset_atlas.records import Cell, ExportRecord
 
 PACKAGES = ("onnx",)
 NEEDS_BASE = True
+LEVEL = "files"
 MEMOIZES = True
+TITLE = "onnx.version_converter"
 
 
 def prepare(job: Job) -> Export:

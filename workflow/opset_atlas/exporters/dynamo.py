@@ -6,18 +6,23 @@ It returns normally with another opset than the one asked for when the conversio
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.exporters import Export, Job, _memory
+from opset_atlas.exporters import Export, Job, _memory, _torch_options
 
 PACKAGES = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
 NEEDS_BASE = False
+LEVEL = "exporters"
 MEMOIZES = True
 # The opset at which torch's registry has an operator more, so that a program is captured again.
 NEW_OPERATORS = 23
+
+options_notice = _torch_options.notice
 
 
 def prepare(job: Job) -> Export:
@@ -53,21 +58,25 @@ def together(spec: Mapping[str, Any], opsets: Sequence[int]) -> list[list[int]]:
     return [list(group) for _, group in groups]
 
 
+def option_problems(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options that `torch.onnx.export(dynamo=True)` does not have or ignores."""
+    return _torch_options.problems(options, dynamo=True)
+
+
 def warm_up() -> None:
     """Export a module of one operator, so that lazy imports and parsed sources are in memory."""
-    import io
-    import warnings
-
     import torch
 
     from opset_atlas.exporters._memory import Memory
 
     module, inputs = torch.nn.ReLU().eval(), (torch.zeros(2, 3),)
-    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
-        torch.onnx.export(module, inputs, io.BytesIO(), dynamo=False, opset_version=17)
-        with Memory(wanted=True).remembering():
-            for opset in (17, 18):
-                torch.onnx.export(module, inputs, dynamo=True, opset_version=opset, verbose=False)
+    with (
+        warnings.catch_warnings(action="ignore"),
+        contextlib.redirect_stdout(io.StringIO()),
+        Memory(wanted=True).remembering(),
+    ):
+        for opset in (17, 18):
+            torch.onnx.export(module, inputs, dynamo=True, opset_version=opset, verbose=False)
 
 
 class _Sweep:

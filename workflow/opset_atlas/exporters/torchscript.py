@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from opset_atlas.exporters import Export, Job
+from opset_atlas.exporters import Export, Job, _torch_options
 
 PACKAGES = ("torch", "onnx", "numpy")
 NEEDS_BASE = False
+LEVEL = "exporters"
+
+options_notice = _torch_options.notice
 
 
 def prepare(job: Job) -> Export:
@@ -26,3 +33,17 @@ def prepare(job: Job) -> Export:
         return ""
 
     return export
+
+
+def option_problems(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options that `torch.onnx.export(dynamo=False)` does not have or ignores."""
+    return _torch_options.problems(options, dynamo=False)
+
+
+def warm_up() -> None:
+    """Export a module of one operator, so that what torch imports at the first export is there."""
+    import torch
+
+    module, inputs = torch.nn.ReLU().eval(), (torch.zeros(2, 3),)
+    with warnings.catch_warnings(action="ignore"):
+        torch.onnx.export(module, inputs, io.BytesIO(), dynamo=False, opset_version=17)

@@ -47,7 +47,8 @@ class Pair:
 
 
 def changes(left: Side, right: Side, folder: Path, exporter: str = "") -> list[Change]:
-    situation = Situation(left.opset, right.opset, exporter)
+    made_from_file = exporter == "converter"
+    situation = Situation(left.opset, right.opset, exporter, converted=made_from_file)
     return compare(graph(left.model(), folder), graph(right.model(), folder), situation)
 
 

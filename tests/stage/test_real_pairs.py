@@ -331,5 +331,7 @@ def test_real_pairs(real: Real, tmp_path: Path) -> None:
         alone[1].extend(found.right.nodes[j] for j in right)
     left, right = (spelled(tuple(sorted(side, key=lambda n: n["index"]))) for side in alone)
     assert (len(found.forward), left, right) == (real.pairs, real.left, real.right)
-    changes = compare(one, other, Situation(real.old, real.new, real.exporter))
+    converted = real.exporter == "converter"
+    situation = Situation(real.old, real.new, real.exporter, converted=converted)
+    changes = compare(one, other, situation)
     assert answers(changes) == set(real.answers), [each["explanation"] for each in changes]

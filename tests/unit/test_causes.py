@@ -108,7 +108,8 @@ def sweep(folder: Path, cells: list[tuple[int, str, Side | None]]) -> tuple[Path
         if side and name:
             onnx.save(side.model(), export / "cells" / name)
         sha = file_sha256(export / "cells" / name) if name else None
-        records.append({"requested": opset, "outcome": outcome, "file": name, "sha256": sha})
+        cell = {"requested": opset, "outcome": outcome, "file": name, "sha256": sha, "base": ""}
+        records.append(cell)
     head = {"version": 1, "stage": "export", "model": "m", "exporter": "torchscript"}
     write_json(export / "record.json", {**head, "cells": records})
     dump(folder / "export", ["torchscript"], folder / "dump")

@@ -19,13 +19,15 @@ from opset_atlas.differences.difference import Difference
 class Situation:
     """Between which two opsets, and who made the two files ("" where that is not known).
 
-    `other` names the second file's exporter where it is another one.
+    `other` names the second file's exporter where it is another one. `converted`: the exporter made
+    its files from another file, not from the module.
     """
 
     from_opset: int
     to_opset: int
     exporter: str = ""
     other: str = ""
+    converted: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from opset_atlas.differences.difference import Difference
 from opset_atlas.records import Node
 
 ORDER = 30
-CONVERTER = "converter"
 
 
 def explain(difference: Difference, situation: Situation) -> Cause | None:
@@ -29,10 +28,10 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         end = allowed
     else:
         return None
-    converted = situation.exporter == CONVERTER
-    who = "onnx.version_converter" if converted else f"the {situation.exporter} exporter"
+    named = f"the {situation.exporter} exporter"
+    who = "onnx.version_converter" if situation.converted else named
     return Cause(
-        cause=CONVERTER if converted else "exporter",
+        cause="converter" if situation.converted else "exporter",
         explanation=f"{_what(difference)} {end}; {who} chose.",
         neutral=difference.neutral,
         numeric=not difference.neutral,

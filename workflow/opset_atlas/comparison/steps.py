@@ -63,6 +63,11 @@ def usable_graphs(dumped: Iterable[DumpCell], exported: ExportRecord) -> dict[in
     }
 
 
+def converted(exported: ExportRecord) -> bool:
+    """Whether a sweep's files were made from another file, not from the module."""
+    return any(cell["base"] for cell in exported["cells"])
+
+
 def read_graph(dump: Path, key: str) -> GraphFile:
     """A graph that the dump stage wrote into a model's folder."""
     graph: GraphFile = read_json(dump / "graphs" / f"{key}.json")

@@ -7,8 +7,7 @@ A file says about itself, in constants that are read from its text without impor
   a module;
 - `LEVEL`: what has to be imported before it can start, one of `files` (numpy, onnx), `torch` and
   `exporters` (torch and onnxscript): the part of the warm worker that runs it;
-- optionally `MEMOIZES = True`: it obeys `memoize` of the configuration;
-- optionally `TITLE`: what sentences call it, instead of "the NAME exporter".
+- optionally `MEMOIZES = True`: it obeys `memoize` of the configuration.
 
 and in functions:
 

@@ -20,7 +20,6 @@ PACKAGES = ("onnx",)
 NEEDS_BASE = True
 LEVEL = "files"
 MEMOIZES = True
-TITLE = "onnx.version_converter"
 
 
 def prepare(job: Job) -> Export:

@@ -12,13 +12,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations, pairwise
 from pathlib import Path
 
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.causes import Situation
-from opset_atlas.comparison.steps import explained, found_between, read_graph, usable_graphs
+from opset_atlas.comparison.steps import (
+    converted,
+    explained,
+    found_between,
+    read_graph,
+    usable_graphs,
+)
 from opset_atlas.differences.difference import Difference
 from opset_atlas.records import (
     VERSION,
@@ -27,6 +33,7 @@ from opset_atlas.records import (
     CompareRecord,
     Contrast,
     DumpRecord,
+    ExportRecord,
     GraphFile,
     Range,
     Step,
@@ -48,16 +55,16 @@ def main(arguments: list[str] | None = None) -> None:
 def compare_model(dump: Path, export: Path) -> CompareRecord:
     """The record of a model; only cells that were delivered as asked are compared."""
     dumped: DumpRecord = read_json(dump / "record.json", "dump")
-    usable = {
-        name: usable_graphs(cells, read_json(export / name / "record.json", "export"))
-        for name, cells in dumped["sweeps"].items()
+    exported: dict[str, ExportRecord] = {
+        name: read_json(export / name / "record.json", "export") for name in dumped["sweeps"]
     }
+    usable = {name: usable_graphs(dumped["sweeps"][name], exported[name]) for name in exported}
     graphs = _Graphs(dump)
     return {
         "version": VERSION,
         "stage": "compare",
         "model": dumped["model"],
-        "sweeps": {name: _sweep(name, cells, graphs) for name, cells in usable.items()},
+        "sweeps": {name: _sweep(exported[name], usable[name], graphs) for name in usable},
         "pairs": list(_contrasts(usable, graphs)),
     }
 
@@ -80,15 +87,16 @@ class _Graphs:
         return found_between(one, self._read(right))
 
 
-def _sweep(exporter: str, usable: Mapping[int, str], graphs: _Graphs) -> Compared:
+def _sweep(exported: ExportRecord, usable: Mapping[int, str], graphs: _Graphs) -> Compared:
     """Steps between neighbouring opsets."""
+    situation = partial(Situation, exporter=exported["exporter"], converted=converted(exported))
     steps: list[Step] = [
         {
             "from_opset": one,
             "to_opset": other,
             "from_graph": left,
             "to_graph": right,
-            "changes": graphs.changes(left, right, Situation(one, other, exporter)),
+            "changes": graphs.changes(left, right, situation(one, other)),
         }
         for (one, left), (other, right) in pairwise(usable.items())
     ]

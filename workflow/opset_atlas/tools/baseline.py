@@ -15,7 +15,7 @@ from typing import Any
 
 from opset_atlas.base.files import read_json
 from opset_atlas.causes import Situation
-from opset_atlas.comparison.steps import compare, read_graph, usable_graphs
+from opset_atlas.comparison.steps import compare, converted, read_graph, usable_graphs
 from opset_atlas.findings.advice import spell_spans
 from opset_atlas.graph.spelling import visible
 from opset_atlas.records import ExportRecord, JudgeRecord
@@ -112,7 +112,8 @@ def _graphs(
             pairs.setdefault((old[opset], new[opset]), []).append(opset)
     for (one, other), opsets in pairs.items():
         files = read_graph(dumps[0], one), read_graph(dumps[1], other)
-        for change in compare(*files, Situation(opsets[0], opsets[0], exporter)):
+        made = Situation(opsets[0], opsets[0], exporter, converted=converted(later[1]))
+        for change in compare(*files, made):
             name = " ".join(filter(None, [change["op_type"], change["parameter"]]))
             text = f"{name}: {change['before']} → {change['after']}. {change['explanation']}"
             yield {

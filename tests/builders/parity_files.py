@@ -12,6 +12,7 @@ import onnx.parser
 import safetensors.numpy
 import torch
 from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.onnx_files.facts import declared
 from opset_atlas.stages.judge import judge
 from opset_atlas.stages.parity import Job, measure_files
 
@@ -147,13 +148,15 @@ def exported(folder: Path, files: dict[int, onnx.ModelProto | bytes | str]) -> P
     for opset, content in files.items():
         path = folder / "cells" / f"opset_{opset}.onnx"
         cell: dict[str, Any] = {"requested": opset, "outcome": "ok", "detail": ""}
-        cell |= {"delivered": opset, "base": ""}
+        cell |= {"delivered": opset, "base": "", "declared": None}
         if isinstance(content, str):
             cell |= {"outcome": "refused", "detail": content, "file": None, "sha256": None}
         else:
             data = content if isinstance(content, bytes) else content.SerializeToString()
             path.write_bytes(data)
             cell |= {"file": path.name, "sha256": file_sha256(path)}
+            if isinstance(content, onnx.ModelProto):
+                cell["declared"] = declared(content.graph)
         cells.append(cell)
     head = {"version": 1, "stage": "export", "model": "net", "exporter": "hand"}
     write_json(folder / "record.json", {**head, "versions": {}, "cells": cells})

@@ -161,6 +161,27 @@ def test_a_file_that_holds_to_one_size_is_named(name: str, root: Path) -> None:
     assert detail in cell["detail"]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ([2, 3], "axis 0 of `y` is declared as 2 and is 5 with N=5: the file fixes a size"),
+        (["N", 4], "axis 1 of `y` is declared as 4 and is 3"),
+        (["N", 3], ""),
+        ([None, None], ""),
+    ],
+)
+def test_a_right_file_that_declares_another_shape(
+    sizes: list[int | str | None], told: str, root: Path
+) -> None:
+    model = graph("N, 3", DOUBLE)
+    onnx.save(model, root / "net.onnx")
+    run_define(root, {"onnx": "net.onnx", "inputs": [{"name": "x", "shape": [2, 3]}]})
+    model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("y", 1, sizes))
+    (cell,) = judged(root, exported(root / "export", {13: model}))
+    assert cell["verdict"] == ("misdeclared" if told else "exact")
+    assert cell["detail"].startswith(told)
+
+
 def judged(root: Path, export: Path) -> list[CellVerdict]:
     """Verdicts with onnxruntime's optimizations."""
     job = parity.Job({}, root / "results/define/m", [export], "onnxruntime")

@@ -300,6 +300,7 @@ def cell(*measures: Measure, outcome: Any = "ran", detail: str = "") -> RunCell:
         "detail": detail,
         "sha256": "0",
         "measures": list(measures),
+        "misdeclared": [],
     }
 
 

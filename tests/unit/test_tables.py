@@ -307,8 +307,11 @@ def test_surprises_worst_first() -> None:
         cell("torchscript", 13),
         cell("torchscript", 14),
         cell("torchscript", 15),
+        cell("torchscript", 16),
     ]
     verdicts = [
+        verdict("torchscript", 16, "misdeclared", detail="axis 0 of output y is …"),
+        verdict("torchscript", 16, "misdeclared", runtime="reference"),
         verdict("torchscript", 15, "fixed-size"),
         verdict("torchscript", 11, "mismatch", detail="off by 3"),
         verdict("torchscript", 12, "above-noise"),
@@ -321,16 +324,33 @@ def test_surprises_worst_first() -> None:
         ("silently-wrong", "torchscript", 11),
         ("fixed-size", "torchscript", 15),
         ("invalid", "dynamo", 10),
-        ("silently-moved", "dynamo", 9),
         ("loads-nowhere", "torchscript", 13),
+        ("misdeclared", "torchscript", 16),
+        ("silently-moved", "dynamo", 9),
         ("above-noise", "torchscript", 12),
     ]
+    assert {row["kind"]: row["severity"] for row in found} == SEVERITY
     assert [row["severity"] for row in found] == sorted(SEVERITY.values())
     assert found[0]["sentence"] == (
         "torchscript at opset 11: onnxruntime computes something else: off by 3"
     )
-    assert found[3]["sentence"] == "dynamo at opset 9 returned normally with opset 18"
+    assert found[4]["sentence"] == (
+        "torchscript at opset 16 declares what it does not give: axis 0 of output y is …"
+    )
+    assert found[5]["sentence"] == "dynamo at opset 9 returned normally with opset 18"
     assert surprises([cell("torchscript", 9, "refused"), cell("torchscript", 14)], []) == []
+
+
+def test_a_file_that_declares_something_else_is_not_recommended() -> None:
+    cells = [cell("torchscript", 11, nodes=1), cell("torchscript", 12, nodes=9)]
+    verdicts = [verdict("torchscript", 11, "misdeclared"), verdict("torchscript", 12, "exact")]
+    row = advise(cells, verdicts)
+    assert row["use_opset"] == 12
+    assert (row["avoid"], row["avoid_why"]) == (
+        "torchscript 11",
+        "declares other shapes or types than it gives",
+    )
+    assert advise(cells[:1], verdicts[:1])["use_opset"] is None
 
 
 def test_runs_of_integers() -> None:

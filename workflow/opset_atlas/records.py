@@ -27,7 +27,7 @@ RunOutcome = Literal[
 # Ordered from best to worst; `judge` takes the worst of a cell's outputs.
 Verdict = Literal[
     "exact", "within-noise", "above-noise", "vacuous", "no-noise-floor",
-    "ill-conditioned", "fixed-size", "mismatch",
+    "ill-conditioned", "misdeclared", "fixed-size", "mismatch",
 ]  # fmt: skip
 
 
@@ -95,6 +95,25 @@ class Message(TypedDict):
     count: int
 
 
+class DeclaredPort(TypedDict):
+    """One input or output of a graph as its file declares it.
+
+    `dtype` is "" where the file declares no tensor. `shape` is None where it declares no rank; a
+    size is a number, a name or an expression that stands for one, or None.
+    """
+
+    name: str
+    dtype: str
+    shape: list[int | str | None] | None
+
+
+class Declared(TypedDict):
+    """The inputs (without initializers) and outputs that a file declares, in its order."""
+
+    inputs: list[DeclaredPort]
+    outputs: list[DeclaredPort]
+
+
 class Cell(TypedDict):
     """What came of one request. Everything about the file was read from the file.
 
@@ -118,6 +137,7 @@ class Cell(TypedDict):
     file: str | None
     size_bytes: int | None
     nodes: int | None
+    declared: Declared | None
     sha256: str | None
     tensors: dict[str, str]
     delivered_sha256: str | None
@@ -287,6 +307,24 @@ class Measure(TypedDict):
     undecided: NotRequired[bool]
 
 
+class Misdeclared(TypedDict):
+    """Something that a file declares of an input or output and that a run did not bear out.
+
+    `output`: whether the port is an output. `axis` is None where it is about the whole port.
+    `declared` and `given` are spelled as a reader would write them: `float32`, `3`, `batch`.
+    `set`: the first input set that shows it. `at` "other sizes": never at the traced sizes.
+    """
+
+    port: str
+    output: bool
+    what: Literal["dtype", "rank", "size", "symbol"]
+    axis: int | None
+    declared: str
+    given: str
+    set: str
+    at: Literal["every size", "other sizes", "other values"]
+
+
 class RunCell(TypedDict):
     """One file in one variant of a runtime (`onnxruntime`, `onnxruntime-unoptimized`, …)."""
 
@@ -297,6 +335,7 @@ class RunCell(TypedDict):
     detail: str
     sha256: str | None
     measures: list[Measure]
+    misdeclared: list[Misdeclared]
 
 
 class ParityRecord(TypedDict):

@@ -23,9 +23,10 @@ SEVERITY = {
     "silently-wrong": 1,
     "fixed-size": 1,
     "invalid": 2,
-    "silently-moved": 3,
-    "loads-nowhere": 4,
-    "above-noise": 5,
+    "loads-nowhere": 3,
+    "misdeclared": 4,
+    "silently-moved": 5,
+    "above-noise": 6,
 }
 
 
@@ -99,6 +100,10 @@ def _surprises(cell: Row, verdicts: Sequence[CellVerdict]) -> Iterator[dict[str,
         if verdict["verdict"] == "above-noise":
             sentence = f"{asked}: {verdict['runtime']} is beyond float noise: {verdict['detail']}"
             yield _surprise(cell, "above-noise", verdict["runtime"], sentence)
+    promises = [v for v in verdicts if v["verdict"] == "misdeclared"]
+    if promises:  # of the file, so that every runtime says the same
+        sentence = f"{asked} declares what it does not give: {promises[0]['detail']}"
+        yield _surprise(cell, "misdeclared", "", sentence)
     failed = [v for v in verdicts if v["verdict"] in {"no-kernel", "rejected", "failed", "crashed"}]
     if failed and len(failed) == len(verdicts) and cell["outcome"] == "ok":
         sentence = f"{asked} is valid and no runtime runs it: {failed[0]['detail']}"
@@ -165,6 +170,10 @@ def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> 
         (
             "is no valid file although the exporter reports success",
             lambda c: c["outcome"] == "invalid",
+        ),
+        (
+            "declares other shapes or types than it gives",
+            lambda c: "misdeclared" in _verdicts(by_cell, c),
         ),
         ("returns another opset than the one asked for", lambda c: c["outcome"] == "moved"),
     ):

@@ -15,18 +15,26 @@ import numpy as np
 from opset_atlas import runtimes
 from opset_atlas.base.messages import clean, shorten
 from opset_atlas.models.sizes import is_traced
-from opset_atlas.numerics import ties
+from opset_atlas.numerics import declared, ties
 from opset_atlas.numerics.measure import blank_measure, dtype_name, is_flat
 from opset_atlas.numerics.reference import Reference, places
-from opset_atlas.records import DefineRecord, Measure, RunOutcome
+from opset_atlas.records import Declared, DefineRecord, Measure, RunOutcome
 
 SECONDS = ("load_seconds", "first_run_seconds", "best_run_seconds")
 
 
 def run_file(
-    runtime: runtimes.Runtime, path: Path, variant: str, reference: Reference
+    runtime: runtimes.Runtime,
+    path: Path,
+    variant: str,
+    reference: Reference,
+    promised: Declared | None = None,
 ) -> dict[str, Any]:
-    """Load and run one file on all input sets: outcome, detail, measures and durations."""
+    """Load and run one file on all input sets: outcome, detail, measures and durations.
+
+    Args:
+        promised: what the file declares of its inputs and outputs, to be held against each run.
+    """
     try:
         runtime.prepare()
     except ImportError as error:
@@ -42,6 +50,7 @@ def run_file(
         return nothing("failed", notes[0])
     measures: list[Measure] = []
     times: list[float] = []
+    kept: dict[str, list[declared.Disagreement]] = {}
     for of_set in reference.model["sets"]:
         tensors = reference.feed(of_set["name"])
         feed = {name: tensors[i] for name, i in zip(session.input_names, positions, strict=True)}
@@ -57,6 +66,8 @@ def run_file(
         if is_traced(of_set["name"]):
             times.append(time.perf_counter() - started)
         measures += _measure_set(reference, of_set["name"], session.output_names, got)
+        if promised:
+            kept[of_set["name"]] = declared.disagreements(promised, feed, got)
         if not of_set["deterministic"]:
             notes.append(f"{of_set['name']}: torch's output changes from run to run, not compared")
     measured: Sequence[float | None] = [loaded, *times[:1], min(times, default=None)]
@@ -64,6 +75,7 @@ def run_file(
         "outcome": "ran",
         "detail": "; ".join([*notes, *_renamed(reference.model, session.output_names)]),
         "measures": measures,
+        "misdeclared": declared.summary(kept),
         **{name: t and round(t, 6) for name, t in zip(SECONDS, measured, strict=False)},
     }
 
@@ -127,7 +139,7 @@ def _measure_set(
 
 def nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:
     """The result of a file that did not run."""
-    return {"outcome": outcome, "detail": detail, "measures": []}
+    return {"outcome": outcome, "detail": detail, "measures": [], "misdeclared": []}
 
 
 def impersonal(detail: str, path: Path) -> str:

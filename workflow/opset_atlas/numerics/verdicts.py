@@ -9,6 +9,7 @@ A verdict is of one output on one input set first:
   no-noise-floor  no float64 run to tell noise from error; inside assert_close's tolerances, or
                   within noise_floor units of torch's own result
   ill-conditioned n_torch > ill_conditioned: torch's own result is not to be trusted; no pass
+  misdeclared     right, yet the file declares another dtype, rank or size than comes out
   fixed-size      a mismatch at a size other than the traced one, and none at the traced one
   mismatch        beyond both, or structure, masks or discrete values differ
 
@@ -30,7 +31,15 @@ from typing import get_args
 
 from opset_atlas.models.sizes import is_traced, sizes_of
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.records import CellVerdict, Measure, OutputVerdict, ParityRecord, RunCell, Verdict
+from opset_atlas.records import (
+    CellVerdict,
+    Measure,
+    Misdeclared,
+    OutputVerdict,
+    ParityRecord,
+    RunCell,
+    Verdict,
+)
 
 ORDER: tuple[str, ...] = get_args(Verdict)  # from best to worst
 
@@ -42,6 +51,8 @@ WRONG = frozenset({"mismatch", "fixed-size"})
 # Where a runtime's own result is the reference there is no float64 run, so that a result which is
 # close without being bit-equal is called `no-noise-floor`, and is right.
 RIGHT_BY_RUNTIME = RIGHT | {"no-noise-floor"}
+
+_MOST_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,9 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
     outputs: dict[str, list[Measure]] = {}
     for measure in cell["measures"]:
         outputs.setdefault(measure["output"], []).append(measure)
-    verdicts = [judge_output(measures, tolerances) for measures in outputs.values()]
+    verdicts = [
+        _with_promises(judge_output(measures, tolerances), cell) for measures in outputs.values()
+    ]
     verdict, detail = str(cell["outcome"]), cell["detail"]
     if cell["outcome"] == "ran":
         verdict, reason = "vacuous", "no output was compared"
@@ -68,6 +81,8 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
             worst = max(verdicts, key=lambda v: ORDER.index(v["verdict"]))
             verdict, reason = worst["verdict"], worst["detail"]
             reason = f"{worst['output']}: {reason}" if len(verdicts) > 1 else reason
+        if cell["misdeclared"] and not _is_worse(verdict):
+            verdict, reason = "misdeclared", told_otherwise(cell["misdeclared"])
         detail = "; ".join(filter(None, [reason, detail]))
     return {
         "model": record["model"],
@@ -78,6 +93,20 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
         "detail": detail,
         "outputs": verdicts,
     }
+
+
+def _with_promises(found: OutputVerdict, cell: RunCell) -> OutputVerdict:
+    """An output that is right, yet not what the file declares of it."""
+    broken = [r for r in cell["misdeclared"] if r["output"] and r["port"] == found["output"]]
+    if not broken or _is_worse(found["verdict"]):
+        return found
+    detail = f"{told_otherwise(broken)}; otherwise {found['verdict']}: {found['detail']}"
+    return {**found, "verdict": "misdeclared", "set": broken[0]["set"], "detail": detail}
+
+
+def _is_worse(verdict: str) -> bool:
+    """Whether a verdict says more against a file than that it declares something else."""
+    return ORDER.index(verdict) > ORDER.index("misdeclared")
 
 
 def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputVerdict:
@@ -245,3 +274,23 @@ def _describe_noise(n_torch: float, n_runtime: float) -> str:
 def _short(value: float) -> str:
     """Two or three digits, as a person would write them."""
     return f"{value:.1f}" if 0.1 <= value < 1000 else f"{value:.2g}"
+
+
+def told_otherwise(rows: Sequence[Misdeclared]) -> str:
+    """The first few promises that were not kept, in words."""
+    told = list(dict.fromkeys(map(_promise, rows)))
+    more = len(told) - _MOST_TOLD
+    return "; ".join(told[:_MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _promise(row: Misdeclared) -> str:
+    """`axis 1 of y is declared as 5 and is 11 with length=11`"""
+    port = f"`{row['port']}`" if row["output"] else f"the input `{row['port']}`"
+    what = port if row["axis"] is None else f"axis {row['axis']} of {port}"
+    text = f"{what} is declared as {row['declared']} and is {row['given']}"
+    if row["at"] == "other sizes":
+        fixes = ": the file fixes a size that varies" if row["what"] == "size" else ""
+        return f"{text} with {sizes_of(row['set'])}{fixes}"
+    if row["at"] == "other values":
+        return f"{text} on the inputs {row['set']}: it depends on the values"
+    return text

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx.helper
 
 from opset_atlas.base.files import file_sha256
 from opset_atlas.base.messages import clean
 from opset_atlas.onnx_files import tensors
+from opset_atlas.records import Declared, DeclaredPort
 
 
 def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
-    """Opset imports, IR version, sizes, hashes, and the checker's fault ("" where it has none).
+    """Opset imports, IR version, sizes, hashes, declared inputs and outputs, the checker's fault.
+
+    `fault` is "" where the checker has none.
 
     Args:
         apart: set large tensors apart (`onnx_files.tensors`) after the file was read as it is;
@@ -45,11 +49,48 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
         "ir_version": model.ir_version,
         "size_bytes": size,
         "nodes": len(model.graph.node),
+        "declared": declared(model.graph),
         "sha256": file_sha256(path) if apart else delivered["delivered_sha256"],
         "tensors": held if apart else {},
         "canonical_sha256": _canonical(model),
         **delivered,
     }
+
+
+def declared(graph: onnx.GraphProto) -> Declared:
+    """What a graph says of its inputs, without those that an initializer gives, and its outputs."""
+    given = {tensor.name for tensor in graph.initializer}
+    given.update(tensor.values.name for tensor in graph.sparse_initializer)
+    return {
+        "inputs": [_port(port) for port in graph.input if port.name not in given],
+        "outputs": [_port(port) for port in graph.output],
+    }
+
+
+def _port(port: onnx.ValueInfoProto) -> DeclaredPort:
+    tensor = port.type.tensor_type if port.type.HasField("tensor_type") else None
+    shape = None
+    if tensor is not None and tensor.HasField("shape"):
+        shape = [_size(each) for each in tensor.shape.dim]
+    dtype = _dtype(tensor.elem_type) if tensor is not None else ""
+    return {"name": clean(port.name), "dtype": dtype, "shape": shape}
+
+
+def _size(size: onnx.TensorShapeProto.Dimension) -> int | str | None:
+    """A negative number declares nothing: exporters write -1 for what they do not know."""
+    if size.HasField("dim_value"):
+        return size.dim_value if size.dim_value >= 0 else None
+    return clean(size.dim_param) or None
+
+
+def _dtype(element_type: int) -> str:
+    """As `numerics.measure.dtype_name` spells it; "" for a type that this onnx does not know."""
+    if element_type == onnx.TensorProto.STRING:
+        return "string"
+    try:
+        return str(onnx.helper.tensor_dtype_to_np_dtype(element_type).name)
+    except KeyError:
+        return ""
 
 
 def _replace(model: onnx.ModelProto, path: Path, unused: set[str]) -> None:

@@ -312,6 +312,7 @@ def _cell(opset: int, outcome: Any, detail: str = "") -> Cell:
         "file": None,
         "size_bytes": None,
         "nodes": None,
+        "declared": None,
         "sha256": None,
         "tensors": {},
         "delivered_sha256": None,

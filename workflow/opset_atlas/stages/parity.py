@@ -28,6 +28,7 @@ from opset_atlas.numerics.running import SECONDS, impersonal, nothing, run_file
 from opset_atlas.records import (
     VERSION,
     Cell,
+    Declared,
     DefineRecord,
     ExportRecord,
     ParityRecord,
@@ -120,6 +121,7 @@ class _Item:
     sha256: str
     variant: str
     path: Path
+    declared: Declared | None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -132,14 +134,15 @@ class _Item:
 
 
 def _distinct(job: Job, exported: Sequence[ExportRecord], runtime: runtimes.Runtime) -> list[_Item]:
-    files: dict[str, Path] = {}
+    files: dict[str, tuple[Path, Declared | None]] = {}
     for folder, sweep in zip(job.sweeps, exported, strict=True):
         for cell in sweep["cells"]:
             if cell["file"] and cell["sha256"]:
-                files.setdefault(cell["sha256"], folder / "cells" / cell["file"])
+                path = folder / "cells" / cell["file"]
+                files.setdefault(cell["sha256"], (path, cell["declared"]))
     return [
-        _Item(sha256, variant, path)
-        for sha256, path in files.items()
+        _Item(sha256, variant, path, declared)
+        for sha256, (path, declared) in files.items()
         for variant in runtime.VARIANTS
         if path.is_file()
     ]
@@ -212,7 +215,7 @@ def _head(sweep: ExportRecord, cell: Cell, variant: str) -> dict[str, Any]:
 
 
 def _run_cell(head: Mapping[str, Any], row: Mapping[str, Any]) -> RunCell:
-    found = {name: row[name] for name in ("outcome", "detail", "measures")}
+    found = {name: row[name] for name in ("outcome", "detail", "measures", "misdeclared")}
     return cast(RunCell, {**head, **found})
 
 
@@ -234,7 +237,7 @@ def _run_all(
         number = f"{items.index(item) + 1} of {len(items)}"
         place = f"{model['model']} × {item.label}"
         print(f"{place} in {item.variant}: running, {number}", flush=True)
-        result = run_file(runtime, item.path, item.variant, reference)
+        result = run_file(runtime, item.path, item.variant, reference, item.declared)
         return {**result, "detail": impersonal(result["detail"], item.path)}
 
     seconds, memory = float(limits.get("cell_seconds", 300)), limits.get("memory_mb")

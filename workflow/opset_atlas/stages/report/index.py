@@ -26,8 +26,9 @@ KINDS = {
     "silently-wrong": "Silently wrong",
     "fixed-size": "Wrong at other sizes",
     "invalid": "Invalid file",
-    "silently-moved": "Another opset",
     "loads-nowhere": "Runs nowhere",
+    "misdeclared": "Declares something else",
+    "silently-moved": "Another opset",
     "above-noise": "Beyond float noise",
 }
 MOST_SENTENCES = 24  # models whose advice stands open, a sentence each; more are grouped

@@ -94,6 +94,12 @@ LEGEND = (
     ("moved", "→", "warn", "the exporter returned normally, with another opset than asked for"),
     ("wrong", "≠", "bad", "runs without an error and computes something else"),
     ("fixed-size", "≠", "bad", "right at the traced size, wrong or failing at others"),
+    (
+        "misdeclared",
+        "≠",
+        "fair",
+        "right, yet the file declares other shapes or types",
+    ),
     ("invalid", "!", "bad", "the exporter reported success; the file is not valid"),
     ("runs-nowhere", "✗", "bad", "valid, yet no runtime runs it"),
     ("crashed", "✗", "bad", "the exporter's process died"),
@@ -166,6 +172,9 @@ def state(cell: dict[str, Any], verdicts: Iterable[CellVerdict]) -> State:
     if "fixed-size" in found:
         text = f"one size, as {cell['delivered']}" if moved else "one size"
         return State("fixed-size", "≠", text, "bad")
+    if "misdeclared" in found:
+        text = f"misdeclared, as {cell['delivered']}" if moved else "misdeclared"
+        return State("misdeclared", "≠", text, "fair")
     ran = found & (RIGHT | UNPROVEN)
     if found and not ran:
         return RUNS_NOWHERE

@@ -264,5 +264,6 @@ def _verdict(exporter: str, opset: int, verdict: str, text: str) -> dict[str, An
         "runtime": "onnxruntime",
         "verdict": verdict,
         "detail": text,
+        "note": "",
         "outputs": [output],
     }

@@ -47,6 +47,7 @@ def verdict(exporter: str, requested: int, found: str, **more: Any) -> CellVerdi
         "runtime": "onnxruntime",
         "verdict": found,
         "detail": "",
+        "note": "",
         "outputs": [output] if ran else [],
         **more,
     }
@@ -96,7 +97,7 @@ def run_stages(root: Path) -> Path:
     cells = [
         verdict("torchscript", 11, "within-noise"),
         verdict("torchscript", 13, "mismatch", detail=HOSTILE),
-        verdict("torchscript", 14, "exact"),
+        verdict("torchscript", 14, "exact", note="the graph has no input z"),
         *(verdict("converter", opset, "rejected", detail="no such kernel") for opset in opsets),
     ]
     write_json(folder / "judge" / "verdicts.json", {"version": 1, "stage": "judge", "cells": cells})
@@ -137,6 +138,13 @@ def test_cells_and_their_outcomes(results: Path) -> None:
     converted = cells.loc["converter"]
     assert set(converted["outcome"]) == {"invalid"}
     assert set(converted["detail"]) == {"onnxruntime: no such kernel"}
+
+
+def test_a_right_cell_says_what_its_graph_lacks(results: Path) -> None:
+    cells = run_tables(results)["cells"].set_index(["exporter", "requested"])
+    assert cells.loc[("torchscript", 14), "outcome"] == "ok"
+    assert cells.loc[("torchscript", 14), "detail"] == "the graph has no input z"
+    assert pd.isna(cells.loc[("torchscript", 11), "detail"])
 
 
 def test_changes_and_ranges(results: Path) -> None:

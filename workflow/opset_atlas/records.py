@@ -364,7 +364,10 @@ class OutputVerdict(TypedDict):
 
 
 class CellVerdict(TypedDict):
-    """`verdict` is the worst of `outputs`, or the runtime's outcome where it did not run."""
+    """`verdict` is the worst of `outputs`, or the runtime's outcome where it did not run.
+
+    `note`: what is worth knowing of a run whatever its verdict, as inputs that the graph lacks.
+    """
 
     model: str
     exporter: str
@@ -372,6 +375,7 @@ class CellVerdict(TypedDict):
     runtime: str
     verdict: str
     detail: str
+    note: str
     outputs: list[OutputVerdict]
 
 

@@ -91,6 +91,7 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
         "runtime": cell["runtime"],
         "verdict": verdict,
         "detail": detail,
+        "note": cell["detail"] if cell["outcome"] == "ran" else "",
         "outputs": verdicts,
     }
 

@@ -30,6 +30,7 @@ from opset_atlas.records import (
 from opset_atlas.stages.tables.writing import write_table
 
 Row = dict[str, Any]
+Key = tuple[str, str, int]  # model, exporter, opset asked for
 
 COLUMNS = {
     "cells": "model exporter requested delivered ir_version outcome detail export_seconds"
@@ -70,7 +71,8 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
     judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
     rejected = _rejections(judged["cells"])
-    cells = [row for record, seconds in exports for row in _cells(record, seconds, rejected)]
+    notes = _notes(judged["cells"])
+    cells = [row for record, seconds in exports for row in _cells(record, seconds, rejected, notes)]
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
     definitions, dumped, compared = (
         [read_json(results / stage / model / "record.json", stage) for model in sweeps]
@@ -107,9 +109,9 @@ def _export(results: Path, model: str, exporter: str) -> tuple[ExportRecord, Map
     return read_json(folder / "record.json", "export"), read_json(folder / "timing.json")
 
 
-def _rejections(verdicts: Iterable[CellVerdict]) -> dict[tuple[str, str, int], str]:
+def _rejections(verdicts: Iterable[CellVerdict]) -> dict[Key, str]:
     """Cells that no runtime loads although the checker passed them: invalid, in whose words."""
-    refused: dict[tuple[str, str, int], list[CellVerdict]] = {}
+    refused: dict[Key, list[CellVerdict]] = {}
     for verdict in verdicts:
         refused.setdefault(
             (verdict["model"], verdict["exporter"], verdict["requested"]), []
@@ -121,12 +123,27 @@ def _rejections(verdicts: Iterable[CellVerdict]) -> dict[tuple[str, str, int], s
     }
 
 
+def _notes(verdicts: Iterable[CellVerdict]) -> dict[Key, str]:
+    """What runtimes noted of cells that they ran, each note once."""
+    found: dict[Key, dict[str, None]] = {}
+    for verdict in verdicts:
+        if verdict["note"]:
+            key = (verdict["model"], verdict["exporter"], verdict["requested"])
+            found.setdefault(key, {})[verdict["note"]] = None
+    return {key: "; ".join(notes) for key, notes in found.items()}
+
+
 def _cells(
-    record: ExportRecord, seconds: Mapping[str, float], rejected: Mapping[tuple[str, str, int], str]
+    record: ExportRecord,
+    seconds: Mapping[str, float],
+    rejected: Mapping[Key, str],
+    notes: Mapping[Key, str],
 ) -> Iterator[Row]:
     for cell in record["cells"]:
         row = _cell(record, cell, seconds)
-        loader = rejected.get((record["model"], record["exporter"], cell["requested"]))
+        key = (record["model"], record["exporter"], cell["requested"])
+        row["detail"] = "; ".join(filter(None, [cell["detail"], notes.get(key)]))
+        loader = rejected.get(key)
         if loader and cell["outcome"] in {"ok", "moved"}:
             row["outcome"] = "invalid"
             row["detail"] = "; ".join(filter(None, [cell["detail"], loader]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -317,16 +315,6 @@ def test_an_export_option_that_this_torch_does_not_take_is_refused(
     assert line.startswith(f"config: options.torchscript.{option}: ") and OPTIONS[option] in line
     (line,) = problems_of(one(options=config["options"]), project, package)
     assert line.startswith(f"config: models.m.options.torchscript.{option}: ")
-
-
-def test_the_signature_read_from_the_source_is_the_one_that_torch_has() -> None:
-    code = "import inspect, torch.onnx; print(*inspect.signature(torch.onnx.export).parameters)"
-    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    signature = torch_options.installed_signature()
-    assert signature and list(signature.annotations) == names.stdout.split()
-    # `optimize` is read by one route alone: the branch on `dynamo` was understood.
-    assert "optimize" in signature.passed_on[True] - signature.passed_on[False]
-    assert "do_constant_folding" in signature.passed_on[False] - signature.passed_on[True]
 
 
 def test_without_torch_options_are_accepted_with_a_notice(

@@ -13,10 +13,11 @@ from builders import located_record
 from builders.stage_files import X, run_define, run_export
 from opset_atlas.base.files import write_json
 from opset_atlas.findings.advice import SEVERITY, recommend, spans, surprises
+from opset_atlas.findings.columns import TABLES, columns, document, names
 from opset_atlas.records import CellVerdict, DefineRecord
 from opset_atlas.stages.compare import compare_model
 from opset_atlas.stages.dump import dump
-from opset_atlas.stages.tables.stage import COLUMNS, main
+from opset_atlas.stages.tables.stage import main
 
 MODELS = """
 from torch import nn
@@ -108,13 +109,13 @@ def run_tables(results: Path) -> dict[str, pd.DataFrame]:
     spec = {"sweeps": {"m": ["torchscript", "converter"]}, "order": ["m"]}
     output = results / "tables"
     main(["--spec", json.dumps(spec), "--results", str(results), "--output", str(output)])
-    return {name: pd.read_csv(output / f"{name}.csv") for name in COLUMNS}
+    return {name: pd.read_csv(output / f"{name}.csv") for name in names(audit=False)}
 
 
 def test_every_table_as_csv_and_json(results: Path) -> None:
     tables = run_tables(results)
     for name, frame in tables.items():
-        assert list(frame.columns) == COLUMNS[name].split()
+        assert list(frame.columns) == columns(name)
         rows = json.loads((results / "tables" / f"{name}.json").read_text())
         assert len(rows) == len(frame) > 0, name
         assert list(rows[0]) == list(frame.columns)
@@ -365,3 +366,10 @@ def test_runs_of_integers() -> None:
     assert spans([]) == []
     assert spans([5]) == [(5, 5)]
     assert spans([12, 9, 10, 10, 13]) == [(9, 10), (12, 13)]
+
+
+def test_every_column_is_described_where_a_reader_looks() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
+    assert text.endswith(document())
+    for name, table in TABLES.items():
+        assert table.rows and all(table.columns.values()), name

@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from opset_atlas import plugins, sources
 from opset_atlas.config import settings as configuration
 from opset_atlas.execution import environments, worker
+from opset_atlas.findings import columns
 
 os.environ |= environments.variables()
 
@@ -248,10 +249,7 @@ def tables_folder(wildcards, output):
 
 def table_names():
     """The tables of this run."""
-    names = (
-        "cells parity changes ranges opsets contrasts models coverage surprises located"
-    )
-    return [*names.split(), *(["audit"] if settings.audit else [])]
+    return columns.names(settings.audit)
 
 
 # Memory, in MB: what was measured in docs/large.md, and a fifth more.

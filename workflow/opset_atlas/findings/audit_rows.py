@@ -9,10 +9,6 @@ from typing import Any, get_args
 from opset_atlas.operators import definitions
 from opset_atlas.records import AuditOutcome, AuditRecord, AuditStep
 
-COLUMNS = (
-    "operator from_opset to_opset direction from_version to_version outcome transition types_only"
-    " cells models example evidence detail reproducer"
-)
 ORDER: tuple[str, ...] = get_args(AuditOutcome)
 
 

@@ -19,7 +19,6 @@ from opset_atlas.operators import definitions
 from opset_atlas.operators.definitions import Summary
 from opset_atlas.records import DumpRecord
 
-COLUMNS = "operator from_version to_version transition structural reached models example"
 FIRST = 10
 _SLIGHT = {Summary.NONE, Summary.TEXT_ONLY, Summary.FUNCTION_ONLY, Summary.TYPES_ONLY}
 _COUNTED = re.compile(r"(\w+)-(\d+)")  # as the dump counts operators; other domains have a prefix

@@ -22,10 +22,6 @@ from opset_atlas.records import CellVerdict, Compared, DumpCell, Graph, Node, St
 
 Row = Mapping[str, Any]
 
-COLUMNS = (
-    "model exporter lowest_exporting lowest_right highest_right ranges steps brings costs"
-    " missing_steps"
-)
 # As onnx calls them in a schema's types; what a model's own tensors may be turned into.
 _FLOATS = re.compile(r"tensor\((double|float\w*|bfloat16)\)")
 _STEP = re.compile(r"No Adapter (From|To) Version (?:[\w.]*\$)?(\d+) for (\w+)")

@@ -32,9 +32,11 @@ from typing import get_args
 from opset_atlas.models.sizes import is_traced, sizes_of
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.records import (
+    Cell,
     CellVerdict,
     Measure,
     Misdeclared,
+    Outcome,
     OutputVerdict,
     ParityRecord,
     RunCell,
@@ -108,6 +110,23 @@ def _with_promises(found: OutputVerdict, cell: RunCell) -> OutputVerdict:
 def _is_worse(verdict: str) -> bool:
     """Whether a verdict says more against a file than that it declares something else."""
     return ORDER.index(verdict) > ORDER.index("misdeclared")
+
+
+def outcome_in_runtimes(cell: Cell, verdicts: Sequence[CellVerdict]) -> tuple[Outcome, str]:
+    """The outcome of a cell and its detail, once the runtimes have spoken.
+
+    A file that the checker accepts and no runtime loads is invalid, in the first runtime's words.
+    Of others the detail gets what the runtimes noted, each note once.
+
+    Args:
+        verdicts: of this cell, one per runtime.
+    """
+    refused = bool(verdicts) and all(each["verdict"] == "rejected" for each in verdicts)
+    if refused and cell["outcome"] in {"ok", "moved"}:
+        reason = f"{verdicts[0]['runtime']}: {verdicts[0]['detail']}"
+        return "invalid", "; ".join(filter(None, [cell["detail"], reason]))
+    notes = dict.fromkeys(each["note"] for each in verdicts)
+    return cell["outcome"], "; ".join(filter(None, [cell["detail"], *notes]))
 
 
 def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputVerdict:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from opset_atlas.base.files import read_json
+from opset_atlas.findings import columns
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.records import (
     AuditRecord,
@@ -29,10 +30,6 @@ V = TypeVar("V")
 
 Row = dict[str, Any]
 Key = tuple[str, str, int]
-TABLES = (
-    *("cells", "parity", "changes", "ranges", "opsets", "contrasts", "models", "surprises"),
-    "located",
-)
 _DEFAULTS: dict[str, Any] = {
     "title": "opset-atlas",
     "command": "snakemake --cores 4",
@@ -124,7 +121,7 @@ class Data:
     @property
     def table_names(self) -> list[str]:
         """The tables of the run, those that are about no model too."""
-        return [*self.tables, "coverage", *(["audit"] if self.spec["audit"] else [])]
+        return columns.names(self.spec["audit"])
 
     def audits(self) -> list[AuditRecord]:
         """What the audit of the version converter found, where it was asked for."""
@@ -167,7 +164,9 @@ def load(spec: dict[str, Any], results: Path) -> Data:
     return Data(
         spec=spec,
         results=results,
-        tables={name: _table(results / "tables" / f"{name}.json") for name in TABLES},
+        tables={
+            name: _table(results / "tables" / f"{name}.json") for name in columns.about_models()
+        },
         definitions=_records(spec, results, "define"),
         dumps=dumps,
         comparisons=comparisons,
@@ -201,6 +200,6 @@ def _sweep(
 
 
 def _table(path: Path) -> list[Row]:
-    """Rows of a table. The JSON form, as CSV tells an empty text from none no more."""
+    """Rows of a table: of the JSON form, because CSV cannot tell an empty text from none."""
     rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))
     return rows

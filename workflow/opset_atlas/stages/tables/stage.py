@@ -1,8 +1,7 @@
 """Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
-writes  cells, parity, changes, ranges, opsets, contrasts, models, surprises, coverage,
-        located and, where it was asked for, audit, each as .csv and .json
+writes  the tables of `findings.columns`, each as .csv and .json
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from typing import Any
 from opset_atlas.base.files import json_argument, read_json
 from opset_atlas.findings import audit_rows, coverage, opsets
 from opset_atlas.findings.advice import recommend, spell_spans, surprises
+from opset_atlas.findings.columns import columns
+from opset_atlas.numerics.verdicts import outcome_in_runtimes
 from opset_atlas.records import (
     BlamedInput,
     Cell,
@@ -30,25 +31,7 @@ from opset_atlas.records import (
 from opset_atlas.stages.tables.writing import write_table
 
 Row = dict[str, Any]
-Key = tuple[str, str, int]  # model, exporter, opset asked for
-
-COLUMNS = {
-    "cells": "model exporter requested delivered ir_version outcome detail export_seconds"
-    " size_bytes nodes sha256 canonical_sha256 way",
-    "parity": "model exporter requested runtime output verdict max_abs max_rel n_torch n_runtime"
-    " detail",
-    "changes": "model exporter from_opset to_opset kind op_type parameter cause from_version"
-    " to_version explanation url neutral numeric nodes",
-    "ranges": "model exporter first last nodes graph",
-    "opsets": opsets.COLUMNS,
-    "contrasts": "model left right opsets kind op_type parameter before after neutral numeric cause"
-    " explanation url nodes",
-    "models": "model kind outcome detail parameters use_exporter use_opset why avoid avoid_why",
-    "coverage": coverage.COLUMNS,
-    "surprises": "severity kind model exporter requested runtime sentence",
-    "located": "model exporter requested runtime output verdict fault operators nodes value error"
-    " allowed against repairs right_at inputs sentence reproducer shows",
-}
+Key = tuple[str, str, int]  # model, exporter, requested opset
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -60,19 +43,18 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
     for name, rows in tables(sweeps, options.results).items():
-        write_table(options.output / name, rows, COLUMNS[name].split())
+        write_table(options.output / name, rows, columns(name))
     if options.spec.get("audit"):
         rows = _audit(sweeps, options.results)
-        write_table(options.output / "audit", rows, audit_rows.COLUMNS.split())
+        write_table(options.output / "audit", rows, columns("audit"))
 
 
 def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list[Row]]:
     """All tables as rows; `sweeps` maps each model to its exporters."""
     judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
-    rejected = _rejections(judged["cells"])
-    notes = _notes(judged["cells"])
-    cells = [row for record, seconds in exports for row in _cells(record, seconds, rejected, notes)]
+    verdicts_of = _by_cell(judged["cells"])
+    cells = [row for record, seconds in exports for row in _cells(record, seconds, verdicts_of)]
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
     definitions, dumped, compared = (
         [read_json(results / stage / model / "record.json", stage) for model in sweeps]
@@ -109,52 +91,27 @@ def _export(results: Path, model: str, exporter: str) -> tuple[ExportRecord, Map
     return read_json(folder / "record.json", "export"), read_json(folder / "timing.json")
 
 
-def _rejections(verdicts: Iterable[CellVerdict]) -> dict[Key, str]:
-    """Cells that no runtime loads although the checker passed them: invalid, in whose words."""
-    refused: dict[Key, list[CellVerdict]] = {}
+def _by_cell(verdicts: Iterable[CellVerdict]) -> Mapping[Key, list[CellVerdict]]:
+    grouped: dict[Key, list[CellVerdict]] = defaultdict(list)
     for verdict in verdicts:
-        refused.setdefault(
-            (verdict["model"], verdict["exporter"], verdict["requested"]), []
-        ).append(verdict)
-    return {
-        key: f"{group[0]['runtime']}: {group[0]['detail']}"
-        for key, group in refused.items()
-        if all(verdict["verdict"] == "rejected" for verdict in group)
-    }
-
-
-def _notes(verdicts: Iterable[CellVerdict]) -> dict[Key, str]:
-    """What runtimes noted of cells that they ran, each note once."""
-    found: dict[Key, dict[str, None]] = {}
-    for verdict in verdicts:
-        if verdict["note"]:
-            key = (verdict["model"], verdict["exporter"], verdict["requested"])
-            found.setdefault(key, {})[verdict["note"]] = None
-    return {key: "; ".join(notes) for key, notes in found.items()}
+        grouped[verdict["model"], verdict["exporter"], verdict["requested"]].append(verdict)
+    return grouped
 
 
 def _cells(
-    record: ExportRecord,
-    seconds: Mapping[str, float],
-    rejected: Mapping[Key, str],
-    notes: Mapping[Key, str],
+    record: ExportRecord, seconds: Mapping[str, float], verdicts: Mapping[Key, list[CellVerdict]]
 ) -> Iterator[Row]:
     for cell in record["cells"]:
-        row = _cell(record, cell, seconds)
-        key = (record["model"], record["exporter"], cell["requested"])
-        row["detail"] = "; ".join(filter(None, [cell["detail"], notes.get(key)]))
-        loader = rejected.get(key)
-        if loader and cell["outcome"] in {"ok", "moved"}:
-            row["outcome"] = "invalid"
-            row["detail"] = "; ".join(filter(None, [cell["detail"], loader]))
-        yield row
+        spoken = verdicts.get((record["model"], record["exporter"], cell["requested"]), [])
+        outcome, detail = outcome_in_runtimes(cell, spoken)
+        yield {**_cell(record, cell, seconds), "outcome": outcome, "detail": detail}
 
 
 def _cell(record: ExportRecord, cell: Cell, seconds: Mapping[str, float]) -> Row:
     return {
         "model": record["model"],
         "exporter": record["exporter"],
-        **{name: cell.get(name) for name in COLUMNS["cells"].split()[2:]},
+        **{name: cell.get(name) for name in columns("cells")[2:]},
         "export_seconds": seconds.get(str(cell["requested"])),
     }
 
@@ -182,7 +139,7 @@ def _changes(record: CompareRecord) -> Iterator[Row]:
                     "exporter": exporter,
                     "from_opset": step["from_opset"],
                     "to_opset": step["to_opset"],
-                    **{name: change.get(name) for name in COLUMNS["changes"].split()[4:-1]},
+                    **{name: change.get(name) for name in columns("changes")[4:-1]},
                     "nodes": len(change["places"]),
                 }
 
@@ -236,7 +193,7 @@ def _contrasts(record: CompareRecord) -> Iterator[Row]:
                 "left": pair["left"],
                 "right": pair["right"],
                 "opsets": spell_spans(pair["opsets"]),
-                **{name: change.get(name) for name in COLUMNS["contrasts"].split()[4:-1]},
+                **{name: change.get(name) for name in columns("contrasts")[4:-1]},
                 "nodes": len(change["places"]),
             }
 
@@ -256,7 +213,7 @@ def _located(folder: Path) -> Iterator[Row]:
         for requested in found["requested"]:
             for runtime in found["runtimes"]:
                 yield {
-                    **{name: found.get(name) for name in COLUMNS["located"].split()},
+                    **{name: found.get(name) for name in columns("located")},
                     "model": record["model"],
                     "requested": requested,
                     "runtime": runtime,

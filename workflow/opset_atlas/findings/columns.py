@@ -1,0 +1,237 @@
+"""The tables of a run: their names, their columns, and what each column says.
+
+The one place where they are named. The tables stage writes these, the report reads and links them,
+the rules promise them as files, and docs/tables.md is `document()`. Imports nothing, since
+Snakemake reads it at every start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows`: what one row is about. `columns`: in the order of the file, with their meaning."""
+
+    rows: str
+    columns: Mapping[str, str]
+
+
+_MODEL = {"model": "id of the model in the configuration"}
+_SWEEP = {**_MODEL, "exporter": "exporter of the sweep"}
+_CELL = {**_SWEEP, "requested": "opset that was asked for"}
+_RUN = {**_CELL, "runtime": "runtime, in one of its variants"}
+_STEP = {
+    **_SWEEP,
+    "from_opset": "the lower of the two opsets",
+    "to_opset": "the next opset that was delivered as asked",
+}
+_PAIR = {
+    "left": "exporter of the first file",
+    "right": "exporter of the second file",
+}
+_CHANGE = {
+    "kind": "what kind of difference: an attribute, an input, a type, other operators, …",
+    "op_type": "operator",
+    "parameter": "formal name of the input or attribute; empty where it is about whole nodes",
+}
+_VALUES = {"before": "how it is in the first file", "after": "how it is in the second file"}
+_CAUSE = {
+    "cause": "`schema`, `replacement`, `exporter`, `converter` or `unexplained`",
+    "explanation": "why, in one or two sentences",
+    "url": "page of the ONNX documentation that shows the schema change",
+}
+_EFFECT = {
+    "neutral": "whether both ways mean the same",
+    "numeric": "whether it can matter to the numbers",
+}
+_VERSIONS = {
+    "from_version": "version of the operator's schema before",
+    "to_version": "version of the operator's schema after",
+}
+_NODES = {"nodes": "number of places where it is so"}
+
+TABLES: Mapping[str, Table] = {
+    "cells": Table(
+        "a model, an exporter and a requested opset",
+        {
+            **_CELL,
+            "delivered": "opset that the file has",
+            "ir_version": "IR version of the file",
+            "outcome": "`ok`, `refused`, `moved`, `invalid`, `crashed`, `timeout` or `no-model`",
+            "detail": "the reason, where the outcome is not `ok`",
+            "export_seconds": "seconds that the export took",
+            "size_bytes": "size of what the exporter wrote, tensors included",
+            "nodes": "number of nodes of the main graph",
+            "sha256": "hash of the file in `results/export`",
+            "canonical_sha256": "hash without metadata, doc strings and paths",
+            "way": "`plain`, `memoized`, `by reference`, or why not",
+        },
+    ),
+    "parity": Table(
+        "a cell, a runtime and an output",
+        {
+            **_RUN,
+            "output": "name of the output; empty where nothing ran",
+            "verdict": "what the measured error means under the tolerances",
+            "max_abs": "largest absolute error on the deciding input set",
+            "max_rel": "largest relative error on the deciding input set",
+            "n_torch": "error of torch itself against float64, in units of rounding",
+            "n_runtime": "error of the runtime against float64, in units of rounding",
+            "detail": "which input set decided, and by how much",
+        },
+    ),
+    "changes": Table(
+        "a difference between two neighbouring opsets of a sweep",
+        {
+            **_STEP,
+            **_CHANGE,
+            "cause": _CAUSE["cause"],
+            **_VERSIONS,
+            "explanation": _CAUSE["explanation"],
+            "url": _CAUSE["url"],
+            **_EFFECT,
+            **_NODES,
+        },
+    ),
+    "ranges": Table(
+        "a range of opsets in which a sweep's graphs mean the same",
+        {
+            **_SWEEP,
+            "first": "first opset of the range",
+            "last": "last opset of the range",
+            "nodes": "number of nodes at the first opset",
+            "graph": "digest of the graph at the first opset, a file in `results/dump`",
+        },
+    ),
+    "opsets": Table(
+        "a sweep",
+        {
+            **_SWEEP,
+            "lowest_exporting": "lowest opset that was delivered as asked",
+            "lowest_right": "lowest opset that every runtime computes right",
+            "highest_right": "highest opset that every runtime computes right",
+            "ranges": "ranges of opsets in which nothing changes",
+            "steps": "number of steps at which something changes",
+            "brings": "what each step brings: nodes, results, types",
+            "costs": "what each step costs",
+            "missing_steps": "adapters that the version converter lacked",
+        },
+    ),
+    "contrasts": Table(
+        "a difference between two exporters of a model",
+        {
+            **_MODEL,
+            **_PAIR,
+            "opsets": "opsets at which both files are these",
+            **_CHANGE,
+            **_VALUES,
+            **_EFFECT,
+            **_CAUSE,
+            **_NODES,
+        },
+    ),
+    "models": Table(
+        "a model",
+        {
+            **_MODEL,
+            "kind": "`torch`, or `onnx` for an ONNX file as the model",
+            "outcome": "`ok`, or `failed` where the model itself does not run",
+            "detail": "the reason, where the outcome is not `ok`",
+            "parameters": "number of parameters",
+            "use_exporter": "recommended exporter",
+            "use_opset": "recommended opset",
+            "why": "why this cell, or why none",
+            "avoid": "cells to avoid",
+            "avoid_why": "why to avoid them",
+        },
+    ),
+    "surprises": Table(
+        "something that an exporter reported as success and that is not, worst first",
+        {
+            "severity": "1 is the worst",
+            "kind": "what kind of surprise",
+            **_RUN,
+            "sentence": "what happened",
+        },
+    ),
+    "located": Table(
+        "a wrong result and where it begins, per cell and runtime",
+        {
+            **_RUN,
+            "output": "output that is wrong",
+            "verdict": "verdict on that output",
+            "fault": "`file`, `kernel`, `optimization`, `outputs`, `constant` or `undecided`",
+            "operators": "blamed nodes: operator, version, attributes that are not at default",
+            "nodes": "their names, or numbers where they have none",
+            "value": "first wrong value",
+            "error": "error of that value, in units of rounding",
+            "allowed": "error that is allowed it, in units of rounding",
+            "against": "where the right value is from",
+            "repairs": "whether the output is right with the right value in its place",
+            "right_at": "an opset at which the same nodes are right",
+            "inputs": "what the blamed nodes are given, with shapes and ranges",
+            "sentence": "the finding in words",
+            "reproducer": "folder with a reproducer, below `results`",
+            "shows": "whether the reproducer was run and shows the fault",
+        },
+    ),
+    "coverage": Table(
+        "a transition between neighbouring versions of an operator",
+        {
+            "operator": "operator of the default domain",
+            **_VERSIONS,
+            "transition": "class of what changes",
+            "structural": "whether more changes than types, text and function body",
+            "reached": "whether some model has the operator at both versions",
+            "models": "number of models that do",
+            "example": "first model that does",
+        },
+    ),
+    "audit": Table(
+        "an operator, a conversion by one opset and its outcome, worst first",
+        {
+            "operator": "operator, or `one of …` where no single one is proven",
+            "from_opset": "opset of the right file",
+            "to_opset": "opset that it was converted to",
+            "direction": "`up` or `down`",
+            **_VERSIONS,
+            "outcome": "what came of it",
+            "transition": "class of what changes between the versions",
+            "types_only": "whether the versions differ in allowed types alone",
+            "cells": "number of cells with such a file",
+            "models": "number of models",
+            "example": "first model of the run with it",
+            "evidence": "`file`, `cut`, `message` or `only`: what shows it",
+            "detail": "the reason",
+            "reproducer": "folder with a reproducer, below `results`",
+        },
+    ),
+}
+
+
+def names(audit: bool = True) -> list[str]:
+    """The tables of a run, in the order in which the report lists them."""
+    return [name for name in TABLES if audit or name != "audit"]
+
+
+def about_models() -> list[str]:
+    """The tables whose rows are each about one model."""
+    return [name for name, table in TABLES.items() if "model" in table.columns]
+
+
+def columns(table: str) -> list[str]:
+    """The columns of a table in the order of its file."""
+    return list(TABLES[table].columns)
+
+
+def document() -> str:
+    """The tables in Markdown: every column with its meaning."""
+    parts = []
+    for name, table in TABLES.items():
+        rows = (f"| `{column}` | {meaning} |" for column, meaning in table.columns.items())
+        head = f"## `{name}`\n\nA row is {table.rows}.\n\n| column | meaning |\n|---|---|"
+        parts.append("\n".join([head, *rows]))
+    return "\n\n".join(parts) + "\n"

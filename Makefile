@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
 .PHONY: help report test unit architectures env dev lint format types schemas \
-	pictures figures explained growth validate bench bench-zoo bench-chunks bench-medium \
+	pictures rooms figures explained growth validate bench bench-zoo bench-chunks bench-medium \
 	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-all bench-report truth lock clean
 
 help:  ## this list
@@ -75,6 +75,9 @@ pictures: dev  ## the pictures of the README, from a finished run
 
 bench-report: dev  ## how the report grows, from a finished run
 	$(BIN)/python docs/bench_report.py
+
+rooms: dev  ## lines by room, in CONTRIBUTING.md
+	$(BIN)/python docs/rooms.py --write
 
 figures: env  ## the figures of the README, from a finished run
 	$(BIN)/python docs/figures.py

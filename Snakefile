@@ -36,10 +36,12 @@ include: "workflow/rules/define.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/dump.smk"
 include: "workflow/rules/parity.smk"
+include: "workflow/rules/judge.smk"
 include: "workflow/rules/locate.smk"
 include: "workflow/rules/compare.smk"
-include: "workflow/rules/report.smk"
 include: "workflow/rules/audit.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:

@@ -1,9 +1,7 @@
-"""parity: run the files and measure them against the reference; judging is a step of its own.
+"""parity: run the files and measure them against the reference.
 
 in   the frozen model's inputs and reference, the files of its sweeps
-out  {runtime}.json (measures), {runtime}.timing.json; judge/verdicts.json
-
-New tolerances judge again and run no model.
+out  {runtime}.json (measures), {runtime}.timing.json; `judge` makes verdicts of the measures
 """
 
 
@@ -34,31 +32,3 @@ rule parity:
         "python -m opset_atlas --log {log} parity --spec {params.spec:q} --define {params.define}"
         " --export {params.sweeps} --runtime {wildcards.runtime} --code {params.code}"
         " --output {output.record} --timing {output.timing}"
-
-
-rule judge:
-    input:
-        records=collect(
-            "<results>/parity/{model}/{runtime}.json",
-            model=settings.models,
-            runtime=settings.runtimes,
-        ),
-    output:
-        verdicts="<results>/judge/verdicts.json",
-    log:
-        "<logs>/judge.log",
-    localrule: True
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        code=code("judge"),
-        spec=settings.judge_spec(),
-        run=RUN,
-        results=subpath(output.verdicts, ancestor=2),
-    shell:
-        "python -m opset_atlas --log {log} judge --spec @{params.run} --parity {params.results}/parity"
-        " --output {output.verdicts}"

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from opset_atlas.onnx_files import parts
 from opset_atlas.records import Located
 from opset_atlas.runtimes import onnxruntime
+from opset_atlas.runtimes._feeding import Runner
 from opset_atlas.stages import parity
 from opset_atlas.stages.locate import judged_cells
 from opset_atlas.stages.locate import stage as locate
@@ -50,7 +50,7 @@ def freeze_arrays(
     names = [port.name for port in right.graph.input]
     outputs = [port.name for port in right.graph.output]
     feeds = [dict(zip(names, arrays, strict=True)) for arrays in inputs.values()]
-    found = parts.run(right, onnxruntime, "onnxruntime-unoptimized", feeds)
+    found = Runner(onnxruntime, onnxruntime.AS_WRITTEN, folder).run(right, feeds)
     eager = {s: [one[n] for n in outputs] for s, one in zip(inputs, found, strict=True)}
     wide = {s: [a.astype(np.float64) for a in arrays] for s, arrays in eager.items()}
     exact = wide if with_float64 else {}

@@ -262,7 +262,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         onnx.save(model, path.with_suffix(".faulty"))
         return onnxruntime.load(path.with_suffix(".faulty"), "onnxruntime-unoptimized")
 
-    vars(module).update(load=load, VARIANTS={"faulty": "Sin is Cos"})
+    vars(module).update(load=load, VARIANTS={"faulty": "Sin is Cos"}, AS_WRITTEN="faulty")
     monkeypatch.setitem(sys.modules, "opset_atlas.runtimes.faulty", module)
     return behavior
 

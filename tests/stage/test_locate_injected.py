@@ -22,13 +22,14 @@ import yaml
 from opset_atlas.graph.reading import read
 from opset_atlas.models.module import build, make_inputs
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.onnx_files import parts
+from opset_atlas.onnx_files.parts import Wires
 from opset_atlas.runtimes import onnxruntime
+from opset_atlas.runtimes._feeding import Feeds, Runner, Trace
 from opset_atlas.stages.locate import right_computations, suspect
 from opset_atlas.stages.locate.suspect import Wrong
 
 ROOT = Path(__file__).parents[2]
-PLAIN = "onnxruntime-unoptimized"
+PLAIN = onnxruntime.AS_WRITTEN
 SWAPS = {
     "Add": "Sub", "Cos": "Sin", "Div": "Mul", "Erf": "Tanh", "Exp": "Softplus", "Mul": "Div",
     "ReduceMean": "ReduceSum", "Sigmoid": "Tanh", "Sin": "Cos", "Softmax": "LogSoftmax",
@@ -39,7 +40,7 @@ SWAPS = {
 def mutants(right: onnx.ModelProto) -> Iterator[tuple[int, onnx.ModelProto]]:
     """Copies with one fault each, and the index of the node that has it: another operator in its
     place, or a factor of 1.25 behind it. Constants are left alone: they have no node to blame."""
-    varying = parts.Wires(right.graph).varying
+    varying = Wires(right.graph).varying
     for i, node in enumerate(right.graph.node):
         if node.output[0] not in varying:
             continue
@@ -60,25 +61,24 @@ def mutants(right: onnx.ModelProto) -> Iterator[tuple[int, onnx.ModelProto]]:
         yield i + 1, scaled
 
 
-def outcomes(right: onnx.ModelProto, feeds: parts.Feeds, folder: Path) -> Iterator[str]:
+def outcomes(right: onnx.ModelProto, feeds: Feeds, folder: Path) -> Iterator[str]:
     """Per mutant that computes something else: `exact`, `region N`, or which node was blamed."""
     path, tolerances = folder / "model.onnx", Tolerances()
     sets = [str(i) for i in range(len(feeds))]
     onnx.save(right, path)
     graph = read(path)[0]["graph"]
-    source = parts.trace(right, onnxruntime, PLAIN, feeds, "right")
+    runner = Runner(onnxruntime, PLAIN, folder)
+    source = runner.trace(right, feeds, "right")
     for index, model in mutants(right):
         onnx.save(model, path)
         try:
-            trace = parts.trace(model, onnxruntime, PLAIN, feeds, "wrong")
+            trace = runner.trace(model, feeds, "wrong")
         except Exception:  # an operator that does not take this type: no file of interest
             continue
         aligned = right_computations.aligned(source, read(path)[0]["graph"], graph)
         for output in (port.name for port in model.graph.output):
-            truth = parts.Trace("truth", {output: source.values[output]})
-            wrong = Wrong(
-                model, onnxruntime, PLAIN, sets, feeds, trace, output, truth, tolerances, tolerances
-            )
+            truth = Trace("truth", {output: source.values[output]})
+            wrong = Wrong(model, runner, sets, feeds, trace, output, truth, tolerances, tolerances)
             if suspect.is_right(wrong, trace.values[output], truth, output):
                 continue
             blame = suspect.locate(wrong, [replace(aligned, file=right, graph=graph)])
@@ -90,7 +90,7 @@ def outcomes(right: onnx.ModelProto, feeds: parts.Feeds, folder: Path) -> Iterat
                 yield f"region {len(nodes)}" if index in nodes else f"{op} {index}: {nodes}"
 
 
-def exported(name: str, folder: Path) -> tuple[onnx.ModelProto, parts.Feeds]:
+def exported(name: str, folder: Path) -> tuple[onnx.ModelProto, Feeds]:
     """A module of the zoo by the TorchScript exporter at opset 13, and two sets of its inputs."""
     entry = yaml.safe_load((ROOT / "config" / "zoo.yaml").read_text())["models"][name]
     spec = {**entry, "factory": str(ROOT / entry["factory"]), "seed": 0}

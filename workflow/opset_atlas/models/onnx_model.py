@@ -1,4 +1,4 @@
-"""An ONNX file as the model: its own output, run by onnxruntime as written, is the reference."""
+"""An ONNX file as the model: its own output, run as it is written, is the reference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from opset_atlas.models import inputs
 from opset_atlas.models.sizes import run_at_others
 from opset_atlas.records import ReferenceSet, Signature
-from opset_atlas.runtimes import onnxruntime as runtime
+from opset_atlas.runtimes._oracle import ORACLE
 
 WHY_NOT = "the model is an ONNX file; its own output is the reference"
 
@@ -24,12 +24,12 @@ def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: a dimension is dynamic and the configuration gives no shape for the input.
-        Whatever onnx or onnxruntime raise over the file.
+        Whatever onnx or the runtime raise over the file.
     """
     path = Path(spec["onnx"])
     graph = onnx_ir.load(path).graph
     items = _items(graph, {item["name"]: item for item in spec.get("inputs") or []})
-    session = runtime.load(path, "onnxruntime-unoptimized")
+    session = ORACLE.load(path, ORACLE.AS_WRITTEN)
     given: dict[str, np.ndarray] = {}
     outputs: dict[str, np.ndarray] = {}
     sets: list[ReferenceSet] = []
@@ -38,7 +38,7 @@ def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         made = inputs.make(items, name.partition("@")[0], spec["seed"])
         arrays = [a.astype(_numpy(i["dtype"])) for a, i in zip(made, items, strict=True)]
         feeds = {item["name"]: array for item, array in zip(items, arrays, strict=True)}
-        first, second = runtime.run(session, feeds), runtime.run(session, feeds)
+        first, second = ORACLE.run(session, feeds), ORACLE.run(session, feeds)
         same = all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
         sets.append({"name": name, "deterministic": same, "float64": False, "why_not": WHY_NOT})
         given.update({f"{name}/{i}": array for i, array in enumerate(arrays)})

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from opset_atlas.base.arrays import dtype_name
 from opset_atlas.models.sizes import is_traced
-from opset_atlas.numerics.measure import dtype_name
 from opset_atlas.records import Declared, DeclaredPort, Misdeclared
 
 

@@ -25,9 +25,9 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from opset_atlas.base.arrays import Array, dtype_name, is_float
 from opset_atlas.records import Measure
 
-Array = NDArray[np.generic]
 Floats = NDArray[np.float64]
 
 MIN_SLICE = 16
@@ -85,16 +85,6 @@ def blank_measure(name: str, set_name: str, dtype: str, structure: str = "") -> 
         "flip_margin": None,
         "flip_error": None,
     }
-
-
-def dtype_name(dtype: np.dtype[np.generic]) -> str:
-    """The dtype's name as torch and ml_dtypes spell it; "string" for text."""
-    return "string" if dtype.kind in "OUST" else dtype.name
-
-
-def is_float(dtype: np.dtype[np.generic]) -> bool:
-    """Whether values of this dtype are rounded, so that equality is not to be expected."""
-    return dtype.kind in "fc" or dtype.name.startswith(("bfloat", "float"))
 
 
 def is_flat(inputs: Sequence[Array]) -> bool:

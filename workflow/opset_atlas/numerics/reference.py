@@ -1,18 +1,18 @@
-"""The frozen tensors of a model as later stages read them, and which graph input takes which."""
+"""The frozen tensors of a model as later stages read them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import safetensors.numpy
 
-from opset_atlas import runtimes
+from opset_atlas.base.arrays import Array
 from opset_atlas.numerics import ties
-from opset_atlas.numerics.measure import Array, measure
+from opset_atlas.numerics.measure import measure
 from opset_atlas.records import DefineRecord, Measure
 
 
@@ -70,21 +70,7 @@ class Reference:
         """The inputs of a set, in the model's order."""
         return [self.inputs[f"{set_name}/{i}"] for i in range(len(self.model["inputs"]))]
 
-
-def places(session: runtimes.Session, names: Sequence[str]) -> tuple[list[int] | None, list[str]]:
-    """Which of the model's inputs each graph input takes, and what is worth saying about it.
-
-    By name where the graph has no other names (exporters drop inputs that nothing uses), else by
-    position.
-    """
-    graph = list(session.input_names)
-    if set(graph) <= set(names):
-        unused = [name for name in names if name not in graph]
-        note = f"the graph has no input {', '.join(unused)}"
-        return [names.index(name) for name in graph], [note] if unused else []
-    if len(graph) == len(names):
-        return list(range(len(names))), [f"inputs are called {', '.join(graph)}"]
-    return None, [
-        f"the graph wants {len(graph)} inputs ({', '.join(graph)}), "
-        f"the model has {len(names)} ({', '.join(names)})"
-    ]
+    def named(self, set_name: str) -> dict[str, Array]:
+        """The inputs of a set by their names, in the model's order."""
+        names = [port["name"] for port in self.model["inputs"]]
+        return dict(zip(names, self.feed(set_name), strict=True))

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from opset_atlas import runtimes
+from opset_atlas.base.arrays import dtype_name
 from opset_atlas.base.messages import clean, shorten
 from opset_atlas.models.sizes import is_traced
 from opset_atlas.numerics import declared, ties
-from opset_atlas.numerics.measure import blank_measure, dtype_name, is_flat
-from opset_atlas.numerics.reference import Reference, places
+from opset_atlas.numerics.measure import blank_measure, is_flat
+from opset_atlas.numerics.reference import Reference
 from opset_atlas.records import Declared, DefineRecord, Measure, RunOutcome
+from opset_atlas.runtimes._feeding import input_positions
 
 SECONDS = ("load_seconds", "first_run_seconds", "best_run_seconds")
 
@@ -45,7 +47,8 @@ def run_file(
     except Exception as error:
         return nothing(*_fault(runtime, error, "load", path))
     loaded = time.perf_counter() - started
-    positions, notes = places(session, [port["name"] for port in reference.model["inputs"]])
+    names = [port["name"] for port in reference.model["inputs"]]
+    positions, notes = input_positions(session.input_names, names)
     if positions is None:
         return nothing("failed", notes[0])
     measures: list[Measure] = []

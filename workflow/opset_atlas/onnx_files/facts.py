@@ -117,17 +117,18 @@ def _canonical(model: onnx.ModelProto) -> str:
     """Of a model whose tensors are set apart."""
     bare = onnx.ModelProto()
     bare.CopyFrom(model)
-    _strip(bare)
+    strip_notes(bare)
     return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()
 
 
-def _strip(message: Any) -> None:
+def strip_notes(message: Any) -> None:
+    """Remove doc strings and metadata from a message of protobuf and all that it holds."""
     for field, value in message.ListFields():
         if field.name in {"metadata_props", "doc_string"}:
             message.ClearField(field.name)
         elif field.message_type is not None and field.name != "raw_data":
             for item in value if field.is_repeated else [value]:
-                _strip(item)
+                strip_notes(item)
 
 
 def _fault(path: Path) -> str:

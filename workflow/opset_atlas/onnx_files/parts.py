@@ -1,42 +1,29 @@
-"""Every value that an ONNX file computes, not its outputs alone; and the file cut between values.
+"""The graph of an ONNX file, cut between its values, joined to given ones, or showing all of them.
 
-The files stay as they are: what runs is a copy in which more values are outputs, in which a given
-tensor stands in for what a node computes, or of which a part alone is left.
+The files stay as they are: every function returns a copy. Nothing here runs a model.
 """
 
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx_ir as ir
+import onnx.numpy_helper
 from onnx.external_data_helper import (
     ExternalDataInfo,
     load_external_data_for_model,
     uses_external_data,
 )
 
-from opset_atlas import runtimes
-from opset_atlas.numerics import reference
-from opset_atlas.numerics.measure import Array
+from opset_atlas.base.arrays import Array
 from opset_atlas.onnx_files import tensors
+from opset_atlas.onnx_files.facts import strip_notes
 
 _OF_SHAPES = ("Shape", "Size")
-Feeds = Sequence[Mapping[str, Array]]  # per input set, what a graph is fed
-
-
-@dataclass(frozen=True)
-class Trace:
-    """The values of a computation, by name, one per input set; `exact` in float64 where known."""
-
-    label: str
-    values: dict[str, list[Array]]
-    exact: dict[str, list[Array]] = field(default_factory=dict)
 
 
 class Wires:
@@ -50,7 +37,7 @@ class Wires:
         constants = {tensor.name for tensor in graph.initializer}
         self.inputs = [port.name for port in graph.input if port.name not in constants]
         self.nodes = list(graph.node)
-        self.reads = [[*dict.fromkeys(filter(None, _reads(node)))] for node in self.nodes]
+        self.reads = [[*dict.fromkeys(filter(None, names_read(node)))] for node in self.nodes]
         self.producer = {name: i for i, n in enumerate(self.nodes) for name in n.output if name}
         self.varying: dict[str, None] = dict.fromkeys(self.inputs)
         self._depending = set(self.inputs)
@@ -90,157 +77,187 @@ class Region:
     entries: tuple[str, ...]
 
 
-def _reads(node: onnx.NodeProto) -> list[str]:
-    """Names of a node's inputs, and of what its subgraphs take from outside."""
-    names = list(node.input)
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs in a node's attributes: branches and bodies."""
     for attribute in node.attribute:
-        for graph in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
-            inside = {port.name for port in graph.input} | {t.name for t in graph.initializer}
-            inside |= {name for inner in graph.node for name in inner.output}
-            taken = [name for inner in graph.node for name in _reads(inner)]
-            taken += [port.name for port in graph.output]
-            names += [name for name in taken if name not in inside]
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """Nodes, and those of all their subgraphs."""
+    for node in nodes:
+        yield node
+        for graph in subgraphs(node):
+            yield from all_nodes(graph.node)
+
+
+def names_read(node: onnx.NodeProto) -> list[str]:
+    """Names of a node's inputs ("": omitted), and of what its subgraphs take from outside."""
+    names = list(node.input)
+    for graph in subgraphs(node):
+        inside = {port.name for port in graph.input} | {t.name for t in graph.initializer}
+        inside |= {name for inner in graph.node for name in inner.output}
+        taken = [name for inner in graph.node for name in names_read(inner)]
+        taken += [port.name for port in graph.output]
+        names += [name for name in taken if name not in inside]
     return names
 
 
-# Where the tensors of the models that were read lie, by the names of their files.
-_stores: dict[str, Path] = {}
+def content(tensor: onnx.TensorProto, folder: Path) -> Array:
+    """The content of a tensor; mapped where it lies in a file, since a model may be all memory.
 
-
-def read(path: Path, store: Path) -> onnx.ModelProto:
-    """A file's model; where its tensors are large, they are in `store`, which it refers to."""
-    model = tensors.load(path, store)
-    _stores.update(dict.fromkeys(tensors.files(model, store), store))
-    return model
-
-
-def run(
-    model: onnx.ModelProto, runtime: runtimes.Runtime, variant: str, feeds: Feeds
-) -> list[dict[str, Array]]:
-    """The outputs of a model by name, per input set; what is no tensor is left out.
-
-    Raises:
-        Whatever the runtime raises.
+    Args:
+        folder: where external data lie.
     """
-    runtime.prepare()
-    outside = next((t for t in tensors.every(model) if uses_external_data(t)), None)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        if outside is not None:  # it has to lie beside its tensors
-            path = _store(outside) / f"{Path(folder).name}.onnx"
-        try:
-            onnx.save(model, path)
-            session = runtime.load(path, variant)
-        finally:
-            path.unlink(missing_ok=True)
-    found = []
-    for feed in feeds:
-        places, notes = reference.places(session, list(feed))
-        if places is None:
-            raise ValueError(notes[0])
-        arrays = list(feed.values())
-        given = {name: arrays[i] for name, i in zip(session.input_names, places, strict=True)}
-        got = zip(session.output_names, runtime.run(session, given), strict=True)
-        found.append({n: np.asarray(v) for n, v in got if isinstance(v, np.ndarray | np.generic)})
-    return found
-
-
-def trace(
-    model: onnx.ModelProto, runtime: runtimes.Runtime, variant: str, feeds: Feeds, label: str
-) -> Trace:
-    """All values that nodes of the main graph compute, with the inputs and initializers."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    shown = {port.name for port in copy.graph.output}
-    made = [name for node in copy.graph.node for name in node.output if name and name not in shown]
-    copy.graph.output.extend(onnx.ValueInfoProto(name=name) for name in made)
-    sets = run(copy, runtime, variant, feeds)
-    values = {name: [one[name] for one in sets] for name in sets[0] if all(name in s for s in sets)}
-    inputs = Wires(model.graph).inputs
-    for tensor in model.graph.initializer:
-        values[tensor.name] = [_array(tensor)] * len(sets)
-    for position, name in enumerate(inputs):
-        given = [feed.get(name, _at(feed, position)) for feed in feeds]
-        values[name] = [array for array in given if array is not None]
-    return Trace(label, values)
-
-
-def _store(tensor: onnx.TensorProto) -> Path:
-    return _stores[ExternalDataInfo(tensor).location]
-
-
-def _array(tensor: onnx.TensorProto) -> Array:
-    """The content of a tensor; mapped where it lies in a file, since a model may be all memory."""
     if not uses_external_data(tensor):
         inside: Array = onnx.numpy_helper.to_array(tensor)
         return inside
-    path = _store(tensor) / ExternalDataInfo(tensor).location
+    path = folder / ExternalDataInfo(tensor).location
     dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
     if dtype.itemsize * math.prod(tensor.dims) != path.stat().st_size:  # several in a byte
-        unpacked: Array = onnx.numpy_helper.to_array(tensor, str(path.parent))
+        unpacked: Array = onnx.numpy_helper.to_array(tensor, str(folder))
         return unpacked
     return np.memmap(path, dtype, "r", shape=tuple(tensor.dims))
 
 
-def _at(feed: Mapping[str, Array], position: int) -> Array | None:
-    arrays = list(feed.values())
-    return arrays[position] if position < len(arrays) else None
+def with_all_values(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with every value that nodes of the main graph make as an output, after its own."""
+    shown = _copy(model)
+    known = {port.name for port in model.graph.output}
+    made = (name for node in model.graph.node for name in node.output if name)
+    shown.graph.output.extend(onnx.ValueInfoProto(name=n) for n in made if n not in known)
+    return shown
 
 
-def replaced(model: onnx.ModelProto, name: str, like: Array) -> onnx.ModelProto:
+def with_given_value(model: onnx.ModelProto, name: str, like: Array) -> onnx.ModelProto:
     """The model with the value `name` as one more input, of `like`'s dtype and shape."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    for node in copy.graph.node:
+    changed = _copy(model)
+    for node in changed.graph.node:
         node.output[:] = [f"{n} replaced" if n == name else n for n in node.output]
-    dtype = onnx.helper.np_dtype_to_tensor_dtype(like.dtype)
-    copy.graph.input.append(onnx.helper.make_tensor_value_info(name, dtype, like.shape))
-    return copy
+    changed.graph.input.append(_typed(name, like))
+    return changed
 
 
-def cut(
-    model: onnx.ModelProto, region: Region, values: Mapping[str, Array], names: Mapping[str, str]
-) -> onnx.ModelProto:
-    """The part of a model that is a region, as a model of its own.
-
-    Args:
-        values: arrays of the region's ends, which give the cut its types and shapes; without one
-            for the target its type is left to be inferred.
-        names: what the ends are called in the cut.
-    """
-    file = ir.from_proto(model)
-    known = ir.convenience.create_value_mapping(file.graph, include_subgraphs=False)
-    for name in (*region.entries, region.target):
-        array = values.get(name)
-        typed = None if array is None else ir.TensorType(ir.DataType.from_numpy(array.dtype))
-        known[name].type = typed
-        known[name].shape = None if array is None else ir.Shape(array.shape)
-    part = ir.convenience.extract(file.graph, region.entries, [region.target])
-    part.name = "cut"
-    for value in (*part.inputs, *part.outputs):
-        value.name = names.get(value.name or "", value.name)
-    nodes = list(ir.traversal.RecursiveGraphIterator(part))
-    made = [value for node in nodes for value in node.outputs]
-    for told in (part, *nodes, *part.inputs, *made, *part.initializers.values()):
-        told.metadata_props.clear()  # an exporter's notes: source paths of the machine
-        told.doc_string = None
-    model_of_part = ir.Model(
-        part,
-        ir_version=file.ir_version,
-        producer_name="opset-atlas",
-        functions=list(file.functions.values()),
-    )
-    return ir.to_proto(model_of_part)
-
-
-def whole(model: onnx.ModelProto, most: int) -> onnx.ModelProto | None:
-    """The model with its tensors in it; None where it would have more than `most` bytes."""
-    outside = [tensor for tensor in tensors.every(model) if uses_external_data(tensor)]
+def with_tensors_inside(model: onnx.ModelProto, folder: Path, most: int) -> onnx.ModelProto | None:
+    """The model without external data; None where it would have more than `most` bytes."""
+    outside = [t for t in tensors.all_tensors(model) if uses_external_data(t)]
     size = model.ByteSize() + sum(ExternalDataInfo(tensor).length or 0 for tensor in outside)
     if size > most:
         return None
+    complete = _copy(model)
+    if outside:
+        load_external_data_for_model(complete, str(folder))
+    return complete
+
+
+def cut(
+    model: onnx.ModelProto,
+    entries: Mapping[str, Array],
+    targets: Mapping[str, Array | None],
+    names: Mapping[str, str] | None = None,
+    fixed: Mapping[str, Array] | None = None,
+) -> onnx.ModelProto:
+    """The part of a model between some of its values, as a model of its own.
+
+    Nodes and initializers keep the order of the file. Doc strings and metadata are left out: an
+    exporter's hold paths of the machine.
+
+    Args:
+        entries: what becomes an input, with arrays that give it its type and shape.
+        targets: what becomes an output; without an array its type is left to be inferred.
+        names: what entries and targets are called in the cut, if not as in the model.
+        fixed: values that become initializers.
+
+    Raises:
+        ValueError: the targets need an input of the model that is not among the entries.
+    """
+    fixed = fixed or {}
+    nodes = _between(model.graph, {*entries, *fixed}, targets)
+    read = {name for node in nodes for name in names_read(node)} | set(targets)
+    held = [t for t in model.graph.initializer if t.name in read and t.name not in entries]
+    made = {name for node in nodes for name in node.output}
+    known = made | {*entries, *fixed} | {t.name for t in held}
+    if missing := sorted(name for name in read if name and name not in known):
+        raise ValueError(f"a cut without {', '.join(missing)}")
+    part = onnx.ModelProto(ir_version=model.ir_version, producer_name="opset-atlas")
+    part.opset_import.extend(model.opset_import)
+    part.functions.extend(model.functions)
+    graph = part.graph
+    graph.name = "cut"
+    graph.node.extend(nodes)
+    graph.initializer.extend(held)
+    graph.initializer.extend(onnx.numpy_helper.from_array(a, n) for n, a in fixed.items())
+    graph.input.extend(_typed(name, array) for name, array in entries.items())
+    graph.output.extend(_typed(name, array) for name, array in targets.items())
+    inner = made - targets.keys()
+    graph.value_info.extend(port for port in model.graph.value_info if port.name in inner)
+    strip_notes(part)
+    if names:
+        _rename(graph, _without_clashes(graph, names))
+    return part
+
+
+def _between(
+    graph: onnx.GraphProto, known: set[str], targets: Iterable[str]
+) -> list[onnx.NodeProto]:
+    """The nodes that make the targets from what is known, in the file's order."""
+    producers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
+    found: set[int] = set()
+    waiting = list(targets)
+    while waiting:
+        index = producers.get(name) if (name := waiting.pop()) not in known else None
+        if index is not None and index not in found:
+            found.add(index)
+            waiting += names_read(graph.node[index])
+    return [graph.node[i] for i in sorted(found)]
+
+
+def _without_clashes(graph: onnx.GraphProto, names: Mapping[str, str]) -> dict[str, str]:
+    """New names for all values whose own is one of the new names of others, besides `names`."""
+    used = {name for of in _graphs(graph) for name in _defined(of)}
+    found, taken = dict(names), {*names.values()}
+    for name in sorted((used & taken) - names.keys()):
+        fresh = f"{name}_"
+        while fresh in used | taken:
+            fresh += "_"
+        found[name] = fresh
+        taken.add(fresh)
+    return found
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    yield graph
+    for node in graph.node:
+        for inner in subgraphs(node):
+            yield from _graphs(inner)
+
+
+def _defined(graph: onnx.GraphProto) -> Iterator[str]:
+    yield from (port.name for port in graph.input)
+    yield from (tensor.name for tensor in graph.initializer)
+    yield from (name for node in graph.node for name in node.output)
+
+
+def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
+    """Give values other names at every level; no two the same, so that no meaning changes."""
+    for of in _graphs(graph):
+        for named in (*of.input, *of.output, *of.value_info, *of.initializer):
+            named.name = names.get(named.name, named.name)
+        for node in of.node:
+            node.input[:] = [names.get(name, name) for name in node.input]
+            node.output[:] = [names.get(name, name) for name in node.output]
+
+
+def _typed(name: str, array: Array | None) -> onnx.ValueInfoProto:
+    if array is None:
+        return onnx.ValueInfoProto(name=name)
+    dtype = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnx.helper.make_tensor_value_info(name, dtype, array.shape)
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    if outside:
-        load_external_data_for_model(copy, str(_store(outside[0])))
     return copy

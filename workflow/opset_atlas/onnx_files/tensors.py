@@ -28,7 +28,7 @@ TOGETHER = 16 << 20  # bytes of such tensors beyond which they do; smaller files
 _CHUNK = 1 << 22
 
 
-def every(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     """All tensors of a model: initializers and attributes, of subgraphs and functions too."""
     yield from _of_graph(model.graph)
     for function in model.functions:
@@ -56,13 +56,15 @@ def files(model: onnx.ModelProto, folder: Path) -> set[str]:
     Raises:
         ValueError: one lies outside of the folder, or is not there, or is too short.
     """
-    places = [Place.of(tensor, folder) for tensor in every(model) if uses_external_data(tensor)]
+    places = [
+        Place.of(tensor, folder) for tensor in all_tensors(model) if uses_external_data(tensor)
+    ]
     return {place.path.relative_to(folder).as_posix() for place in places}
 
 
 def large_bytes(model: onnx.ModelProto, folder: Path) -> int:
     """Bytes in tensors that may have a file of their own."""
-    sizes = (_size(tensor, folder) for tensor in every(model))
+    sizes = (_size(tensor, folder) for tensor in all_tensors(model))
     return sum(size for size in sizes if size >= LARGE)
 
 
@@ -79,7 +81,7 @@ def set_apart(model: onnx.ModelProto, folder: Path, store: Path | None = None) -
         SHA-256 of the files by their names.
     """
     found: dict[str, str] = {}
-    for tensor in every(model):
+    for tensor in all_tensors(model):
         if tensor.data_location == onnx.TensorProto.DEFAULT:
             tensor.ClearField("data_location")  # written or not, it says the same
         if _size(tensor, folder) >= LARGE:

@@ -7,7 +7,7 @@ result; a runtime loads a file, runs it and says in its own words why it could n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
@@ -34,14 +34,20 @@ class Runtime(Protocol):
 
     `PACKAGES`: the distributions whose versions decide what it computes.
     `VARIANTS`: names under which results are recorded, each with what sets it apart; the first is
-    named like the module.
+    named like the module, and is what a user gets who asks for nothing.
+    `AS_WRITTEN`: the plain one of these, which runs the graph node by node as the file has it. What
+    it computes rightly and another variant does not is the fault of that variant's optimizations.
+    `FOLLOWS_VERSIONS`: whether operators mean what the opset in the file says, and not always the
+    newest version's meaning.
     """
 
     PACKAGES: tuple[str, ...]
     VARIANTS: Mapping[str, str]
+    AS_WRITTEN: str
+    FOLLOWS_VERSIONS: bool
 
     def prepare(self) -> None:
-        """Import what it needs; raises ImportError where that is not to be had."""
+        """Import what it needs; raises ImportError where that is not installed."""
 
     def load(self, path: Path, variant: str) -> Session:
         """Load a file, by path, since external data lies beside it; one thread, no output."""
@@ -56,9 +62,20 @@ class Runtime(Protocol):
         """
 
     def classify(self, error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
-        """What an exception of `load` or `run` means, and its message in one line, whole."""
+        """What an exception of `load` or `run` means, and its message in one line, unshortened."""
 
 
 def load(name: str) -> Runtime:
     """The module of a runtime."""
     return cast(Runtime, plugins.load("runtimes", name))
+
+
+def others(name: str) -> Iterator[Runtime]:
+    """The installed runtimes but `name`, for a second opinion; those that follow versions first."""
+    found = [load(other) for other in plugins.names("runtimes") if other != name]
+    for runtime in sorted(found, key=lambda runtime: not runtime.FOLLOWS_VERSIONS):
+        try:
+            runtime.prepare()
+        except ImportError:
+            continue
+        yield runtime

@@ -23,6 +23,8 @@ VARIANTS = {
     "onnxruntime": "all graph optimizations",
     "onnxruntime-unoptimized": "no graph optimizations",
 }
+AS_WRITTEN = "onnxruntime-unoptimized"
+FOLLOWS_VERSIONS = True
 
 _SILENT = 4  # severity "fatal"
 _CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : ")
@@ -66,7 +68,7 @@ def load(path: Path, variant: str) -> OrtSession:
     options.log_severity_level = _SILENT
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = (
-        levels.ORT_DISABLE_ALL if variant.endswith("-unoptimized") else levels.ORT_ENABLE_ALL
+        levels.ORT_DISABLE_ALL if variant == AS_WRITTEN else levels.ORT_ENABLE_ALL
     )
     native = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs, outputs = native.get_inputs(), native.get_outputs()
@@ -86,7 +88,7 @@ def run(session: OrtSession, inputs: Mapping[str, Any]) -> list[Any]:
 
 def script(variant: str) -> str:
     """Lines of a stand-alone script that define `run(path, inputs)`."""
-    level = "ORT_DISABLE_ALL" if variant.endswith("-unoptimized") else "ORT_ENABLE_ALL"
+    level = "ORT_DISABLE_ALL" if variant == AS_WRITTEN else "ORT_ENABLE_ALL"
     return f"""import onnxruntime as ort
 
 

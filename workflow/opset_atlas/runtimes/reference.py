@@ -17,6 +17,8 @@ from opset_atlas.runtimes import Phase
 
 PACKAGES = ("onnx",)
 VARIANTS = {"reference": "onnx.reference.ReferenceEvaluator"}
+AS_WRITTEN = "reference"
+FOLLOWS_VERSIONS = False
 
 _NO_KERNEL = {"NotImplementedError", "RuntimeImplementationError", "OpRunImplementationError"}
 

@@ -1,7 +1,7 @@
 """Convert one file with `onnx.version_converter`, and judge what the result computes.
 
 A case is a whole model, measured against the frozen reference, or a cut of one node, measured
-against what onnxruntime makes of the cut before its conversion.
+against what the runtime makes of the cut before its conversion.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from opset_atlas import runtimes
+from opset_atlas.base.arrays import Array, dtype_name, is_plain_tensor
 from opset_atlas.base.messages import describe
-from opset_atlas.numerics.measure import dtype_name
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.running import run_file
 from opset_atlas.numerics.tolerances import Tolerances
@@ -24,10 +23,11 @@ from opset_atlas.numerics.verdicts import RIGHT_BY_RUNTIME, WRONG, judge_cell
 from opset_atlas.onnx_files import tensors
 from opset_atlas.onnx_files.facts import inspect
 from opset_atlas.records import AuditOutcome, CellVerdict, DefineRecord, Signature
-from opset_atlas.runtimes import onnxruntime as runtime
+from opset_atlas.runtimes._feeding import Runner, feed
+from opset_atlas.runtimes._oracle import NAME, ORACLE
 from opset_atlas.stages.audit import cuts
 
-PLAIN, OPTIMIZED = "onnxruntime-unoptimized", "onnxruntime"
+PLAIN = ORACLE.AS_WRITTEN
 
 MOST_CUTS = 40  # kinds of nodes looked at in one step
 
@@ -52,6 +52,10 @@ class Case:
     after: Path
     reference: Reference
     accepted: frozenset[str]
+
+    def tensors(self, set_name: str) -> dict[str, Array]:
+        """The inputs of a set by name; of the first one where none is named."""
+        return self.reference.named(set_name or self.reference.model["sets"][0]["name"])
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,10 @@ def attempt(case: Case, tolerances: Tolerances) -> Found:
         return Found("invalid", f"the file is of opset {facts['delivered']}")
     if facts["fault"]:
         return Found("invalid", facts["fault"])
-    different = [variant for variant in (PLAIN, OPTIMIZED) if not _as_before(case, variant)]
-    if not different:
+    if all(_as_before(case, variant) for variant in ORACLE.VARIANTS):
         return Found("right", "bit-equal to the file before its conversion")
-    verdicts = {variant: _judge(case, variant, tolerances) for variant in (PLAIN, OPTIMIZED)}
-    return _weigh(verdicts[PLAIN], verdicts[OPTIMIZED], case.accepted)
+    verdicts = {variant: _judge(case, variant, tolerances) for variant in ORACLE.VARIANTS}
+    return _weigh(verdicts.pop(PLAIN), list(verdicts.values()), case.accepted)
 
 
 def _as_before(case: Case, variant: str) -> bool:
@@ -115,10 +118,11 @@ def _run(case: Case, path: Path, variant: str) -> list[Any] | None:
 
 def _outputs(case: Case, path: Path, variant: str) -> list[Any] | None:
     try:
-        session = runtime.load(path, variant)
+        session = ORACLE.load(path, variant)
         found: list[Any] = [list(session.input_names), list(session.output_names)]
         for of_set in case.reference.model["sets"]:
-            for value in runtime.run(session, feed(case, session.input_names, of_set["name"])):
+            given = feed(session.input_names, case.tensors(of_set["name"]))
+            for value in ORACLE.run(session, given):
                 if not isinstance(value, np.ndarray) or value.dtype.kind == "O":
                     return None
                 found.append(
@@ -130,33 +134,24 @@ def _outputs(case: Case, path: Path, variant: str) -> list[Any] | None:
 
 
 def _judge(case: Case, variant: str, tolerances: Tolerances) -> CellVerdict:
-    result = run_file(runtimes.load("onnxruntime"), case.after, variant, case.reference)
+    result = run_file(ORACLE, case.after, variant, case.reference)
     own = {"exporter": "converter", "requested": case.new, "runtime": variant, "sha256": None}
     cell: Any = {**own, **result}
     record: Any = {"model": case.reference.model["model"]}
     return judge_cell(record, cell, tolerances)
 
 
-def _weigh(plain: CellVerdict, optimized: CellVerdict, accepted: frozenset[str]) -> Found:
+def _weigh(plain: CellVerdict, optimized: Sequence[CellVerdict], accepted: frozenset[str]) -> Found:
     """A fault that only the runtime's optimizations show is not the converter's."""
     verdict, detail = plain["verdict"], plain["detail"]
     if verdict in accepted:
-        if optimized["verdict"] in accepted:
+        other = next((each for each in optimized if each["verdict"] not in accepted), None)
+        if other is None:
             return Found("right", verdict)
-        said = f"{optimized['verdict']}, yet only with onnxruntime's optimizations"
-        return Found("unproven", f"{said}: {optimized['detail']}")
+        said = f"{other['verdict']}, yet only with {NAME}'s optimizations"
+        return Found("unproven", f"{said}: {other['detail']}")
     worst = [output["set"] for output in plain["outputs"] if output["verdict"] == verdict]
     return Found(_OUTCOMES.get(verdict, "unproven"), f"{verdict}: {detail}", *worst[:1])
-
-
-def feed(case: Case, names: Sequence[str], set_name: str = "") -> dict[str, np.ndarray]:
-    """The tensors of an input set under the names of a graph's inputs: by name, else by place."""
-    model = case.reference.model
-    arrays = case.reference.feed(set_name or model["sets"][0]["name"])
-    known = {port["name"]: array for port, array in zip(model["inputs"], arrays, strict=True)}
-    if set(names) <= set(known):
-        return {name: known[name] for name in names}
-    return dict(zip(names, arrays, strict=True))
 
 
 def write_cuts(case: Case, found: Found) -> list[tuple[str, tuple[str, ...]]]:
@@ -166,22 +161,25 @@ def write_cuts(case: Case, found: Found) -> list[tuple[str, tuple[str, ...]]]:
     """
     import onnx
 
-    model, made = tensors.load(case.path, case.after.parent), []
+    model = tensors.load(case.path, case.after.parent)
+    runner = Runner(ORACLE, PLAIN, case.after.parent)
+    made: list[tuple[str, tuple[str, ...]]] = []
     try:
-        values = _values(model, case, found.set)
+        trace = runner.trace(model, [case.tensors(found.set)], case.path.name)
     except Exception as error:
-        print(f"{case.path.name}: its values are not to be had: {describe(error)}")
+        print(f"{case.path.name}: could not compute intermediate values: {describe(error)}")
         return []
+    values = {name: arrays[0] for name, arrays in trace.values.items()}
     for i, cut in enumerate(cuts.cuts(model, case.old, case.new, values)):
-        path = case.after.with_name(f"{case.after.stem}_cut_{i}.onnx")
         try:
-            onnx.save(cut.model, path)
-            session = runtime.load(path, PLAIN)
-            outputs = runtime.run(session, cut.inputs)
+            outputs = list(runner.run(cut.model, [cut.inputs])[0].values())
         except Exception as error:
             print(f"{case.path.name}: {', '.join(cut.operators)} alone: {describe(error)}")
             continue
-        if all(cuts.is_tensor(output) for output in outputs):
+        complete = len(outputs) == len(cut.model.graph.output)
+        if complete and all(is_plain_tensor(output) for output in outputs):
+            path = case.after.with_name(f"{case.after.stem}_cut_{i}.onnx")
+            onnx.save(cut.model, path)
             np.savez(path.with_suffix(".in.npz"), *cut.inputs.values())
             np.savez(path.with_suffix(".out.npz"), *outputs)
             made.append((str(path), cut.operators))
@@ -213,17 +211,6 @@ def read_cut(case: Case, path: Path) -> Case:
     )
     after = path.with_name(f"{path.stem}_after.onnx")
     return Case(path, case.old, case.new, after, reference, RIGHT_BY_RUNTIME)
-
-
-def _values(model: Any, case: Case, set_name: str) -> dict[str, Any]:
-    """What every input and value of the graph holds on an input set."""
-    import onnx
-
-    path = case.after.with_name(f"{case.after.stem}_values.onnx")
-    onnx.save(cuts.with_all_values(model), path)
-    session = runtime.load(path, PLAIN)
-    given = feed(case, session.input_names, set_name)
-    return {**given, **dict(zip(session.output_names, runtime.run(session, given), strict=True))}
 
 
 def _signature(port: Any, array: np.ndarray) -> Signature:

@@ -6,15 +6,15 @@ a cut shows the converter's fault over that operator without the rest of the mod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
-import onnx.helper
-import onnx.numpy_helper
 
+from opset_atlas.base.arrays import is_plain_tensor
+from opset_atlas.onnx_files.parts import all_nodes, cut, names_read
 from opset_atlas.operators import definitions
 
 Values = Mapping[str, Any]
@@ -35,7 +35,7 @@ def changed_operators(model: onnx.ModelProto, old: int, new: int) -> list[str]:
     The converter adapts these and no others (`onnx/version_converter/convert.cc` looks for a schema
     that begins at the opset, upwards the new one, downwards the old one).
     """
-    nodes = [*_nodes(model.graph.node), *(n for f in model.functions for n in _nodes(f.node))]
+    nodes = [*all_nodes(model.graph.node), *(n for f in model.functions for n in all_nodes(f.node))]
     return _changed(nodes, old, new)
 
 
@@ -44,18 +44,6 @@ def _changed(nodes: Iterable[onnx.NodeProto], old: int, new: int) -> list[str]:
     return sorted(
         op for op in names if definitions.in_force(op, old) != definitions.in_force(op, new)
     )
-
-
-def with_all_values(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with every named value of its main graph as an output after its own."""
-    shown = onnx.ModelProto()
-    shown.CopyFrom(model)
-    known = {port.name for port in shown.graph.output}
-    for node in model.graph.node:
-        for name in node.output:
-            if name and name not in known:
-                shown.graph.output.append(onnx.ValueInfoProto(name=name))
-    return shown
 
 
 def cuts(model: onnx.ModelProto, old: int, new: int, values: Values) -> Iterator[Cut]:
@@ -67,103 +55,42 @@ def cuts(model: onnx.ModelProto, old: int, new: int, values: Values) -> Iterator
     Args:
         values: what each input and value of the graph held in some run.
     """
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    constants = _constants(model.graph, values, _changed(model.graph.node, old, new), tensors)
+    held = {tensor.name for tensor in model.graph.initializer}
+    constants = {n.output[0] for n in model.graph.node if n.op_type == "Constant"}
+    fixed: dict[str, np.ndarray] = {}
+    if "Constant" in _changed(model.graph.node, old, new):
+        # A cut with a Constant would have two candidates: its value becomes an initializer.
+        fixed = {name: values[name] for name in constants if is_plain_tensor(values.get(name))}
+        held, constants = held | fixed.keys(), set()
     seen: set[bytes] = set()
     for node in model.graph.node:
-        operators = _changed(_nodes([node]), old, new)
-        names = list(dict.fromkeys([*filter(None, node.input), *_outer(node)]))
-        fed = [name for name in names if name not in tensors and name not in constants]
+        operators = _changed(all_nodes([node]), old, new)
+        names = list(dict.fromkeys(filter(None, names_read(node))))
+        fed = [name for name in names if name not in held and name not in constants]
         results = [name for name in node.output if name]
-        if not operators or not all(is_tensor(values.get(name)) for name in fed + results):
+        if not operators or not all(is_plain_tensor(values.get(name)) for name in fed + results):
             continue
-        kind = _kind(node, names, {name: values[name].dtype.name for name in fed}, tensors)
+        kind = _kind(node, names, {name: values[name].dtype.name for name in fed}, held)
         if kind in seen:
             continue
         seen.add(kind)
-        graph = onnx.helper.make_graph(
-            [*(constants[name] for name in names if name in constants), node],
-            "cut",
-            [_value(name, values[name]) for name in fed],
-            [_value(name, values[name]) for name in results],
-            [tensors[name] for name in names if name in tensors],
-        )
-        cut = onnx.helper.make_model(graph, producer_name="opset-atlas")
-        cut.ir_version = model.ir_version
-        del cut.opset_import[:]
-        cut.opset_import.extend(model.opset_import)
-        cut.functions.extend(model.functions)
-        yield Cut(tuple(operators), cut, {name: np.asarray(values[name]) for name in fed})
-
-
-def _constants(
-    graph: onnx.GraphProto,
-    values: Values,
-    changed: Iterable[str],
-    tensors: dict[str, onnx.TensorProto],
-) -> dict[str, onnx.NodeProto]:
-    """The Constant nodes by their output, to go into a cut with what they feed.
-
-    Where Constant itself changes, a cut with one would have two candidates: then their values are
-    put among the `tensors` instead.
-    """
-    nodes = {node.output[0]: node for node in graph.node if node.op_type == "Constant"}
-    if "Constant" not in changed:
-        return nodes
-    for name in nodes:
-        if is_tensor(values.get(name)):
-            tensors[name] = onnx.numpy_helper.from_array(values[name], name)
-    return {}
-
-
-def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """Nodes and all that stand in their subgraphs."""
-    for node in nodes:
-        yield node
-        for graph in _graphs(node):
-            yield from _nodes(graph.node)
-
-
-def _graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.type == onnx.AttributeProto.GRAPH:
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def _outer(node: onnx.NodeProto) -> Iterator[str]:
-    """Names that the subgraphs of a node take from around it."""
-    for graph in _graphs(node):
-        own = {port.name for port in graph.input} | {t.name for t in graph.initializer}
-        for inner in graph.node:
-            for name in (*inner.input, *_outer(inner)):
-                if name and name not in own:
-                    yield name
-            own.update(inner.output)
-        yield from (port.name for port in graph.output if port.name not in own)
-
-
-def is_tensor(value: Any) -> bool:
-    """Whether a value is a tensor of numpy's own numbers, which a file can hold and feed."""
-    return isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
-
-
-def _value(name: str, array: np.ndarray) -> onnx.ValueInfoProto:
-    dtype = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-    return onnx.helper.make_tensor_value_info(name, dtype, array.shape)
+        inputs = {name: np.asarray(values[name]) for name in fed}
+        targets = {name: values[name] for name in results}
+        given = {name: fixed[name] for name in names if name in fixed}
+        yield Cut(tuple(operators), cut(model, inputs, targets, fixed=given), inputs)
 
 
 def _kind(
     node: onnx.NodeProto,
     names: Iterable[str],
     fed: Mapping[str, str],
-    tensors: Mapping[str, onnx.TensorProto],
+    held: Container[str],
 ) -> bytes:
     """What two nodes have in common that the converter treats alike."""
     bare = onnx.NodeProto(op_type=node.op_type, domain=node.domain)
     bare.attribute.extend(sorted(node.attribute, key=lambda attribute: attribute.name))
     bare.input.extend("given" if name else "" for name in node.input)
     bare.output.extend("given" if name else "" for name in node.output)
-    given = [fed.get(name, "tensor" if name in tensors else "constant") for name in names]
+    given = [fed.get(name, "tensor" if name in held else "constant") for name in names]
     text: bytes = bare.SerializeToString(deterministic=True)
     return text + " ".join(given).encode()

@@ -19,10 +19,10 @@ import onnx
 
 from opset_atlas.numerics.tolerances import ASSERT_CLOSE
 from opset_atlas.onnx_files import tensors
-from opset_atlas.runtimes import onnxruntime as runtime
-from opset_atlas.stages.audit.attempt import PLAIN, Case, Found, feed
-
-MOST_BYTES = 32 << 20
+from opset_atlas.onnx_files.reproducer import MOST_BYTES, Reproducer
+from opset_atlas.runtimes._feeding import feed
+from opset_atlas.runtimes._oracle import ORACLE
+from opset_atlas.stages.audit.attempt import PLAIN, Case, Found
 
 SCRIPT = Template(
     '''"""onnx.version_converter, $operator, opset $old to $new: $outcome.
@@ -91,22 +91,13 @@ class Defects:
         """What is to be written, by name."""
         return [self._known[name] for name in sorted(self._known)]
 
-    def write(self, defect: Defect) -> None:
-        """Write one folder; in a child, since it runs the files."""
+    def write(self, defect: Defect) -> str:
+        """Write one folder, in a child, since it runs files; returns why there is none, or ""."""
         case, folder = defect.case, self._folder / defect.name
-        session = runtime.load(case.path, PLAIN)
-        inputs = feed(case, session.input_names, defect.found.set)
-        expected = runtime.run(session, inputs)
-        folder.mkdir()
-        onnx.save(onnx.load(case.path), folder / "before.onnx")
-        _save(folder / "inputs.npz", list(inputs.values()))
-        _save(folder / "expected.npz", expected)
+        inputs, expected = _run(case.path, defect)
+        arrays = {"inputs.npz": _by_position(inputs), "expected.npz": _by_position(expected)}
         if defect.found.outcome == "wrong":
-            after = runtime.load(case.after, PLAIN)
-            _save(
-                folder / "got.npz",
-                runtime.run(after, feed(case, after.input_names, defect.found.set)),
-            )
+            arrays["got.npz"] = _by_position(_run(case.after, defect)[1])
         rtol, atol = _closeness(expected)
         text = SCRIPT.substitute(
             operator=defect.operator,
@@ -118,11 +109,20 @@ class Defects:
             rtol=rtol,
             atol=atol,
         )
-        (folder / "reproduce.py").write_text(text, encoding="utf-8")
+        before = onnx.load(case.path)
+        files = Reproducer({"before.onnx": before}, arrays, {"reproduce.py": text})
+        return files.write(folder, case.path.parent)
 
 
-def _save(path: Path, arrays: Sequence[np.ndarray]) -> None:
-    np.savez(path, **{str(i): array for i, array in enumerate(arrays)})  # type: ignore[arg-type]
+def _run(path: Path, defect: Defect) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What a file is given, in the order of its inputs, and what it gives."""
+    session = ORACLE.load(path, PLAIN)
+    inputs = feed(session.input_names, defect.case.tensors(defect.found.set))
+    return list(inputs.values()), ORACLE.run(session, inputs)
+
+
+def _by_position(arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    return {str(i): array for i, array in enumerate(arrays)}
 
 
 def _closeness(arrays: Sequence[np.ndarray]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ reads   results/define/{model}; results/export/{model}/*: the files; results/par
 writes  record.json: what came of each step, and of each operator in it; defects/: reproducers
 
 A file is converted where every runtime computes it rightly, once per distinct content. The result
-goes through the checker and onnxruntime, with and without optimizations, and is measured and judged
+goes through the checker and a runtime, with and without optimizations, and is measured and judged
 like an export. Where a step is not right, each operator that changes in it is converted alone, as a
 cut of one node: an operator is only named where that, the converter's own message or the lack of
 any other candidate proves it.
@@ -38,7 +38,7 @@ from opset_atlas.records import (
     AuditStep,
     DefineRecord,
 )
-from opset_atlas.runtimes import onnxruntime as runtime
+from opset_atlas.runtimes._oracle import ORACLE
 from opset_atlas.stages.audit import cuts as audit_cuts
 from opset_atlas.stages.audit.attempt import (
     Case,
@@ -86,7 +86,7 @@ def audit(spec: Mapping[str, Any], results: Path, folder: Path) -> AuditRecord:
         "version": VERSION,
         "stage": "audit",
         "model": spec["model"],
-        "versions": {name: importlib.metadata.version(name) for name in ("onnx", "onnxruntime")},
+        "versions": {name: importlib.metadata.version(name) for name in ("onnx", *ORACLE.PACKAGES)},
         "not_right": skipped,
         "steps": steps,
     }
@@ -148,7 +148,7 @@ class _Job:
         """Each item in a child process, which may die of it."""
         limits = self.spec["limits"]
         seconds, memory = float(limits["cell_seconds"]), limits.get("memory_mb")
-        return run_isolated(items, work, seconds, memory, runtime.prepare)
+        return run_isolated(items, work, seconds, memory, ORACLE.prepare)
 
     def attempts(self, cases: Sequence[Case]) -> list[tuple[Case, Found]]:
         """Every case with what came of it."""
@@ -196,7 +196,18 @@ def _steps(
     for each, result in job.isolated(defects.wanted(), defects.write):
         if result.status != "done":
             raise RuntimeError(f"the reproducer of {each.name}: {result.detail}")
+        if result.value:
+            print(f"no reproducer {each.name}: {result.value}")
+            _forget(each.name, steps)
     return sorted(steps, key=lambda s: (s["from_opset"], s["to_opset"], s["cells"][0]["exporter"]))
+
+
+def _forget(name: str, steps: Sequence[AuditStep]) -> None:
+    """Name a reproducer nowhere that could not be written."""
+    rows = [row for step in steps for row in (step, *step["operators"])]
+    for row in rows:
+        if row["reproducer"] == name:
+            row["reproducer"] = ""
 
 
 def _alone(job: _Job, wrong: Sequence[tuple[Case, Found]]) -> dict[Path, list[_Alone]]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import onnx
 
 from opset_atlas import runtimes
-from opset_atlas.numerics.measure import Array, allowed_error, is_float
+from opset_atlas.base.arrays import Array, is_float
+from opset_atlas.numerics.measure import allowed_error
 from opset_atlas.numerics.verdicts import worst_slice
-from opset_atlas.onnx_files.parts import Region, Trace, Wires, cut, run
+from opset_atlas.onnx_files.parts import Region, Wires, cut
 from opset_atlas.operators import definitions
 from opset_atlas.records import BlamedInput, BlamedNode, Graph, Measure, Node
+from opset_atlas.runtimes._feeding import Runner, Trace
 from opset_atlas.stages.locate import optimization, reproduce, suspect
-from opset_atlas.stages.locate.suspect import Blame, Expected, Wrong
+from opset_atlas.stages.locate.suspect import Blame, Expected, Source, Wrong
 from opset_atlas.stages.locate.words import spelled
 
 Fault = Literal["file", "kernel", "optimization", "constant", "undecided"]
@@ -42,43 +44,30 @@ class Finding:
     shows: bool
 
 
-@dataclass(frozen=True)
-class Setting:
-    """The runtime as a module and its variants: the `plain` one is the one without optimizations.
-
-    `optimized` is a variant that is wrong although the plain one is right, else "".
-    """
-
-    name: str
-    runtime: runtimes.Runtime
-    plain: str
-    optimized: str
-
-
-def diagnose(wrong: Wrong, sources: Any, graph: Graph, setting: Setting) -> Finding:
+def diagnose(
+    wrong: Wrong, sources: Iterable[Source], graph: Graph, optimized: Runner | None
+) -> Finding:
     """Find the part to blame, cut it out, run the cut, and say whose fault it is.
 
     Args:
         wrong: with the trace of the plain variant.
         sources: right computations, the most alike first; read no further than needed.
         graph: the file's graph as data.
+        optimized: the runtime in a variant that is wrong although the plain one is right.
     """
     wires = Wires(wrong.model.graph)
-    if setting.optimized:
-        blame = _optimized(wrong, wires, setting)
-    else:
-        blame = suspect.locate(wrong, sources)
-    case = _Case(wrong, graph, setting, blame)
+    blame = _optimized(wrong, wires, optimized) if optimized else suspect.locate(wrong, sources)
+    diagnosis = _Diagnosis(wrong, graph, optimized, blame)
     if not blame.region.nodes:
-        return case.finding("constant")
-    return case.judge()
+        return diagnosis.finding("constant")
+    return diagnosis.judge()
 
 
-def _optimized(wrong: Wrong, wires: Wires, setting: Setting) -> Blame:
+def _optimized(wrong: Wrong, wires: Wires, optimized: Runner) -> Blame:
     expected = Trace("the same file without optimizations", wrong.trace.values)
 
     def fails(region: Region) -> bool:
-        got = _run_cut(wrong, region, wrong.model, setting.runtime, setting.optimized)
+        got = _run_cut(wrong, region, wrong.model, optimized)
         right = suspect.is_right(wrong, [got], expected, region.target) if got is not None else True
         return not right
 
@@ -88,26 +77,23 @@ def _optimized(wrong: Wrong, wires: Wires, setting: Setting) -> Blame:
 
 
 @dataclass(frozen=True)
-class _Case:
+class _Diagnosis:
     wrong: Wrong
     graph: Graph
-    setting: Setting
+    optimized: Runner | None
     blame: Blame
 
     def judge(self) -> Finding:
         """Whose fault it is: asked of other versions of the operators, and of another runtime."""
-        variant = self.setting.optimized or self.setting.plain
-        got = self._run(self.wrong.model, self.setting.runtime, variant)
-        if self.setting.optimized:
+        got = self._run(self.wrong.model, self.runner)
+        if self.optimized:
             return self.finding("optimization", got=got)
         right_at = self._right_at()
-        other = runtimes.load("reference" if self.setting.name != "reference" else "onnxruntime")
-        theirs = self._run(self.wrong.model, other, list(other.VARIANTS)[-1])
-        opinion = self._opinion(theirs)
+        opinion, trusted = self._second_opinion()
         fault: Fault = "undecided"
         if right_at or opinion == "same":
             fault = "file"
-        elif opinion == "right" and self._evaluated_as_written():
+        elif opinion == "right" and trusted:
             fault = "kernel"
         return self.finding(fault, got, right_at)
 
@@ -117,7 +103,7 @@ class _Case:
         """All that is known, with the cut."""
         wrong, blame = self.wrong, self.blame
         trace = wrong.trace
-        if self.setting.optimized and got is not None:
+        if self.optimized and got is not None:
             trace = replace(trace, values={**trace.values, blame.region.target: [got]})
         measure = suspect.measured(replace(wrong, trace=trace), blame.expected, blame.region.target)
         error, allowed = _units(measure, wrong)
@@ -136,8 +122,13 @@ class _Case:
             shows=got is not None and not self._is_right(got),
         )
 
-    def _run(self, model: onnx.ModelProto, runtime: runtimes.Runtime, variant: str) -> Array | None:
-        return _run_cut(self.wrong, self.blame.region, model, runtime, variant)
+    @property
+    def runner(self) -> Runner:
+        """The variant that is wrong."""
+        return self.optimized or self.wrong.runner
+
+    def _run(self, model: onnx.ModelProto, runner: Runner) -> Array | None:
+        return _run_cut(self.wrong, self.blame.region, model, runner)
 
     def _is_right(self, got: Array) -> bool:
         expected = self.blame.expected
@@ -150,10 +141,19 @@ class _Case:
         given = self.wrong.trace.values[region.entries[0]][0]
         return given.dtype == got.dtype and np.array_equal(given, got)
 
-    def _opinion(self, theirs: Array | None) -> str:
-        """What another runtime's result of the cut is: `right`, the `same` wrong one, or neither"""
-        if theirs is None:
-            return ""
+    def _second_opinion(self) -> tuple[str, bool]:
+        """What the first other runtime that runs the cut says, and whether it can be trusted."""
+        own = next(iter(self.runner.runtime.VARIANTS))
+        for runtime in runtimes.others(own):
+            theirs = self._run(
+                self.wrong.model, replace(self.runner, runtime=runtime, variant=runtime.AS_WRITTEN)
+            )
+            if theirs is not None:
+                return self._opinion(theirs), self._evaluated_as_written(runtime)
+        return "", False
+
+    def _opinion(self, theirs: Array) -> str:
+        """What another runtime's result is: `right`, the `same` wrong one, or an `other`."""
         if self._is_right(theirs):
             return "right"
         own = Trace("", self.wrong.trace.values)
@@ -171,21 +171,18 @@ class _Case:
         # The last opset of an older version, the first of a newer one.
         opsets = {v for v in changed if v > own} | {v - 1 for v in changed if 1 < v <= own}
         for opset in sorted(opsets, key=lambda v: (abs(v - own), v)):
-            got = self._run(_at_opset(self.wrong.model, opset), *self._plain())
+            got = self._run(_at_opset(self.wrong.model, opset), self.wrong.runner)
             if got is not None and self._is_right(got):
                 return opset
         return None
 
-    def _plain(self) -> tuple[runtimes.Runtime, str]:
-        return self.setting.runtime, self.setting.plain
+    def _evaluated_as_written(self, runtime: runtimes.Runtime) -> bool:
+        """Whether another runtime can be trusted to follow the versions in the file.
 
-    def _evaluated_as_written(self) -> bool:
-        """Whether the other runtime can be trusted to follow the versions in the file.
-
-        The evaluator of onnx computes old versions by newer rules, so with it no later version of a
-        blamed operator may have another meaning.
+        One that computes old versions by newer rules can be where no later version of a blamed
+        operator has another meaning.
         """
-        if self.setting.name == "reference":
+        if runtime.FOLLOWS_VERSIONS:
             return True
         for i in self.blame.region.nodes:
             node = self.graph["nodes"][i]
@@ -210,14 +207,13 @@ class _Case:
             used = self.wrong.tolerances if exact is not None else self.wrong.loose
             allowed = allowed_error(right, exact, used.noise_factor, used.noise_floor)
         best = exact.astype(right.dtype) if exact is not None and is_float(right.dtype) else right
-        variant = self.setting.optimized or self.setting.plain
         return reproduce.Cut(
-            model=cut(self.wrong.model, region, {**values, region.target: got}, names),
+            model=cut(self.wrong.model, values, {region.target: got}, names),
             inputs={names[name]: array for name, array in values.items()},
             expected=best,
             got=got,
             allowed=allowed,
-            script=self.setting.runtime.script(variant),
+            script=self.runner.runtime.script(self.runner.variant),
         )
 
     def _inputs(self, index: int) -> list[BlamedInput]:
@@ -232,16 +228,14 @@ class _Case:
         return found
 
 
-def _run_cut(
-    wrong: Wrong, region: Region, model: onnx.ModelProto, runtime: runtimes.Runtime, variant: str
-) -> Array | None:
+def _run_cut(wrong: Wrong, region: Region, model: onnx.ModelProto, runner: Runner) -> Array | None:
     """The result of a part on the first input set; None where the runtime does not take it."""
     names = _names(region)
     ends = {name: wrong.trace.values[name][0] for name in region.entries}
-    part = cut(model, region, ends, names)
+    part = cut(model, ends, {region.target: None}, names)
     feed = {names[name]: array for name, array in ends.items()}
     try:
-        return run(part, runtime, variant, [feed])[0].get("output")
+        return runner.run(part, [feed])[0].get("output")
     except Exception:  # the runtime's; an answer to a question of ours, no finding about the file
         return None
 

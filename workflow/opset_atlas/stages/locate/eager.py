@@ -13,9 +13,9 @@ import safetensors.torch
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from opset_atlas.base.arrays import Array
 from opset_atlas.models import module as model
-from opset_atlas.numerics.measure import Array
-from opset_atlas.onnx_files.parts import Trace
+from opset_atlas.runtimes._feeding import Trace
 
 Result = tuple[str, torch.Tensor]
 

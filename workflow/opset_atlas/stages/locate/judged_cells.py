@@ -29,9 +29,14 @@ class Job:
     parity: Path
     store: Path = Path()
 
+    @property
+    def tolerances(self) -> Tolerances:
+        """Those of the configuration."""
+        return Tolerances().updated(self.spec["tolerances"])
+
 
 @dataclass(frozen=True)
-class Ran:
+class JudgedCell:
     """A cell in a runtime: its file, the verdict and the measures of each variant."""
 
     exporter: str
@@ -58,12 +63,15 @@ class Ran:
 
     def right(self) -> bool:
         """Whether it is right in every variant."""
-        return all(v["verdict"] in verdicts.RIGHT for v in self.verdicts.values())
+        return all(v["verdict"] in verdicts.RIGHT | {"misdeclared"} for v in self.verdicts.values())
+
+    def path(self, export: Path) -> Path:
+        """Its file, in the folder of the model's sweeps."""
+        return export / self.exporter / "cells" / str(self.cell["file"])
 
 
-def judged(job: Job) -> Iterator[Ran]:
+def judged_cells(job: Job) -> Iterator[JudgedCell]:
     """Every cell of the model in every runtime, judged."""
-    tolerances = Tolerances().updated(job.spec["tolerances"])
     runtimes: dict[str, ParityRecord] = {
         name: read_json(job.parity / f"{name}.json", "parity") for name in job.spec["runtimes"]
     }
@@ -74,8 +82,8 @@ def judged(job: Job) -> Iterator[Ran]:
             judged: dict[int, dict[str, CellVerdict]] = {}
             measures: dict[int, dict[str, list[Measure]]] = {}
             for cell in (c for c in record["cells"] if c["exporter"] == exporter):
-                verdict = verdicts.judge_cell(record, cell, tolerances)
+                verdict = verdicts.judge_cell(record, cell, job.tolerances)
                 judged.setdefault(cell["requested"], {})[cell["runtime"]] = verdict
                 measures.setdefault(cell["requested"], {})[cell["runtime"]] = cell["measures"]
             for opset, found in judged.items():
-                yield Ran(exporter, cells[opset], runtime, found, measures[opset])
+                yield JudgedCell(exporter, cells[opset], runtime, found, measures[opset])

@@ -14,14 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
 
-from opset_atlas.base.files import write_text
-from opset_atlas.numerics.measure import Array
-from opset_atlas.onnx_files import parts
-
-MOST_BYTES = 32 << 20
+from opset_atlas.base.arrays import Array
+from opset_atlas.onnx_files.reproducer import Reproducer
 
 SCRIPT = '''"""The result of model.onnx on the inputs in arrays.npz, against the expected one."""
 
@@ -57,20 +53,13 @@ class Cut:
     script: str
 
 
-def write(cut: Cut, folder: Path) -> str:
-    """Write the folder; returns why there can be none, or ""."""
+def write(cut: Cut, folder: Path, tensors: Path) -> str:
+    """Write the folder; returns why there can be none, or "".
+
+    Args:
+        tensors: the folder of the external data that the cut refers to.
+    """
     arrays = {**cut.inputs, "expected": cut.expected, "got": cut.got, "allowed": cut.allowed}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "biufc":
-            return f"{name} is {array.dtype.name}, which numpy alone cannot read"
-    room = MOST_BYTES - sum(array.nbytes for array in arrays.values())
-    model = parts.whole(cut.model, room)
-    if model is None:
-        return f"it would take more than {MOST_BYTES >> 20} MiB"
-    folder.mkdir(parents=True)
-    onnx.save(model, folder / "model.onnx")
-    with (folder / "arrays.npz").open("wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
     script = SCRIPT.format(run=cut.script.rstrip(), names=list(cut.inputs))
-    write_text(folder / "run.py", script)
-    return ""
+    reproducer = Reproducer({"model.onnx": cut.model}, {"arrays.npz": arrays}, {"run.py": script})
+    return reproducer.write(folder, tensors)

@@ -13,10 +13,10 @@ from opset_atlas.base.files import digest
 from opset_atlas.base.messages import describe
 from opset_atlas.differences.align import Alignment, align
 from opset_atlas.graph.reading import read as read_graph
-from opset_atlas.onnx_files import parts
-from opset_atlas.onnx_files.parts import Trace
+from opset_atlas.onnx_files import tensors
 from opset_atlas.records import Graph, Node
-from opset_atlas.stages.locate.judged_cells import Job, Ran
+from opset_atlas.runtimes._feeding import Runner, Trace
+from opset_atlas.stages.locate.judged_cells import Job, JudgedCell
 from opset_atlas.stages.locate.suspect import Source, Wrong
 
 MOST_FILES = 4  # right files that one is compared with
@@ -24,14 +24,14 @@ _FIXED = ("constant", "initializer", "empty")
 
 
 @dataclass
-class Rights:
+class RightComputations:
     """What is known of a model's right computations; filled as they are asked for."""
 
     job: Job
     traces: dict[tuple[str, ...], Trace | None] = field(default_factory=dict)
     files: dict[Path, tuple[onnx.ModelProto, Graph, str]] = field(default_factory=dict)
 
-    def sources(self, wrong: Wrong, graph: Graph, right: Iterable[Ran]) -> Iterator[Source]:
+    def sources(self, wrong: Wrong, graph: Graph, right: Iterable[JudgedCell]) -> Iterator[Source]:
         """The file that the model is, right files in the order given, then the eager module.
 
         Files of one graph count once, unless they are the wrong one's, which another runtime may
@@ -42,15 +42,16 @@ class Rights:
         """
         if "onnx" in self.job.spec:
             path = Path(self.job.spec["onnx"])
-            yield from self._file(wrong, graph, path, wrong.runtime, "the file itself")
+            yield from self._file(wrong, graph, path, wrong.runner.runtime, "the file itself")
         seen: set[tuple[str, str]] = set()
-        for ran in right:
-            path = self.job.export / ran.exporter / "cells" / str(ran.cell["file"])
-            key = (self._read(path)[2], ran.runtime)
+        for cell in right:
+            path = cell.path(self.job.export)
+            key = (self._read(path)[2], cell.runtime)
             if key not in seen and len(seen) < MOST_FILES:
                 seen.add(key)
-                runtime = runtimes.load(ran.runtime)
-                label = f"{ran.name} in {ran.runtime}" if runtime != wrong.runtime else ran.name
+                runtime = runtimes.load(cell.runtime)
+                same = runtime == wrong.runner.runtime
+                label = cell.name if same else f"{cell.name} in {cell.runtime}"
                 yield from self._file(wrong, graph, path, runtime, label)
         if "factory" in self.job.spec:
             yield from self._module(wrong)
@@ -59,7 +60,7 @@ class Rights:
         if path not in self.files:
             graph = read_graph(path)[0]
             self.files[path] = (
-                parts.read(path, self.job.store),
+                tensors.load(path, self.job.store),
                 graph["graph"],
                 digest(graph),
             )
@@ -69,11 +70,9 @@ class Rights:
         self, wrong: Wrong, graph: Graph, path: Path, runtime: runtimes.Runtime, label: str
     ) -> Iterator[Source]:
         model, theirs, _ = self._read(path)
-        *_, plain = runtime.VARIANTS
-        key = (str(path), plain, *wrong.sets)
-        found = self._once(
-            key, label, lambda: parts.trace(model, runtime, plain, wrong.feeds, label)
-        )
+        runner = Runner(runtime, runtime.AS_WRITTEN, self.job.store)
+        key = (str(path), runner.variant, *wrong.sets)
+        found = self._once(key, label, lambda: runner.trace(model, wrong.feeds, label))
         if found:
             yield replace(aligned(found, graph, theirs), file=model, graph=theirs)
 

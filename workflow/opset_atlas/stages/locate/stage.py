@@ -23,7 +23,7 @@ from typing import cast
 from opset_atlas.base.files import digest, write_json
 from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.records import VERSION, Located, LocateRecord
-from opset_atlas.stages.locate.judged_cells import Job, Ran, judged
+from opset_atlas.stages.locate.judged_cells import Job, JudgedCell, judged_cells
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,46 +46,50 @@ def locate(job: Job, folder: Path) -> LocateRecord:
     """Write the record and the reproducers of a model below `folder`; return the record."""
     shutil.rmtree(folder / "reproducers", ignore_errors=True)
     (folder / "reproducers").mkdir(parents=True)
-    ran = list(judged(job))
-    wrong = [each for each in ran if each.wrong() and each.cell["file"]]
+    cells = list(judged_cells(job))
+    wrong = [each for each in cells if each.wrong() and each.cell["file"]]
     record: LocateRecord = {
         "version": VERSION,
         "stage": "locate",
         "model": job.spec["model"],
-        "located": _located(job, ran, wrong, folder),
+        "located": _located(job, cells, wrong, folder),
     }
     write_json(folder / "record.json", record)
     return record
 
 
-def _located(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -> list[Located]:
+def _located(
+    job: Job, cells: Sequence[JudgedCell], wrong: Sequence[JudgedCell], folder: Path
+) -> list[Located]:
     """What was found, files of one graph told once."""
     if not wrong:
         return []
     with tempfile.TemporaryDirectory() as store:
-        return _examined(replace(job, store=Path(store)), ran, wrong, folder)
+        return _examined(replace(job, store=Path(store)), cells, wrong, folder)
 
 
-def _examined(job: Job, ran: Sequence[Ran], wrong: Sequence[Ran], folder: Path) -> list[Located]:
+def _examined(
+    job: Job, cells: Sequence[JudgedCell], wrong: Sequence[JudgedCell], folder: Path
+) -> list[Located]:
     """As `_located`, with a folder for large tensors."""
-    from opset_atlas.stages.locate import examine, right_computations
+    from opset_atlas.stages.locate.case import Case, cases
+    from opset_atlas.stages.locate.examine import examine, stopped
+    from opset_atlas.stages.locate.right_computations import RightComputations
 
-    known = right_computations.Rights(job)  # a child keeps what it has run
+    right = RightComputations(job)  # a child keeps what it has run
 
-    cases = examine.cases(job.export, ran, wrong)
-
-    def work(case: examine.Case) -> list[Located]:
-        return examine.examine(job, case, known, folder / "reproducers")
+    def work(case: Case) -> list[Located]:
+        return examine(case, right, folder / "reproducers")
 
     limits = job.spec["limits"]
     found: list[Located] = []
     for case, result in run_isolated(
-        cases, work, float(limits["cell_seconds"]), limits.get("memory_mb")
+        cases(job, cells, wrong), work, float(limits["cell_seconds"]), limits.get("memory_mb")
     ):
         if result.status == "done":
             found += cast(list[Located], result.value)
         else:
-            found.append(examine.stopped(case, f"{result.status}: {result.detail}"))
+            found.append(stopped(case, f"{result.status}: {result.detail}"))
         print(f"{case.name}: {found[-1]['sentence']}")
     return _merged(found, folder)
 

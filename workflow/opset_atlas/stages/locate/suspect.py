@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
-from opset_atlas import runtimes
-from opset_atlas.numerics.measure import Array, dtype_name, is_float, measure
+from opset_atlas.base.arrays import Array, dtype_name, is_float
+from opset_atlas.numerics.measure import measure
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.numerics.verdicts import is_noise
-from opset_atlas.onnx_files.parts import Feeds, Region, Trace, Wires, replaced, run
+from opset_atlas.onnx_files.parts import Region, Wires, with_given_value
 from opset_atlas.records import Graph, Measure
+from opset_atlas.runtimes._feeding import Feeds, Runner, Trace
 
 _Alike = dict[tuple[str, tuple[int, ...]], list[str]]
 MOST_TRIALS = 64
@@ -30,15 +31,14 @@ MOST_ALIKE = 8
 
 @dataclass(frozen=True)
 class Wrong:
-    """A file, what it computed in one variant of a runtime, and the output that is wrong.
+    """A file, what it computed as written, and the output that is wrong.
 
     `truth` has the right output under its name; `tolerances` are those for comparing with what has
     no float64 run: as much noise as the output itself is allowed.
     """
 
     model: onnx.ModelProto
-    runtime: runtimes.Runtime
-    variant: str
+    runner: Runner
     sets: Sequence[str]
     feeds: Feeds
     trace: Trace
@@ -292,8 +292,8 @@ class _Search:
         rights = expected.trace.values[expected.name]
         feeds = [{**feed, name: array} for feed, array in zip(wrong.feeds, rights, strict=False)]
         try:
-            model = replaced(wrong.model, name, rights[0])
-            found = run(model, wrong.runtime, wrong.variant, feeds)
+            model = with_given_value(wrong.model, name, rights[0])
+            found = wrong.runner.run(model, feeds)
         except Exception:  # a tensor that does not fit there is no answer
             return False
         got = [one[wrong.output] for one in found if wrong.output in one]

@@ -1,0 +1,114 @@
+"""Feeding a graph and running it: which input takes which tensor, and all values of a run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx.external_data_helper import uses_external_data
+
+from opset_atlas.base.arrays import Array
+from opset_atlas.onnx_files import parts, tensors
+from opset_atlas.runtimes import Runtime
+
+Feeds = Sequence[Mapping[str, Array]]  # per input set, the tensors by name, in the model's order
+
+_TENSOR = np.ndarray | np.generic
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The values of a computation, by name, one per input set; `exact` in float64 where known."""
+
+    label: str
+    values: dict[str, list[Array]]
+    exact: dict[str, list[Array]] = field(default_factory=dict)
+
+
+def input_positions(
+    graph: Sequence[str], names: Sequence[str]
+) -> tuple[list[int] | None, list[str]]:
+    """Which of the model's inputs each input of a graph takes, and what is worth saying about it.
+
+    By name where the graph has no other names (exporters drop inputs that nothing uses), else by
+    position; None where neither is possible.
+    """
+    if set(graph) <= set(names):
+        unused = [name for name in names if name not in graph]
+        note = f"the graph has no input {', '.join(unused)}"
+        return [names.index(name) for name in graph], [note] if unused else []
+    if len(graph) == len(names):
+        return list(range(len(names))), [f"inputs are called {', '.join(graph)}"]
+    return None, [
+        f"the graph wants {len(graph)} inputs ({', '.join(graph)}), "
+        f"the model has {len(names)} ({', '.join(names)})"
+    ]
+
+
+def feed(graph: Sequence[str], tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """The tensors of an input set under the names of a graph's inputs.
+
+    Raises:
+        ValueError: the graph has other inputs, and not as many.
+    """
+    positions, notes = input_positions(graph, list(tensors))
+    if positions is None:
+        raise ValueError(notes[0])
+    arrays = list(tensors.values())
+    return {name: arrays[i] for name, i in zip(graph, positions, strict=True)}
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A runtime in one of its variants.
+
+    `folder`: where the tensors lie that models refer to, if any do.
+    """
+
+    runtime: Runtime
+    variant: str
+    folder: Path
+
+    def run(self, model: onnx.ModelProto, feeds: Feeds) -> list[dict[str, Array]]:
+        """The outputs of a model by name, per input set; what is no tensor is left out.
+
+        Raises:
+            Whatever the runtime raises.
+        """
+        self.runtime.prepare()
+        outside = any(uses_external_data(tensor) for tensor in tensors.all_tensors(model))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            if outside:  # it has to lie beside its tensors
+                path = self.folder / f"{Path(folder).name}.onnx"
+            try:
+                onnx.save(model, path)
+                session = self.runtime.load(path, self.variant)
+            finally:
+                path.unlink(missing_ok=True)
+        found = []
+        for of_set in feeds:
+            given = feed(session.input_names, of_set)
+            got = zip(session.output_names, self.runtime.run(session, given), strict=True)
+            found.append({n: np.asarray(v) for n, v in got if isinstance(v, _TENSOR)})
+        return found
+
+    def trace(self, model: onnx.ModelProto, feeds: Feeds, label: str) -> Trace:
+        """All values that nodes of the main graph compute, with its inputs and initializers.
+
+        Raises:
+            Whatever the runtime raises over the file with all its values as outputs.
+        """
+        sets = self.run(parts.with_all_values(model), feeds)
+        common = [name for name in sets[0] if all(name in one for one in sets)]
+        values = {name: [one[name] for one in sets] for name in common}
+        for tensor in model.graph.initializer:
+            values[tensor.name] = [parts.content(tensor, self.folder)] * len(sets)
+        inputs = parts.Wires(model.graph).inputs
+        given = [feed(inputs, of_set) for of_set in feeds]
+        values |= {name: [of_set[name] for of_set in given] for name in inputs}
+        return Trace(label, values)

@@ -1,7 +1,7 @@
 """Lines of code by room of the package: the table in CONTRIBUTING.md. `make rooms` writes it.
 
-    python docs/rooms.py            print the table
-    python docs/rooms.py --write    put it into CONTRIBUTING.md
+python docs/rooms.py            print the table
+python docs/rooms.py --write    put it into CONTRIBUTING.md
 """
 
 from __future__ import annotations

@@ -42,8 +42,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_TEXT = 2000  # characters of one text on a page; the tables hold all of it
 MODELS_AT_ONCE = 40  # whose graphs are placed by one process
 _BREAKS = re.compile(r"[\t\r\n]+")
-# Attributes are quoted and escaped, so no `>` of a model ends a tag.
-_WAYS_OUT = re.compile(r'<a (?:[^>]* )?href="(?!#|https://)[^"]*"[^>]*>(.*?)</a>', re.DOTALL)
 _SCRIPTS = {"index": ("script.js", "scene.js"), "pair": ("scene.js",), "model": ("scene.js",)}
 
 
@@ -124,10 +122,11 @@ class _Writer:
             page = canvas.context(planner) | {"spec": data.spec, "opsets": []}
             written.append(self.write("pair", page, canvas.pair.place))
         for view in views:
-            written.append(self.write("model", view.page(planner), f"models/{view.model}.html"))
+            page = view.page(planner)
+            written.append(self.write("model", page, f"models/{view.model}.html"))
             if self.cards:
-                text = written[-1].read_text(encoding="utf-8")
-                write_text(self.cards / f"{view.model}.html", _WAYS_OUT.sub(r"\1", text))
+                text = render(self.pages, "model", page, alone=True)
+                write_text(self.cards / f"{view.model}.html", text)
         planner.forget()
         return written
 
@@ -139,10 +138,13 @@ class _Writer:
         return self.folder / place
 
 
-def render(pages: Environment, template: str, page: dict[str, Any]) -> str:
-    """A page with its style inside, and its script where it has one."""
+def render(pages: Environment, template: str, page: dict[str, Any], alone: bool = False) -> str:
+    """A page with its style inside, and its script where it has one.
+
+    One that is `alone` does not link to other files; it still cites the ONNX documentation.
+    """
     inlined = _inline(page, _SCRIPTS.get(template, ()))
-    return pages.get_template(f"{template}.html.j2").render(page, **inlined)
+    return pages.get_template(f"{template}.html.j2").render(page, **inlined, alone=alone)
 
 
 def _remove_others(folder: Path, written: Set[Path]) -> None:

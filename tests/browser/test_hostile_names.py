@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from builders import small_report
 
 pytestmark = pytest.mark.browser
 
@@ -23,18 +22,9 @@ ATTACKS = {
 }
 
 
-def small_report() -> ModuleType:
-    path = Path(__file__).with_name("small_report.py")
-    spec = importlib.util.spec_from_file_location("small_report", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_hostile_text_is_inert(tmp_path: Path, watch: Callable, attack: str) -> None:
-    folder = small_report().build(tmp_path, ATTACKS[attack])
+    folder = small_report.build(tmp_path, ATTACKS[attack])
     watched = watch(viewport={"width": 380, "height": 800})
     assert [path.name for path in (folder / "operators").iterdir()] == ["Resize.html"]
     for path in sorted(folder.rglob("*.html")):
@@ -66,7 +56,7 @@ def test_the_attack_would_work_on_an_open_page(tmp_path: Path, watch: Callable) 
 
 
 def test_the_texts_really_stand_in_the_pages(tmp_path: Path) -> None:
-    folder = small_report().build(tmp_path, ATTACKS["script"])
+    folder = small_report.build(tmp_path, ATTACKS["script"])
     escaped = "&lt;script&gt;window.__pwned=1;alert(1)&lt;/script&gt;"
     assert (folder / "index.html").read_text().count(escaped) > 3
     assert (folder / "models" / "alpha.html").read_text().count(escaped) > 10
@@ -76,6 +66,6 @@ def test_the_texts_really_stand_in_the_pages(tmp_path: Path) -> None:
 
 
 def test_a_citation_that_is_no_web_address_is_no_link(tmp_path: Path) -> None:
-    folder = small_report().build(tmp_path, url="javascript:window.__pwned=1")
+    folder = small_report.build(tmp_path, url="javascript:window.__pwned=1")
     for path in folder.rglob("*.html"):
         assert "javascript:" not in path.read_text()

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders import small_report
 from opset_atlas.stages.report import index as report_index
 from playwright.sync_api import expect
-
-from .test_hostile_names import small_report
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +19,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in (("TOGETHER", 1), ("SENTENCES", 0), ("PICKS", 0), ("FILES", 0)):
         monkeypatch.setattr(report_index, f"MOST_{name}", value)
     monkeypatch.setattr(report_index, "PART", 1)
-    folder: Path = small_report().build(tmp_path)
+    folder: Path = small_report.build(tmp_path)
     return folder / "index.html"
 
 

@@ -17,6 +17,18 @@ from opset_atlas.records import DefineRecord, ExportRecord, GraphFile
 from opset_atlas.stages import define, export
 
 X = {"name": "x", "shape": [2, 3]}
+# A graph with two branches, one of which reads a value and a weight of the graph around it.
+IF = """g (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
+    h = Relu(x)
+    y = If (c) <
+        then_branch = t () => (float[2] a) {
+            k = Constant<value = float[2] {5.0, 6.0}>()
+            s = Add(h, k)
+            a = Mul(s, w)
+        },
+        else_branch = e () => (float[2] b) { b = Neg(x) }
+    >
+}"""
 
 
 def settings(root: Path, model: dict[str, Any], **top: Any) -> config.Settings:

@@ -8,23 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.stage_files import graph, parse, svg_of
+from builders.stage_files import IF, graph, parse, svg_of
 from opset_atlas.base.files import write_json
 from opset_atlas.graph import reading as graph_module
 from opset_atlas.records import DumpCell, GraphEntry
 from opset_atlas.stages import dump as dump_stage
-
-IF = """g (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
-    h = Relu(x)
-    y = If (c) <
-        then_branch = t () => (float[2] a) {
-            k = Constant<value = float[2] {5.0, 6.0}>()
-            s = Add(h, k)
-            a = Mul(s, w)
-        },
-        else_branch = e () => (float[2] b) { b = Neg(x) }
-    >
-}"""
 
 
 def export_of(folder: Path, files: dict[int, Any], exporter: str = "torchscript") -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders.stage_files import graph, parse
+from builders.stage_files import IF, graph, parse
 from onnx.numpy_helper import from_array
 from opset_atlas.base.files import write_json
 from opset_atlas.graph import picture
@@ -144,19 +144,6 @@ def test_attributes_and_their_defaults(tmp_path: Path) -> None:
     text = "g (float[4] x) => (float[4] y) { y = LeakyRelu<alpha = 0.01>(x) }"
     (alpha,) = only(graph(parse(text, 13), tmp_path), "LeakyRelu")["attributes"]
     assert alpha["value"] == 0.01 and alpha["default"] and alpha["written"]
-
-
-IF = """g (bool c, float[2] x) => (float[2] y) <float[2] w = {1, 2}> {
-    h = Relu(x)
-    y = If (c) <
-        then_branch = t () => (float[2] a) {
-            k = Constant<value = float[2] {5.0, 6.0}>()
-            s = Add(h, k)
-            a = Mul(s, w)
-        },
-        else_branch = e () => (float[2] b) { b = Neg(x) }
-    >
-}"""
 
 
 def test_subgraphs_and_values_of_the_enclosing_graph(tmp_path: Path) -> None:

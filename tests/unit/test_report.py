@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import onnx
 import onnx.parser
 import pytest
+from builders import small_report
 from opset_atlas.findings.advice import spell_spans
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.stages.report import stage as report
@@ -26,23 +25,13 @@ from opset_atlas.tools import diff
 
 
 @pytest.fixture(scope="module")
-def small() -> ModuleType:
-    path = Path(__file__).parents[1] / "browser" / "small_report.py"
-    spec = importlib.util.spec_from_file_location("small_report", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def folder(small: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small.build(tmp_path_factory.mktemp("small"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_report.build(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture
-def data(folder: Path, small: ModuleType) -> Data:
-    return load({"sweeps": small.SWEEPS}, folder.parent)
+def data(folder: Path) -> Data:
+    return load({"sweeps": small_report.SWEEPS}, folder.parent)
 
 
 def test_the_matrix_merges_equal_neighbours_and_parts_where_the_graph_changes(data: Data) -> None:
@@ -204,7 +193,7 @@ def test_both_graphs_stand_in_the_index_with_the_change_pointed_out(folder: Path
         assert "roi" in marked and any(given in text for text in marked)
 
 
-def test_a_second_run_gives_the_same_bytes_but_for_times(folder: Path, small: ModuleType) -> None:
+def test_a_second_run_gives_the_same_bytes_but_for_times(folder: Path) -> None:
     def pages() -> dict[str, str]:
         return {path.name: path.read_text() for path in sorted(folder.rglob("*.html"))}
 
@@ -213,13 +202,13 @@ def test_a_second_run_gives_the_same_bytes_but_for_times(folder: Path, small: Mo
     kept = timing.read_text()
     timing.write_text(json.dumps({"11": 9.87, "12": 9.87, "13": 9.87, "14": 9.87}))
     try:
-        small_spec = json.dumps({"sweeps": small.SWEEPS, "order": list(small.SWEEPS)})
+        small_spec = json.dumps({"sweeps": small_report.SWEEPS, "order": list(small_report.SWEEPS)})
         from opset_atlas.stages.tables import stage as tables
 
         shared = ["--spec", small_spec, "--results", str(folder.parent), "--output"]
         tables.main([*shared, str(folder.parent / "tables")])
         spec = {
-            "sweeps": small.SWEEPS,
+            "sweeps": small_report.SWEEPS,
             "descriptions": {"alpha": "plain", "broken": ""},
             "versions": {"snakemake": "9.27.1"},
         }
@@ -236,11 +225,11 @@ def test_a_second_run_gives_the_same_bytes_but_for_times(folder: Path, small: Mo
 
 
 def test_pages_of_models_that_are_gone_go_and_an_old_report_survives_a_failure(
-    tmp_path: Path, small: ModuleType, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = small.build(tmp_path)
+    folder = small_report.build(tmp_path)
     (folder / "models" / "gone.html").write_text("old")
-    data = load({"sweeps": {"alpha": small.SWEEPS["alpha"]}}, tmp_path / "results")
+    data = load({"sweeps": {"alpha": small_report.SWEEPS["alpha"]}}, tmp_path / "results")
     before = (folder / "index.html").read_text()
 
     def fail(*_: object) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import onnx.defs
 import pytest
+from builders import small_report
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.operators import definitions
 from opset_atlas.stages.report import stage as report
@@ -21,24 +20,14 @@ from opset_atlas.stages.report.versions import VersionRow, side_by_side, summari
 RAW = {(s.domain, s.name, s.since_version): s for s in onnx.defs.get_all_schemas_with_history()}
 
 
-@pytest.fixture(scope="module")
-def small() -> ModuleType:
-    path = Path(__file__).parents[1] / "browser" / "small_report.py"
-    spec = importlib.util.spec_from_file_location("small_report", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return small_report.build(tmp_path)
 
 
 @pytest.fixture
-def folder(small: ModuleType, tmp_path: Path) -> Path:
-    return small.build(tmp_path)
-
-
-@pytest.fixture
-def data(folder: Path, small: ModuleType) -> Data:
-    return load({"sweeps": small.SWEEPS}, folder.parent)
+def data(folder: Path) -> Data:
+    return load({"sweeps": small_report.SWEEPS}, folder.parent)
 
 
 def rows(op: str, domain: str = "") -> dict[tuple[str, str], VersionRow]:
@@ -187,9 +176,7 @@ def test_a_change_that_is_about_no_transition_leads_to_the_page_or_nowhere(data:
     assert catalog.link(change(from_version=12)) == "Resize.html"
 
 
-def test_a_change_of_one_operator_that_another_caused_stands_on_both_pages(
-    folder: Path, small: ModuleType
-) -> None:
+def test_a_change_of_one_operator_that_another_caused_stands_on_both_pages(folder: Path) -> None:
     path = folder.parent / "compare" / "alpha" / "record.json"
     record = read_json(path, "compare")
     step = record["sweeps"]["torchscript"]["steps"][0]
@@ -197,7 +184,7 @@ def test_a_change_of_one_operator_that_another_caused_stands_on_both_pages(
     url = "https://onnx.ai/onnx/operators/text_diff_Softmax_11_13.html"
     step["changes"] = [{**own, "op_type": "Transpose", "parameter": "", "url": url}]
     write_json(path, record)
-    data = load({"sweeps": small.SWEEPS}, folder.parent)
+    data = load({"sweeps": small_report.SWEEPS}, folder.parent)
     entries = {entry.op: entry for entry in Catalog(data).entries}
     assert set(entries) == {"Resize", "Softmax", "Transpose"}
     assert entries["Softmax"].uses == []

@@ -9,13 +9,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from builders import located_record
 from opset_atlas.base.files import read_json, write_json, write_text
 from opset_atlas.graph import picture
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.records import VERSION, Change, Graph, GraphFile
 from opset_atlas.stages.report import stage as report
 from opset_atlas.stages.tables import stage as tables
+
+from builders import located_record
 
 OPSETS = [11, 12, 13, 14]
 SWEEPS = {"alpha": ["torchscript", "dynamo"], "broken": ["torchscript", "dynamo"]}

@@ -183,6 +183,18 @@ def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
     assert "How the exporter was run, opset" in page and ": memoized, with what" in page
 
 
+def test_a_pair_shows_what_parity_measured_of_both_sides(folder: Path, data: Data) -> None:
+    page = (folder / "pairs" / "alpha" / "torchscript-12-13.html").read_text()
+    lists = re.findall(r'<ul class="measured"[^>]*>(.*?)</ul>', page)
+    assert len(lists) == 2
+    for opset, shown in zip((12, 13), lists, strict=True):
+        verdicts = data.verdicts_of["alpha", "torchscript", opset]
+        assert verdicts
+        for verdict in verdicts:
+            assert verdict["runtime"] in shown
+            assert verdict["verdict"].replace("-", " ") in shown
+
+
 @pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
 def test_both_graphs_stand_in_the_index_with_the_change_pointed_out(folder: Path) -> None:
     case = (folder / "index.html").read_text().split('<section id="case"')[1].split("</section>")[0]

@@ -24,16 +24,30 @@ from opset_atlas.stages.report.versions import VersionRow, side_by_side
 
 
 @dataclass(frozen=True)
-class File:
-    """One of two graphs: its name, the opset that stands in it, and what is in it.
+class Parity:
+    """What parity measured of a file in one runtime.
 
-    `key` is the digest under which a run has it: "" for a file of no run.
+    `error` is the largest `n_runtime` of its outputs, in units of rounding; None where nothing was
+    measured, as in a runtime that rejects the file.
+    """
+
+    runtime: str
+    verdict: str
+    error: float | None
+
+
+@dataclass(frozen=True)
+class File:
+    """One of two graphs: its name, its opset, its content and how the runtimes computed it.
+
+    `key` is the digest under which a run has it: "" for a file of no run, which has no `parity`.
     """
 
     name: str
     opset: int
     graph: GraphFile
     key: str = ""
+    parity: Sequence[Parity] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +121,13 @@ def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()
     """The pair of a step, with all its changes or with some."""
     first, last = step["from_opset"], step["to_opset"]
     left, right = (
-        File(f"opset {opset}", opset, data.graph(sweep.model, key), key)
+        File(
+            f"opset {opset}",
+            opset,
+            data.graph(sweep.model, key),
+            key,
+            parity(data, sweep.model, sweep.exporter, opset),
+        )
         for opset, key in ((first, step["from_graph"]), (last, step["to_graph"]))
     )
     return Pair(
@@ -126,7 +146,10 @@ def _of_contrast(data: Data, model: str, contrast: Contrast) -> Pair:
         (contrast["left"], contrast["left_graph"]),
         (contrast["right"], contrast["right_graph"]),
     ]
-    left, right = (File(n, opset, data.graph(model, key), key) for n, key in ends)
+    left, right = (
+        File(name, opset, data.graph(model, key), key, parity(data, model, name, opset))
+        for name, key in ends
+    )
     return Pair(
         model,
         f"{contrast['left']} and {contrast['right']}, opset {opset}",
@@ -135,6 +158,17 @@ def _of_contrast(data: Data, model: str, contrast: Contrast) -> Pair:
         right,
         contrast["changes"],
     )
+
+
+def parity(data: Data, model: str, exporter: str, opset: int) -> list[Parity]:
+    """What every runtime that was there made of a cell."""
+    found = []
+    for verdict in data.verdicts_of.get((model, exporter, opset), []):
+        if verdict["verdict"] not in {"absent", "unavailable"}:
+            errors = [o["n_runtime"] for o in verdict["outputs"] if o["n_runtime"] is not None]
+            error = max(errors, default=None)
+            found.append(Parity(verdict["runtime"], verdict["verdict"], error))
+    return found
 
 
 class Canvas:

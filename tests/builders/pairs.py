@@ -89,6 +89,10 @@ LAYER_NORM = """
     nw = Mul(n, w) y = Add(nw, b)
 """
 AFFINE = {"w": np.full(4, 2, np.float32), "b": np.full(4, 3, np.float32)}
+PADS = """a = Constant<value = int32[2] {{0, 0}}>() b = Constant<value = int32[2] {{{}, {}}}>()
+    s = Constant<value = int64[2] {{2, 2}}>() c = Concat<axis = 0>(a, b) d = Reshape(c, s)
+    t = Transpose<perm = [1, 0]>(d) f = Constant<value = int64[1] {{-1}}>() r = Reshape(t, f)
+    p = Cast<to = 7>(r) y = Pad(x, p)"""
 SLICE_INPUTS = """s = Constant<value = int64[1] {1}>() e = Constant<value = int64[1] {3}>()
     a = Constant<value = int64[1] {2}>() y = Slice(x, s, e, a)"""
 
@@ -226,6 +230,27 @@ SCHEMA_PAIRS = {
             ("attribute-to-input", "Pad", "pads", "schema", True),
             ("attribute-to-input", "Pad", "constant_value", "schema", True),
         ),
+    ),
+    "Pad: the pads are computed from constants": Pair(
+        unary("y = Pad<pads = [0, 1, 0, 1]>(x)", 10, "2, 3", "2, 5"),
+        unary(PADS.format(1, 1), 11, "2, 3", "2, 5"),
+        (
+            ("attribute-to-input", "Pad", "pads", "schema", True),
+            ("attribute-to-input", "Pad", "constant_value", "schema", True),
+        ),
+        (
+            "int64[4] [0, 1, 0, 1] (computed from constants by Concat, 2 Reshape, Transpose, Cast)",
+            "The value is the same, so nothing that is computed changes.",
+        ),
+    ),
+    "Pad: other pads are computed from constants": Pair(
+        unary("y = Pad<pads = [0, 1, 0, 1]>(x)", 10, "2, 3", "2, 5"),
+        unary(PADS.format(2, 0), 11, "2, 3", "2, 5"),
+        (
+            ("attribute-to-input", "Pad", "pads", "schema", False),
+            ("attribute-to-input", "Pad", "constant_value", "schema", True),
+        ),
+        ("int64[4] [0, 2, 0, 0]",),
     ),
     "Pad: another value on the way": Pair(
         unary("y = Pad<pads = [0, 1, 0, 1], value = 2.5>(x)", 10, "2, 3", "2, 5"),

@@ -14,6 +14,16 @@ def function(body: str, *definitions: str, **weights: np.ndarray) -> Side:
     return Side(f"{head} {{ {body} }} {' '.join(made)}", 13, weights, extra=', "my": 1')
 
 
+RESHAPED = "g (float[2, 3, 4] x) => (float[6, 4] y)"
+SIX_FOUR = """a = Constant<value = int64[1] {3}>() b = Constant<value = int64[1] {2}>()
+    c = Constant<value = int64[2] {2, 2}>() d = Concat<axis = 0>(a, b) s = Mul(d, c)"""
+NORM = """m{0} = ReduceMean<axes = [-1]>({1}) d{0} = Sub({1}, m{0}) p{0} = Mul(d{0}, d{0})
+    v{0} = ReduceMean<axes = [-1]>(p{0}) ve{0} = Add(v{0}, e) s{0} = Sqrt(ve{0})
+    n{0} = Div(d{0}, s{0}) nw{0} = Mul(n{0}, w) {2} = Add(nw{0}, b)
+"""
+TWO_NORMS = "e = Constant<value_float = 0.00001>() " + NORM.format(1, "x", "z")
+TWO_NORMS += NORM.format(2, "z", "y")
+
 STRUCTURE_PAIRS = {
     "an identity more": Pair(
         unary("y = Relu(x)", 13),
@@ -39,7 +49,50 @@ STRUCTURE_PAIRS = {
     "a weight of another type": Pair(
         Side(CAST, 13, {"w": W[0, 0, :2]}),
         Side(CAST, 13, {"w": W[0, 0, :2].astype(np.float64)}),
+        (("input", "Cast", "input", "unexplained", True),),
+        ("Both compute int64[2] [0, 1]: initializer float[2] [0.0, 1.0], and",),
+    ),
+    "a weight of another type, cast to other numbers": Pair(
+        Side(CAST, 13, {"w": W[0, 0, :2]}),
+        Side(CAST, 13, {"w": W[0, 0, :2].astype(np.float64) + 1}),
         (("input", "Cast", "input", "unexplained", False),),
+    ),
+    "a constant, and nodes that compute it": Pair(
+        Side(f"{RESHAPED} {{ s = Constant<value = int64[2] {{6, 4}}>() y = Reshape(x, s) }}", 13),
+        Side(f"{RESHAPED} {{ {SIX_FOUR} y = Reshape(x, s) }}", 13),
+        (("encoding", "Reshape", "shape", "unexplained", True),),
+        ("int64[2] [6, 4] (computed from constants by Concat, Mul)",),
+    ),
+    "a constant, and nodes that compute another": Pair(
+        Side(f"{RESHAPED} {{ s = Constant<value = int64[2] {{-1, 4}}>() y = Reshape(x, s) }}", 13),
+        Side(f"{RESHAPED} {{ {SIX_FOUR} y = Reshape(x, s) }}", 13),
+        (("input", "Reshape", "shape", "unexplained", False),),
+        ("constant int64[2] [-1, 4] became int64[2] [6, 4] (computed",),
+    ),
+    "two ways to compute a constant": Pair(
+        Side(f"{RESHAPED} {{ {SIX_FOUR} y = Reshape(x, s) }}", 13),
+        Side(
+            f"{RESHAPED} {{ a = Constant<value = int64[2] {{4, 2}}>()"
+            " b = Constant<value = int64[2] {2, 2}>() s = Add(a, b) y = Reshape(x, s) }",
+            13,
+        ),
+        (("encoding", "Reshape", "shape", "unexplained", True),),
+    ),
+    "a computed constant that the graph returns": Pair(
+        Side(f"g () => (int64[2] s) {{ {SIX_FOUR} }}", 13),
+        Side("g () => (int64[2] s) { s = Constant<value = int64[2] {6, 4}>() }", 13),
+        (("signature", "", "outputs", "unexplained", True),),
+    ),
+    "two LayerNormalizations in a row take the place of two subgraphs": Pair(
+        unary(TWO_NORMS, 16, weights=AFFINE),
+        unary(
+            "z = LayerNormalization<axis = -1, epsilon = 0.00001>(x, w, b)"
+            " y = LayerNormalization<axis = -1, epsilon = 0.00001>(z, w, b)",
+            17,
+            weights=AFFINE,
+        ),
+        (("operators", "LayerNormalization", "", "replacement", False),),
+        ("It takes the place of 9 nodes",),
     ),
     "LayerNormalization takes the place of a subgraph": Pair(
         unary(LAYER_NORM, 16, weights=AFFINE),

@@ -167,6 +167,8 @@ class Port(TypedDict):
     optional input; `empty` is a tensor with no elements; `constant` a Constant node's value;
     `initializer`, `input` (of the graph), `value` (another node's output), `outer` (of an enclosing
     graph). Outputs are `value`, or `omitted`. `value` holds small constant contents.
+
+    `computed`, only while two graphs are compared: the nodes that compute this constant.
     """
 
     parameter: str
@@ -176,6 +178,7 @@ class Port(TypedDict):
     shape: NotRequired[list[int | str | None] | None]
     value: NotRequired[Any]
     sha256: NotRequired[str]
+    computed: NotRequired[list[Node]]
 
 
 class Attribute(TypedDict):

@@ -54,10 +54,15 @@ def explain(difference: Difference, situation: Situation) -> Cause:
         if cause is not None:
             return cause
     if difference.neutral:
-        words = f"Both mean the same: {difference.before}, and {difference.after}."
+        words = f"{same(difference)}: {difference.before}, and {difference.after}."
         return Cause("unexplained", words, neutral=True)
     words = f"{difference.before} became {difference.after}; no schema change accounts for it"
     return Cause("unexplained", f"Unexplained: {words}.", numeric=True)
+
+
+def same(difference: Difference) -> str:
+    """That both sides of a neutral difference mean the same, without a full stop."""
+    return f"Both compute {difference.result}" if difference.result else "Both mean the same"
 
 
 @functools.cache

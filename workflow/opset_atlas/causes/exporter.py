@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from opset_atlas.causes import Cause, Situation
+from opset_atlas.causes import Cause, Situation, same
 from opset_atlas.causes._fit import known, obstacles
 from opset_atlas.differences.difference import Difference
 from opset_atlas.records import Node
@@ -20,10 +20,13 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
     """The exporter's own choice, or the converter's."""
     if situation.other:
         return _two_exporters(difference, situation)
-    if not situation.exporter or difference.kind in {"semantics", "type", "signature"}:
+    equal = difference.neutral and difference.kind == "signature"
+    if not situation.exporter:
         return None
-    if difference.kind in {"encoding", "identity", "function"}:
-        end = "Both mean the same"
+    if difference.kind in {"semantics", "type", "signature"} and not equal:
+        return None
+    if difference.kind in {"encoding", "identity", "function"} or equal:
+        end = same(difference)
     elif allowed := _allowed(difference, situation):
         end = allowed
     else:

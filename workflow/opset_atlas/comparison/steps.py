@@ -92,6 +92,7 @@ def _importance(change: Change) -> tuple[Any, ...]:
 
 
 def _change(difference: Difference, cause: Cause) -> Change:
+    neutral = difference.neutral or cause.neutral
     return {
         "kind": difference.kind,
         "op_type": difference.op,
@@ -99,13 +100,13 @@ def _change(difference: Difference, cause: Cause) -> Change:
         "parameter": difference.parameter,
         "before": difference.before,
         "after": difference.after,
-        "neutral": difference.neutral or cause.neutral,
+        "neutral": neutral,
         "cause": cause.cause,
         "schema_class": cause.schema_class,
         "from_version": cause.from_version,
         "to_version": cause.to_version,
         "explanation": cause.explanation,
-        "numeric": cause.numeric,
+        "numeric": cause.numeric and not neutral,
         "url": cause.url,
         "places": _places(difference)[:MOST_PLACES],
     }

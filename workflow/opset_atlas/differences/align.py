@@ -9,6 +9,7 @@ where one subgraph took the place of another.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -37,14 +38,20 @@ class Alignment:
     outer: Alignment | None = None
 
 
-def align(left: Graph, right: Graph, outer: Alignment | None = None) -> Alignment:
-    """Match the nodes of two graphs; every node is in one pair or one region, or is an Identity.
+def align(
+    left: Graph, right: Graph, outer: Alignment | None = None, fold: bool = False
+) -> Alignment:
+    """Match the nodes of two graphs.
+
+    Every node is in one pair or one region, or is a node that a view leaves out: one that only
+    passes a value on, or, with `fold`, one without a partner that computes a constant.
 
     Args:
         outer: the alignment of the graphs around two subgraphs.
+        fold: compute what the constants of a file fix; the pairs do not depend on it.
     """
     around = (outer.left, outer.right) if outer else (None, None)
-    matching = _Matching(view(left, around[0]), view(right, around[1]))
+    matching = _Matching(view(left, around[0], fold), view(right, around[1], fold))
     for token in (_weights, _exact, _written):
         matching.spread(matching.unique(token))
     matching.spread(matching.outputs())
@@ -56,6 +63,12 @@ def align(left: Graph, right: Graph, outer: Alignment | None = None) -> Alignmen
     matching.checks.clear()  # a node whose result is another now is known by its edges alone
     matching.spread(matching.edges())
     forward = dict(sorted(matching.forward.items()))
+    if fold:
+        for side, matched in (
+            (matching.left, matching.forward),
+            (matching.right, matching.backward),
+        ):
+            side.fold([i for i in side.nodes if i not in matched and side.is_known(i)])
     regions = tuple(sorted(_regions(matching)))
     return Alignment(matching.left, matching.right, forward, matching.backward, regions, outer)
 
@@ -292,7 +305,60 @@ def _regions(matching: _Matching) -> Iterable[tuple[tuple[int, ...], tuple[int, 
         left = tuple(sorted(int(str(m[1])) for m in members if m[0] == "left"))
         right = tuple(sorted(int(str(m[1])) for m in members if m[0] == "right"))
         if left or right:
-            yield left, right
+            yield from _separated(matching, left, right)
+
+
+def _separated(
+    matching: _Matching, left: tuple[int, ...], right: tuple[int, ...]
+) -> Iterable[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """A region in its parts: two LayerNormalizations in a row took the place of two subgraphs.
+
+    Parts are told apart by module scope where both sides have the same scopes, else by repetition.
+    """
+    scopes = [
+        [side.nodes[index]["scope"] for index in indices]
+        for side, indices in ((matching.left, left), (matching.right, right))
+    ]
+    if all(scopes[0]) and set(scopes[0]) == set(scopes[1]):
+        for scope in dict.fromkeys(scopes[1]):
+            parts = (
+                tuple(index for index, own in zip(indices, owns, strict=True) if own == scope)
+                for indices, owns in zip((left, right), scopes, strict=True)
+            )
+            yield from _repeated(matching, *parts)
+    else:
+        yield from _repeated(matching, left, right)
+
+
+def _repeated(
+    matching: _Matching, left: tuple[int, ...], right: tuple[int, ...]
+) -> Iterable[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """As many parts as both sides have in a row, each of the same operators on its side."""
+    most = math.gcd(len(left), len(right)) if left and right else 1
+    for count in (each for each in range(most, 1, -1) if most % each == 0):
+        ours, theirs = _in_row(matching.left, left, count), _in_row(matching.right, right, count)
+        if ours and theirs:
+            yield from zip(ours, theirs, strict=True)
+            return
+    yield left, right
+
+
+def _in_row(side: View, indices: tuple[int, ...], count: int) -> list[tuple[int, ...]]:
+    """Nodes in `count` parts of equal operators, each of which gives one value to the next."""
+    size = len(indices) // count
+    parts = [indices[start : start + size] for start in range(0, len(indices), size)]
+    operators = [sorted(name_of(side.nodes[index]) for index in part) for part in parts]
+    if any(each != operators[0] for each in operators):
+        return []
+    of = {index: number for number, part in enumerate(parts) for index in part}
+    given: dict[int, set[tuple[int, int]]] = defaultdict(set)
+    for index in indices:
+        for reader, _, output in side.consumers[index]:
+            if reader in of and of[reader] != of[index]:
+                if of[reader] != of[index] + 1:
+                    return []
+                given[of[index]].add((index, output))
+    return parts if [len(given[number]) for number in range(count - 1)] == [1] * (count - 1) else []
 
 
 class _Groups:

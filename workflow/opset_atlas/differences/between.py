@@ -14,7 +14,7 @@ from typing import Any, Literal
 from opset_atlas.differences.align import Alignment, align
 from opset_atlas.differences.difference import Difference, Kind
 from opset_atlas.differences.regions import identities, region
-from opset_atlas.differences.wording import WORDS, given, written
+from opset_atlas.differences.wording import WORDS, given, made_by, written
 from opset_atlas.graph.spelling import content_of, operator, type_of, visible
 from opset_atlas.graph.view import View, name_of
 from opset_atlas.operators import definitions
@@ -23,12 +23,12 @@ from opset_atlas.records import Attribute, Graph, Node, Port
 
 def differences(left: Graph, right: Graph) -> list[Difference]:
     """Everything that differs between two graphs, subgraphs of matched nodes included."""
-    return [*_named_alike(left, right), *_aligned(align(left, right))]
+    return [*_named_alike(left, right), *_aligned(align(left, right, fold=True))]
 
 
 def body_differences(left: Graph, right: Graph) -> list[Difference]:
     """The same for two functions, whose parameters go by position, not by name."""
-    return _aligned(align(left, right))
+    return _aligned(align(left, right, fold=True))
 
 
 def _aligned(alignment: Alignment, within: tuple[Node, Node] | None = None) -> list[Difference]:
@@ -38,7 +38,7 @@ def _aligned(alignment: Alignment, within: tuple[Node, Node] | None = None) -> l
         one, other = alignment.left.nodes[i], alignment.right.nodes[j]
         found += _node(alignment, one, other)
         for name in one["subgraphs"].keys() & other["subgraphs"].keys():
-            inner = align(one["subgraphs"][name], other["subgraphs"][name], alignment)
+            inner = align(one["subgraphs"][name], other["subgraphs"][name], alignment, fold=True)
             found += _aligned(inner, (one, other))
     found += [region(alignment, *nodes) for nodes in alignment.regions]
     found += identities(alignment)
@@ -63,6 +63,10 @@ def _signature(alignment: Alignment, within: tuple[Node, Node] | None) -> Iterat
             pair = _of_types(alignment, ours, theirs) if side == "outputs" else None
             found = _of_graph(side, ", ".join(one), ", ".join(other), within)
             yield replace(found, left=pair[:1], right=pair[1:]) if pair and not within else found
+    for first, second in zip(left["outputs"], right["outputs"], strict=False):
+        old, new = alignment.left.port(first), alignment.right.port(second)
+        if made_by(old) != made_by(new) and _content(old) == _content(new):
+            yield replace(_of_graph("outputs", given(old), given(new), within), neutral=True)
     rewired = [
         (_origin(alignment.left, one), _origin(alignment.right, other))
         for one, other in zip(left["outputs"], right["outputs"], strict=False)
@@ -123,6 +127,28 @@ def _type_differs(one: Port, other: Port) -> bool:
 
 
 def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
+    """What differs in a pair; nothing of it matters where both compute the same constants."""
+    result = _same_constants(alignment, one, other)
+    for difference in _of_pair(alignment, one, other):
+        if not result:
+            yield difference
+        elif difference.kind != "semantics":
+            yield replace(difference, neutral=True, result=result)
+
+
+def _same_constants(alignment: Alignment, one: Node, other: Node) -> str:
+    """What both nodes compute from constants alone; "" where that differs or is not known."""
+    left, right = alignment.left, alignment.right
+    if not (left.is_known(one["index"]) and right.is_known(other["index"])):
+        return ""
+    ours = [left.known[port["name"]] for port in one["outputs"]]
+    theirs = [right.known[port["name"]] for port in other["outputs"]]
+    if list(map(_content, ours)) != list(map(_content, theirs)):
+        return ""
+    return ", ".join(f"{type_of(port)} {content_of(port)}" for port in ours)
+
+
+def _of_pair(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
     found = list(_inputs_and_attributes(alignment, one, other))
     yield from found
     follows = _type_follows(alignment, one, other) or any(
@@ -219,6 +245,10 @@ def _input(
     before = alignment.left.port(before) if before else None
     after = alignment.right.port(after) if after else None
     left, right = _way(before), _way(after)
+    if before and after and {left, right} == {"computed", "fixed"}:
+        # A node with a partner may compute what is a constant here on the other side.
+        before, after = alignment.left.content(before), alignment.right.content(after)
+        left, right = _way(before), _way(after)
     if left == right == "computed":
         assert before is not None and after is not None
         if _same_value(alignment, before["name"], after["name"]):
@@ -228,7 +258,7 @@ def _input(
     if left == right == "fixed":
         assert before is not None and after is not None
         if _content(before) == _content(after):
-            if before["given"] == after["given"]:
+            if before["given"] == after["given"] and made_by(before) == made_by(after):
                 return None
             return _difference(
                 "encoding", one, other, name, given(before), given(after), neutral=True

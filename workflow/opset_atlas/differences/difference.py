@@ -35,8 +35,9 @@ class Wire:
 class Difference:
     """One difference. `left` and `right` are the nodes; a region has several, or none on a side.
 
-    `before` and `after` are words. `neutral`: equal meaning, by what the files alone say. `around`:
-    how a region is wired to matched pairs.
+    `before` and `after` are words. `neutral`: equal meaning, by what the files alone say; `result`
+    is what both sides compute where it takes a computation to see that. `around`: how a region is
+    wired to matched pairs.
     """
 
     kind: Kind
@@ -49,3 +50,4 @@ class Difference:
     right: tuple[Node, ...]
     neutral: bool = False
     around: tuple[Wire, ...] = ()
+    result: str = ""

@@ -33,8 +33,8 @@ def _instead(view: View, around: tuple[Wire, ...], side: Literal["left", "right"
         node: Node = getattr(wire, side)
         for port in node["inputs"]:
             if wire.parameter and formal(node, port) == wire.parameter:
-                words = given(view.port(port))
-                return words if words.startswith(("constant", "initializer")) else "nothing"
+                fixed = view.port(port)
+                return given(fixed) if fixed["given"] in {"constant", "initializer"} else "nothing"
     return "nothing"
 
 

@@ -15,6 +15,8 @@ def given(port: Port | None, side: View | None = None) -> str:
     """How an input is given, in words; `side` tells which node computes it."""
     if port is None or port["given"] == "omitted":
         return "omitted"
+    if "computed" in port:
+        return f"{type_of(port)} {content_of(port)} (computed from constants by {made_by(port)})"
     if port["given"] == "empty":
         return f"an empty tensor {type_of(port)}"
     if port["given"] in {"constant", "initializer"}:
@@ -24,6 +26,11 @@ def given(port: Port | None, side: View | None = None) -> str:
         return f"the input {visible(port['name'])} {type_of(port)}".strip()
     source = side.source(port) if side else None
     return f"{words} by {side.nodes[source[0]]['op']}" if side and source else words
+
+
+def made_by(port: Port) -> str:
+    """The operators that compute a constant from others; "" where the file holds it."""
+    return spelled(tuple(port.get("computed", ()))) if "computed" in port else ""
 
 
 def written(attribute: Attribute | None) -> str:

@@ -8,21 +8,18 @@ that is left out is an empty name, which is not the same as a tensor with no ele
 from __future__ import annotations
 
 import ast
-import hashlib
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnx_ir as ir
 
+from opset_atlas.graph.content import SMALL, content, plain
 from opset_atlas.onnx_files import tensors
 from opset_atlas.operators import definitions
 from opset_atlas.records import VERSION, Attribute, Function, Graph, GraphFile, Node, Port
 
-SMALL = 16  # elements of a constant that are kept; of larger ones, their hash
 MODEL_MODULE = "atlas_model_"  # how opset_atlas.models.module names the module of a user's file
 
 
@@ -183,12 +180,9 @@ def _tensor_port(parameter: str, value: ir.Value, tensor: ir.TensorProtocol, kin
 
 
 def _content(tensor: ir.TensorProtocol) -> dict[str, Any]:
-    if tensor.size <= SMALL and tensor.dtype != ir.DataType.STRING:
-        double = tensor.dtype in (ir.DataType.DOUBLE, ir.DataType.COMPLEX128)
-        return {"value": _plain(tensor.numpy().tolist(), double)}
-    if isinstance(tensor, ir.ExternalTensor):  # `read` set it apart, under its hash
-        return {"sha256": tensors.sha256_of(str(tensor.location))}
-    return {"sha256": hashlib.sha256(np.ascontiguousarray(tensor.numpy()).tobytes()).hexdigest()}
+    if isinstance(tensor, ir.ExternalTensor) and tensor.size > SMALL:
+        return {"sha256": tensors.sha256_of(str(tensor.location))}  # `read` set it apart so
+    return content(tensor.numpy(), tensor.dtype in (ir.DataType.DOUBLE, ir.DataType.COMPLEX128))
 
 
 def _typed(parameter: str, value: ir.Value, given: Any) -> Port:
@@ -211,7 +205,7 @@ def _attributes(node: ir.Node, since: int | None, domain: str) -> list[Attribute
                 {
                     "name": name,
                     "type": parameter.type,
-                    "value": _plain(parameter.default),
+                    "value": plain(parameter.default),
                     "default": True,
                     "written": False,
                 }
@@ -234,7 +228,7 @@ def _attribute(
         "name": attribute.name,
         "type": attribute.type.name.lower(),
         "value": value,
-        "default": default is not None and _plain(default) == value,
+        "default": default is not None and plain(default) == value,
         "written": True,
     }
 
@@ -244,21 +238,4 @@ def _attribute_value(attribute: ir.Attr) -> Any:
         tensor: ir.TensorProtocol = attribute.value  # as_tensor() looks at every method of it first
         shape = [int(size) for size in tensor.shape.numpy()]
         return {"dtype": tensor.dtype.name.lower(), "shape": shape, **_content(tensor)}
-    return _plain(attribute.value)
-
-
-def _plain(value: Any, double: bool = False) -> Any:
-    """`value` as JSON can hold it; floats as the shortest text that gives the float32 again."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        return value if double else float(str(np.float32(value)))
-    if isinstance(value, complex):
-        return [_plain(value.real, double), _plain(value.imag, double)]
-    if isinstance(value, Sequence):
-        return [_plain(item, double) for item in value]
-    return str(value)
+    return plain(attribute.value)

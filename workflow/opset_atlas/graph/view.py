@@ -1,11 +1,16 @@
-"""A graph as comparisons see it: nodes that only pass a value on are looked through."""
+"""A graph as comparisons see it: looked through where a node only passes a value on.
+
+Where it is asked for, what a file computes from its own constants counts as a constant too.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from opset_atlas.graph import folding
 from opset_atlas.operators import definitions
 from opset_atlas.records import Attribute, Graph, Node, Port
 
@@ -37,6 +42,7 @@ class View:
     `nodes` maps a node's index to it; `producer` a value's name to the node that computes it;
     `consumers` a node's index to those that read its results. `alias` leads
     from the result of an Identity to the value behind it, `fixed` from there to a constant's port.
+    `known` leads from a value's name to what it is, where the file's constants alone fix it.
     `outer` is the view of the graph around a subgraph.
     """
 
@@ -44,6 +50,7 @@ class View:
     outer: View | None = None
     nodes: dict[int, Node] = field(default_factory=dict)
     identities: list[Node] = field(default_factory=list)
+    known: dict[str, Port] = field(default_factory=dict)
     alias: dict[str, str] = field(default_factory=dict)
     fixed: dict[str, Port] = field(default_factory=dict)
     producer: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -67,6 +74,36 @@ class View:
         found = side.fixed.get(name)
         return {**found, "parameter": port["parameter"]} if found else port
 
+    def content(self, port: Port) -> Port:
+        """A port, given as the constant that it is or that the file computes from constants."""
+        name, side = self.resolve(port["name"]), self
+        while name not in side.known and side.outer:
+            side = side.outer
+        found = side.known.get(name)
+        return {**found, "parameter": port["parameter"]} if found else self.port(port)
+
+    def is_known(self, index: int) -> bool:
+        """Whether all results of a node are known from the file alone."""
+        return all(port["name"] in self.known for port in self.nodes[index]["outputs"])
+
+    def fold(self, indices: Iterable[int]) -> None:
+        """Take the results of these nodes, all of them known, for constants."""
+        gone = set(indices)
+        for index in gone:
+            for port in self.nodes.pop(index)["outputs"]:
+                self.producer.pop(port["name"], None)
+                self.fixed[port["name"]] = self.known[port["name"]]
+        self.consumers = defaultdict(
+            list,
+            {
+                index: [reader for reader in readers if reader.node not in gone]
+                for index, readers in self.consumers.items()
+                if index not in gone
+            },
+        )
+        for index, node in self.nodes.items():
+            self.nodes[index] = {**node, "inputs": [self.port(port) for port in node["inputs"]]}
+
 
 def name_of(node: Node) -> tuple[str, str]:
     """Domain and operator."""
@@ -78,8 +115,8 @@ def formal(node: Node, port: Port) -> str:
     return definitions.newest_name(node["op"], node["since"], port["parameter"], node["domain"])
 
 
-def view(graph: Graph, outer: View | None = None) -> View:
-    """Resolve the wires of a graph."""
+def view(graph: Graph, outer: View | None = None, fold: bool = False) -> View:
+    """Resolve the wires of a graph; `fold`: compute what its constants alone fix."""
     result = View(graph, outer)
     readers = Counter(port["name"] for node in graph["nodes"] for port in node["inputs"])
     readers.update(port["name"] for port in graph["outputs"])
@@ -87,7 +124,10 @@ def view(graph: Graph, outer: View | None = None) -> View:
     for node in graph["nodes"]:
         if node["op"] == "Constant" and not node["domain"]:
             continue
-        if _passes_on(node):
+        inputs = [result.content(port) for port in node["inputs"]] if fold else []
+        if made := folding.compute(node, inputs) if fold else None:
+            result.known |= {port["name"]: port for port in made}
+        if _passes_on(node) and not (made and "computed" in inputs[0]):
             _look_through(result, node, node["inputs"][0])
             continue
         before = casts.get(node["inputs"][0]["name"]) if _is_cast(node) else None

@@ -15,13 +15,17 @@ EAGER = np.array([[7, 4, 5, 0]])
 
 
 def verdict(
-    got: list[list[int]], values: np.ndarray, off: float = 0.0, named: bool = True
+    got: list[list[int]],
+    values: np.ndarray,
+    off: float = 0.0,
+    named: bool = True,
+    dtype: type = np.float32,
 ) -> tuple[str, str]:
-    index, torch = np.array(got), values.astype(np.float32)
+    index, torch = np.array(got), values.astype(dtype)
     found = measure("indices", "random-0", index, EAGER, None)
     expected = {"indices": Expected(0, EAGER, EAGER), "values": Expected(1, torch, values)}
     declared = {"values": "values" if named else None, "axis": -1}
-    results = [index, (torch + off).astype(np.float32)]
+    results = [index, (torch + off).astype(dtype)]
     ranked = rank(found, expected, results, declared, flat=not named)
     judged = judge_output([ranked], Tolerances())
     return judged["verdict"], judged["detail"]
@@ -50,6 +54,14 @@ def test_a_margin_within_the_values_error_is_a_tie() -> None:
     assert verdict([[7, 5, 4, 0]], close, off=1e-6)[0] == "within-noise"
     far = np.array([[3.0, 2.0, 1.9, 1.0]])
     assert verdict([[7, 5, 4, 0]], far, off=1e-6)[0] == "mismatch"
+
+
+def test_integers_may_be_tied_with_what_was_cut_off() -> None:
+    found, detail = verdict([[7, 5, 4, 9]], ARRAY, dtype=np.int64)
+    assert found == "vacuous"
+    assert "3 of 4 values differ" in detail
+    assert verdict([[4, 7, 5, 9]], ARRAY, dtype=np.int64)[0] == "mismatch"
+    assert verdict([[7, 5, 4, 0]], ARRAY, dtype=np.int64)[0] == "within-noise"
 
 
 def test_undeclared_flips_are_mistakes() -> None:

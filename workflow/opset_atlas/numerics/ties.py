@@ -72,8 +72,15 @@ def rank_flips(
     margins = np.minimum(
         np.concatenate([edge, steps], axis=axis), np.concatenate([steps, edge], axis=axis)
     )
-    margin = float(margins[got != eager].max())
+    flipped = got != eager
+    margin = float(margins[flipped].max())
     error = float(np.abs(runtime - truth).max() + np.abs(torch - truth).max())
+    if margin > error and values[1].dtype.kind in "iu":
+        # Integers are often equal, and no output shows whether what a top-k cut off is equal to
+        # the last value that it kept.
+        shown = flipped & (truth != np.take(truth, [-1], axis=axis))
+        if margins[shown].max(initial=0.0) <= error:
+            return {**found, "undecided": True}
     if not np.isfinite([margin, error]).all():
         return found
     return {**found, "flip_margin": margin, "flip_error": error}

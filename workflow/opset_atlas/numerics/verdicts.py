@@ -217,7 +217,7 @@ def _judge_discrete(measure: Measure) -> _Finding:
         return _Finding("exact", "equal to torch", measure)
     reason = f"{measure['flips']} of {measure['elements']} values differ"
     if measure.get("undecided"):
-        return _Finding("vacuous", f"{reason}, all inputs being equal", measure)
+        return _Finding("vacuous", f"{reason}; if values are tied, they may", measure)
     margin, error = measure["flip_margin"], measure["flip_error"]
     if margin is not None and error is not None and margin <= error:
         reason += f", all ties: {_short(margin)} apart, {_short(error)} off"

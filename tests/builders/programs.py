@@ -1,0 +1,18 @@
+"""Programs of docs/ and tools/ as modules, though their folders are no packages."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType
+
+from builders.project import ROOT
+
+
+def load(path: str) -> ModuleType:
+    """The program at `path`, below the project's root."""
+    name = path.rpartition("/")[2].removesuffix(".py")
+    spec = importlib.util.spec_from_file_location(name, ROOT / path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -24,6 +24,8 @@ include: "workflow/rules/common.smk"
 
 
 settings = load_settings()
+specs = of_spec.Specs(settings)
+jobs = of_job.Jobs(settings)
 
 
 wildcard_constraints:
@@ -58,14 +60,14 @@ rule all:
 rule exports:
     """Only the ONNX files and what they are."""
     input:
-        collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
+        jobs.per_sweep("record.json"),
 
 
 onstart:
     write_run()
     start_worker()
-    schedule_without_timers()
+    scheduler.without_timers(workflow)
 
 
 onsuccess:
-    print(f"report: {Path('results/report/index.html').resolve()}")
+    say_where_the_report_is()

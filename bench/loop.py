@@ -39,6 +39,7 @@ import onnx.version_converter
 import onnxruntime
 import torch
 from opset_atlas.config import settings as config
+from opset_atlas.config.specs import Specs
 from opset_atlas.exporters._memory import Memory
 from opset_atlas.models import module as model
 from opset_atlas.models import sizes
@@ -115,7 +116,7 @@ class _Loop:
         name, exporters = task
         spec, found = self.settings.models[name], cell.Found()
         try:
-            module, sets = _build(json.loads(self.settings.define_spec(name)))
+            module, sets = _build(Specs(self.settings).job("define", model=name))
         except Exception:
             found.cells["no-model"] = len(exporters) * len(spec.opsets)
             return found

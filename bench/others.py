@@ -41,6 +41,7 @@ import run
 import safetensors.torch
 import torch
 from opset_atlas.config import settings as config
+from opset_atlas.config.specs import Specs
 from opset_atlas.models import module as model
 
 RESULTS = run.ROOT / "bench/results/others.jsonl"
@@ -113,7 +114,7 @@ def _rows(folder: Path, opset: int) -> Iterator[dict[str, Any]]:
         (cell,) = json.loads(record.read_text(encoding="utf-8"))["cells"]
         if cell["outcome"] != "ok":
             continue
-        spec = json.loads(settings.define_spec(name))
+        spec = Specs(settings).job("define", model=name)
         path = record.parent / "cells" / cell["file"]
         case = _case(folder / "results/define" / name, path, exporter, opset, spec)
         found = {tool: _timed(check, case) for tool, check in TOOLS.items()}

@@ -109,7 +109,7 @@ def _cpu_of(process: psutil.Process) -> float:
 def _workers_of(main: psutil.Process) -> Iterator[psutil.Process]:
     """The worker's first process and what it forked in its session; a job has one of its own."""
     for first in main.children():
-        if "opset_atlas.execution.worker" in first.cmdline():
+        if "opset_atlas.execution.server" in first.cmdline():
             yield first
             for other in first.children(recursive=True):
                 if os.getsid(other.pid) == first.pid:

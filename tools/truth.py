@@ -33,9 +33,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.__main__ import PREFIX, SOCKET
 from opset_atlas.config import settings as config
-from opset_atlas.execution import worker
+from opset_atlas.config.specs import Specs
+from opset_atlas.execution import levels, server
+from opset_atlas.execution.client import WORKERS
 
 ROOT = Path(__file__).parents[1]
 ZOO = "config/zoo.yaml"
@@ -54,7 +55,7 @@ COUNTER = re.compile(r"<eval_with_key>\.\d+")
 PLAIN = """
 import _thread, json, sys, onnxscript, torch, torch._dynamo
 import torch.onnx._internal.exporter._core, torch.onnx._internal.exporter._registration
-from opset_atlas import __main__ as start
+from opset_atlas.execution import forked as start
 status, running = [1], _thread.allocate_lock()
 work = '''
 def work(stages):
@@ -134,10 +135,10 @@ class Ways:
         both = {"models": models, "opsets": EVERY}
         self.fast = config.resolve(both, ROOT)
         self.plain = config.resolve({**both, "memoize": False}, ROOT)
-        if reason := worker.start(place / "worker.log"):
+        if reason := server.start(place / "worker.log", levels.BELOW):
             raise SystemExit(f"there is no worker: {reason}")
         # For the fast stages alone: what stands in our own environment would reach the others.
-        self.worker = {name: os.environ.pop(name) for name in (SOCKET, PREFIX)}
+        self.worker = {WORKERS: os.environ.pop(WORKERS)}
 
     def compare(self, names: set[str], one_in: int) -> Iterator[Findings]:
         """Make every model both ways, in the order of the configuration."""
@@ -154,7 +155,7 @@ class Ways:
         folder = self.place / name / "fast"
         for stage in stages(self.fast, name, folder):
             seed = {"PYTHONHASHSEED": "0"} if stage[0] == "export" else {}
-            self._run(["-m", "opset_atlas", *stage], self.worker | seed)
+            self._run(["-m", "opset_atlas", *_level(stage), *stage], self.worker | seed)
         return folder
 
     def _plain(self, name: str) -> Path:
@@ -184,7 +185,7 @@ class Ways:
             input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         said = re.findall(r'^usage .*"worker": (\w+)', done.stdout, re.MULTILINE)
-        if done.returncode or {*said} != {"true" if SOCKET in own else "false"}:
+        if done.returncode or {*said} != {"true" if WORKERS in own else "false"}:
             raise SystemExit(f"{' '.join(arguments)}:\n{given}\n{done.stdout[-3000:]}")
 
     def _look(self, findings: Findings, fast: Path, plain: Path, every: range) -> None:
@@ -230,22 +231,35 @@ class Ways:
 def stages(settings: config.Settings, name: str, folder: Path) -> Iterator[list[str]]:
     """The command lines of a model's stages, as its rules give them, from definition to parity."""
     define = folder / "define"
-    yield ["define", "--spec", settings.define_spec(name), "--output", str(define)]
+    yield ["define", "--spec", _spec(settings, "define", model=name), "--output", str(define)]
     sweeps = [folder / "export" / exporter for exporter in settings.exporters_of(name)]
     for sweep in sweeps:
         yield export(settings, name, sweep.name, folder, sweep)
     yield [
-        *("parity", "--spec", settings.parity_spec(name, "onnxruntime"), "--define", str(define)),
+        *("parity", "--spec", _spec(settings, "parity", model=name, runtime="onnxruntime")),
+        *("--define", str(define)),
         *("--export", *map(str, sweeps), "--runtime", "onnxruntime"),
         *("--output", str(folder / "parity.json"), "--timing", str(folder / "timing.json")),
     ]
+
+
+def _spec(settings: config.Settings, stage: str, **who: str) -> str:
+    return json.dumps(Specs(settings).job(stage, **who))
+
+
+def _level(stage: list[str]) -> list[str]:
+    """The option that says on which level of the worker a stage runs, as the rules have it."""
+    if stage[0] != "export":
+        return []
+    exporter = json.loads(stage[stage.index("--spec") + 1])["exporter"]
+    return ["--level", levels.of_exporter(exporter)]
 
 
 def export(
     settings: config.Settings, name: str, exporter: str, folder: Path, sweep: Path
 ) -> list[str]:
     """The command line of an export; a conversion starts from a sweep in the same folder."""
-    spec, define = settings.export_spec(name, exporter), str(folder / "define")
+    spec, define = _spec(settings, "export", model=name, exporter=exporter), str(folder / "define")
     base = folder / "export" / settings.converter["exporter"]
     starts = ["--base", str(base)] if settings.needs_base(exporter) else []
     return ["export", "--spec", spec, "--define", define, *starts, "--output", str(sweep)]

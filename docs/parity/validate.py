@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from faults import FAULTS
 from opset_atlas import exporters, runtimes
 from opset_atlas.base.files import read_json, write_json, write_text
 from opset_atlas.config import settings as config
+from opset_atlas.config.specs import Specs
 from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.running import run_file
@@ -171,10 +171,10 @@ def exports(work: Path, names: Sequence[str] | None) -> Iterator[File]:
         for name in chosen:
             frozen, folder = work / "define" / name, work / "export" / name / exporter
             if not (frozen / "record.json").exists():
-                record = define.define(json.loads(settings.define_spec(name)), frozen)
+                record = define.define(Specs(settings).job("define", model=name), frozen)
                 write_json(frozen / "record.json", record)
             if not (folder / "record.json").exists():
-                spec = json.loads(settings.export_spec(name, exporter))
+                spec = Specs(settings).job("export", model=name, exporter=exporter)
                 export.sweep(exporters.Job(spec, frozen, None), folder)
             cells = read_json(folder / "record.json", "export")["cells"]
             cell = next(cell for cell in cells if cell["requested"] == opset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import onnx.parser
 from opset_atlas import exporters
 from opset_atlas.base.files import write_json
 from opset_atlas.config import settings as config
+from opset_atlas.config.specs import Specs
 from opset_atlas.graph import picture
 from opset_atlas.graph.reading import read
 from opset_atlas.records import DefineRecord, ExportRecord, GraphFile
@@ -41,7 +41,7 @@ def run_define(
     root: Path, model: dict[str, Any], folder: str = "results/define/m", **top: Any
 ) -> DefineRecord:
     """The define stage for a model; its record is written and returned."""
-    spec = json.loads(settings(root, model, **top).define_spec("m"))
+    spec = Specs(settings(root, model, **top)).job("define", model="m")
     record = define.define(spec, root / folder)
     write_json(root / folder / "record.json", record)
     return record
@@ -55,7 +55,7 @@ def run_export(
     sweeps = root / "results/export/m"
     converts = exporter == "converter" and made.models["m"].kind == "torch"
     job = exporters.Job(
-        json.loads(made.export_spec("m", exporter)),
+        Specs(made).job("export", model="m", exporter=exporter),
         root / "results/define/m",
         sweeps / made.converter["exporter"] if converts else None,
     )

@@ -5,7 +5,6 @@ They need envs/architectures.lock, which `make dev` installs.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from builders.project import need_transformers
 from opset_atlas import exporters
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.config import settings as config
+from opset_atlas.config.specs import Specs
 from opset_atlas.models import module
 from opset_atlas.records import VERSION
 from opset_atlas.stages import define, export, parity
@@ -91,16 +91,16 @@ def test_one_through_the_stages(
         ROOT,
     )
     defined = tmp_path / "define"
-    record = define.define(json.loads(settings.define_spec(name)), defined)
+    record = define.define(Specs(settings).job("define", model=name), defined)
     write_json(defined / "record.json", record)
     assert record["outcome"] == "ok", record["detail"]
     assert all(entry["float64"] for entry in record["sets"]), record["sets"]
-    job = exporters.Job(json.loads(settings.export_spec(name, exporter)), defined, None)
+    job = exporters.Job(Specs(settings).job("export", model=name, exporter=exporter), defined, None)
     (cell,) = export.sweep(job, tmp_path / "export")["cells"]
     assert (cell["outcome"], cell["delivered"]) == ("ok", opset), cell["detail"]
     runs = parity.measure_files(
         parity.Job(
-            json.loads(settings.parity_spec(name, "onnxruntime")),
+            Specs(settings).job("parity", model=name, runtime="onnxruntime"),
             defined,
             [tmp_path / "export"],
             "onnxruntime",

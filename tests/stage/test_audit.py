@@ -17,6 +17,7 @@ import onnx.version_converter
 import pytest
 from builders.stage_files import parse, run_define, run_export, settings
 from opset_atlas.base.files import read_json
+from opset_atlas.config.specs import Specs
 from opset_atlas.findings import audit_rows
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.verdicts import RIGHT_BY_RUNTIME
@@ -58,13 +59,13 @@ def run(root: Path, text: str, opset: int, **top: Any) -> AuditRecord:
     made = settings(root, model, opsets=[opset], **top)
     results, measured = root / "results", root / "results/parity/m"
     job = parity.Job(
-        json.loads(made.parity_spec("m", "onnxruntime")),
+        Specs(made).job("parity", model="m", runtime="onnxruntime"),
         results / "define/m",
         [results / "export/m/converter"],
         "onnxruntime",
     )
     parity.measure_files(job, measured / "onnxruntime.json", root / "timing.json")
-    return audit(json.loads(made.audit_spec("m")), results, results / "audit/m")
+    return audit(Specs(made).job("audit", model="m"), results, results / "audit/m")
 
 
 def step(record: AuditRecord, target: int) -> AuditStep:

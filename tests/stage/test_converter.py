@@ -9,6 +9,7 @@ import pytest
 from builders.faulty import save
 from builders.stage_files import X, run_define, run_export, settings
 from opset_atlas.base.files import write_json
+from opset_atlas.config.specs import Specs
 from opset_atlas.records import ExportRecord
 from opset_atlas.stages.export import main
 
@@ -101,7 +102,7 @@ def test_the_command_line(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
     base(root, {11: "ok"})
     made = settings(root, SMALL, exporters=["converter", "torchscript"], opsets=[11, 12])
     arguments = [
-        *("--spec", made.export_spec("m", "converter")),
+        *("--spec", json.dumps(Specs(made).job("export", model="m", exporter="converter"))),
         *("--define", "results/define/m", "--base", "results/export/m/torchscript"),
         *("--code", "models.py", "--output", "out"),
     ]

@@ -18,6 +18,7 @@ from builders.stage_files import X, run_define, settings
 from opset_atlas.base.files import file_sha256
 from opset_atlas.config import settings as config
 from opset_atlas.config.settings import PACKAGE
+from opset_atlas.config.specs import Specs
 from opset_atlas.stages.define import define
 
 MODELS = """
@@ -213,7 +214,8 @@ def test_the_same_bytes_in_two_folders(
     root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = tmp_path_factory.mktemp("another folder é")
-    spec = settings(root, model(), input_sets=["random-0", "random-1"]).define_spec("m")
+    made = Specs(settings(root, model(), input_sets=["random-0", "random-1"]))
+    spec = json.dumps(made.job("define", model="m"))
     made = []
     for folder, seed in ((root, "1"), (other, "2")):
         if folder is other:
@@ -257,7 +259,7 @@ def test_training_mode_is_left(root: Path) -> None:
 def test_a_model_that_fails(root: Path, name: str, detail: str) -> None:
     given = model("Fine", weights=None)
     limits = {"cell_seconds": 3 if name == "Hangs" else 60}
-    spec = json.loads(settings(root, given, limits=limits).define_spec("m"))
+    spec = Specs(settings(root, given, limits=limits)).job("define", model="m")
     spec["factory"] = f"models.py:{name}"  # a missing name never gets past the configuration
     record = define(spec, root / "out")
     assert record["outcome"] == "failed"
@@ -320,8 +322,9 @@ def test_another_version_of_a_package_makes_another_model(
     before = settings(root, given)
     monkeypatch.setattr(config, "version", lambda name: "0.0" if name == "numpy" else None)
     after = settings(root, given)
-    assert before.define_spec("m") != after.define_spec("m")
-    assert json.loads(after.export_spec("m", "dynamo"))["distributions"] == {"numpy": "0.0"}
+    assert Specs(before).text("define", model="m") != Specs(after).text("define", model="m")
+    exported = Specs(after).job("export", model="m", exporter="dynamo")
+    assert exported["distributions"] == {"numpy": "0.0"}
 
 
 def test_a_forward_pass_that_differs_each_time(root: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from opset_atlas import exporters
 from opset_atlas.base.files import write_json
 from opset_atlas.config import settings as config
+from opset_atlas.config.specs import Specs
 from opset_atlas.records import Cell, Compared, DefineRecord, DumpCell, ExportRecord
 from opset_atlas.stages import define, export
 from opset_atlas.stages.compare import compare_model
@@ -80,7 +81,7 @@ def in_the_project() -> Any:
 @pytest.fixture(scope="module")
 def defined(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("facts")
-    spec = json.loads(settings("torchscript").define_spec("simple_model"))
+    spec = Specs(settings("torchscript")).job("define", model="simple_model")
     record = define.define(spec, folder / "define")
     write_json(folder / "define" / "record.json", record)
     assert record["outcome"] == "ok", record["detail"]
@@ -89,7 +90,7 @@ def defined(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, exporter: str) -> Sweep:
     name = exporter.removesuffix("-18")
-    spec = json.loads(settings(exporter).export_spec("simple_model", name))
+    spec = Specs(settings(exporter)).job("export", model="simple_model", exporter=name)
     base = folder / "torchscript" if name == "converter" else None
     record = export.sweep(exporters.Job(spec, folder / "define", base), folder / exporter)
     place = folder / "dump" / exporter
@@ -228,7 +229,7 @@ def test_nothing_else_changes(dynamo: Sweep, converter: Sweep, converter_18: Swe
 
 
 def origin(kwargs: dict[str, Any], folder: Path) -> DefineRecord:
-    spec = json.loads(settings("torchscript", kwargs=kwargs).define_spec("simple_model"))
+    spec = Specs(settings("torchscript", kwargs=kwargs)).job("define", model="simple_model")
     return define.define(spec, folder)
 
 

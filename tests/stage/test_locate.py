@@ -17,6 +17,7 @@ import pytest
 from builders.locate_files import SPEC, find, freeze_arrays, freeze_file, job, run_script
 from builders.stage_files import run_define, settings
 from opset_atlas.base.files import read_json
+from opset_atlas.config.specs import Specs
 from opset_atlas.records import Located
 from opset_atlas.runtimes import onnxruntime
 from opset_atlas.stages.locate import judged_cells
@@ -219,7 +220,7 @@ def test_the_module_itself_tells_where_no_file_is_right(
     run_define(tmp_path, model)
     text = f"""{HEAD} g (float[3,4] x) => (float[3,4] output) {{
       axis = Constant<value_int=0>() a = Tanh(x) b = CumSum(a, axis) output = Exp(b) }}"""
-    spec = json.loads(settings(tmp_path, model).locate_spec("m"))
+    spec = Specs(settings(tmp_path, model)).job("locate", model="m")
     made = job(tmp_path, tmp_path / "results/define/m", {17: parse(text)}, **{**spec, **OWN})
     found = only(locate.locate(made, tmp_path / "locate")["located"])
     assert [n["op"] for n in found["nodes"]] == ["CumSum"]
@@ -422,5 +423,5 @@ def test_new_tolerances_judge_it_fine(tmp_path: Path) -> None:
 def test_the_specification_is_what_the_settings_give(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text("class M: ...\n")
     made = settings(tmp_path, {"factory": "m.py:M", "inputs": [{"name": "x", "shape": [2]}]})
-    spec = json.loads(made.locate_spec("m"))
+    spec = Specs(made).job("locate", model="m")
     assert spec.keys() >= SPEC.keys() | {"factory", "kwargs", "seed", "versions"}

@@ -12,6 +12,7 @@ import pytest
 from opset_atlas import exporters
 from opset_atlas.base.files import write_json
 from opset_atlas.config import settings as config
+from opset_atlas.config.specs import Specs
 from opset_atlas.exporters import _memory, dynamo
 from opset_atlas.exporters._memory import Memory
 from opset_atlas.exporters._once import Answers, once
@@ -69,9 +70,9 @@ def sweep(folder: Path, name: str, model: dict[str, Any], memoize: bool, opsets:
     )
     frozen = folder / name / "define"
     if not (frozen / "record.json").exists():
-        record = define.define(json.loads(settings.define_spec(name)), frozen)
+        record = define.define(Specs(settings).job("define", model=name), frozen)
         write_json(frozen / "record.json", record)
-    job = exporters.Job(json.loads(settings.export_spec(name, "dynamo")), frozen, None)
+    job = exporters.Job(Specs(settings).job("export", model=name, exporter="dynamo"), frozen, None)
     return export.sweep(job, folder / name / ("memoized" if memoize else "plain"))["cells"]
 
 
@@ -190,10 +191,10 @@ def test_the_switch_reaches_the_sweeps_that_share_something() -> None:
         for given in ({}, {"memoize": False})
     )
     changed = {
-        name for name in on.exporters if on.export_spec("m", name) != off.export_spec("m", name)
+        name for name in on.exporters if Specs(on).export("m", name) != Specs(off).export("m", name)
     }
     assert changed == {"dynamo", "converter"}
-    assert on.define_spec("m") == off.define_spec("m")
+    assert Specs(on).text("define", model="m") == Specs(off).text("define", model="m")
 
 
 def test_work_that_raises_is_done_again_and_its_messages_are_heard(

@@ -6,7 +6,6 @@ pairs there are (nodes that only pass a value on are in neither), and every chan
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -19,6 +18,7 @@ from opset_atlas.base.files import write_json
 from opset_atlas.causes import Situation
 from opset_atlas.comparison.steps import compare
 from opset_atlas.config import settings as config
+from opset_atlas.config.specs import Specs
 from opset_atlas.differences.align import align
 from opset_atlas.differences.wording import spelled
 from opset_atlas.exporters import Job
@@ -308,14 +308,14 @@ def exported(real: Real, folder: Path) -> list[Path]:
         },
         Path.cwd(),
     )
-    record = define.define(json.loads(settings.define_spec(real.model)), folder / "define")
+    record = define.define(Specs(settings).job("define", model=real.model), folder / "define")
     write_json(folder / "define" / "record.json", record)
-    spec = json.loads(settings.export_spec(real.model, first))
+    spec = Specs(settings).job("export", model=real.model, exporter=first)
     base = None
     if real.exporter == "converter":
         base = folder / first
         export.sweep(Job({**spec, "opsets": [real.old]}, folder / "define", None), base)
-        spec = json.loads(settings.export_spec(real.model, "converter"))
+        spec = Specs(settings).job("export", model=real.model, exporter="converter")
     export.sweep(Job(spec, folder / "define", base), folder / real.exporter)
     return [folder / real.exporter / "cells" / f"opset_{n:02}.onnx" for n in (real.old, real.new)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import onnx
 import pytest
 from builders.parity_files import exported
 from builders.stage_files import parse, run_define, run_export, settings
+from opset_atlas.config.specs import Specs
 from opset_atlas.findings import advice
 from opset_atlas.models import sizes
 from opset_atlas.records import CellVerdict, ParityRecord
@@ -205,7 +205,7 @@ def test_what_a_tracer_keeps_of_a_size(
 
     monkeypatch.chdir(ROOT)
     model = yaml.safe_load((ROOT / "config/zoo.yaml").read_text())["models"][name]
-    spec = json.loads(settings(ROOT, model).define_spec("m"))
+    spec = Specs(settings(ROOT, model)).job("define", model="m")
     assert spec["dynamic_shapes"]
     results = root / "results"
     record = run_define(ROOT, model, str(results / "define/m"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from builders.stage_files import parse, run_define, run_export, settings
 from onnx.numpy_helper import from_array, to_array
 from opset_atlas import exporters
 from opset_atlas.base.files import file_sha256
+from opset_atlas.config.specs import Specs
 from opset_atlas.exporters import Job
 from opset_atlas.onnx_files import tensors
 from opset_atlas.onnx_files.facts import canonical_sha256
@@ -86,7 +86,7 @@ def test_with_its_tensors_put_back_a_file_is_the_one_that_was_delivered(
     root: Path, tmp_path: Path
 ) -> None:
     made = settings(root, WIDE, exporters=["torchscript"], opsets=[13])
-    spec = json.loads(made.export_spec("m", "torchscript"))
+    spec = Specs(made).job("export", model="m", exporter="torchscript")
     spec |= {"input_set": "random-0", "output_names": ["y"]}
     export = exporters.load("torchscript").prepare(Job(spec, root / "results/define/m", None))
     export(13, tmp_path / "opset_13.onnx")

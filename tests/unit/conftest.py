@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 import pytest
 
 
+class _Refuse(Loader):
+    def exec_module(self, module: ModuleType) -> None:
+        raise AssertionError("tests/unit imports no torch; this test belongs to tests/stage")
+
+
 class _NoTorch(MetaPathFinder):
+    """Where torch is may be asked; its options are read from its text."""
+
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name == "torch":
-            raise AssertionError("tests/unit imports no torch; this test belongs to tests/stage")
-        return None
+        found = PathFinder.find_spec(name, path, target) if name == "torch" else None
+        if found is not None:
+            found.loader = _Refuse()
+        return found
 
 
 @pytest.fixture(autouse=True)

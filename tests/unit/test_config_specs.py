@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from opset_atlas import plugins
 from opset_atlas.config.schema import SCHEMA, document
 from opset_atlas.config.settings import PACKAGE, ConfigError, Settings, load, resolve
+from opset_atlas.config.specs import Specs
 from opset_atlas.stages.judge import judge
 from opset_atlas.tools.check_config import main
 from snakemake.cli import parse_config
@@ -32,6 +33,7 @@ from snakemake.common.configfile import load_configfile
 ROOT = PACKAGE.parents[1]
 TORCH = (find_spec("torch").submodule_search_locations or [""])[0]  # type: ignore[union-attr]
 EXPORTERS = ("torchscript", "dynamo", "converter")
+PER_MODEL = ("define", "dump", "compare", "locate", "audit")
 MINE = """
 models:
   simple:
@@ -99,13 +101,13 @@ def config(project: Path) -> dict[str, Any]:
 
 def specs(settings: Settings, model: str = "simple") -> dict[str, str]:
     """Every text that a job can depend on, for one model."""
-    found = {"define": settings.define_spec(model), "judge": settings.judge_spec()}
-    found |= {"dump": settings.dump_spec(model), "compare": settings.compare_spec(model)}
+    of = Specs(settings)
+    found = {stage: of.text(stage, model=model) for stage in PER_MODEL}
     for exporter in EXPORTERS:
-        found[f"export {exporter}"] = settings.export_spec(model, exporter)
+        found[f"export {exporter}"] = of.text("export", model=model, exporter=exporter)
     for runtime in ("onnxruntime", "reference"):
-        found[f"parity {runtime}"] = settings.parity_spec(model, runtime)
-    return found | {"report": settings.report_spec("snakemake")}
+        found[f"parity {runtime}"] = of.text("parity", model=model, runtime=runtime)
+    return found | {"judge": of.text("judge"), "report": of.text("report", command="snakemake")}
 
 
 def changed(config: Mapping[str, Any], keys: str, value: Any) -> dict[str, Any]:
@@ -121,16 +123,22 @@ def changed(config: Mapping[str, Any], keys: str, value: Any) -> dict[str, Any]:
 TORCH_EXPORTS = {"export torchscript", "export dynamo"}
 EXPORTS = TORCH_EXPORTS | {"export converter"}
 PARITY = {"parity onnxruntime", "parity reference"}
+LAST = {"locate", "audit"}
+BUILT = {"define", "locate"} | TORCH_EXPORTS
 INPUTS = [{"name": "x", "shape": [1, 3]}, {"name": "n", "shape": [], "dtype": "int8"}]
 # A change of the configuration, and the stages of the model `simple` that depend on it.
 DEPENDS: list[tuple[str, Any, set[str]]] = [
-    ("tolerances/noise_factor", 11, {"judge", "report"}),
-    ("models/simple/tolerances", {"close": {"float32": {"rtol": 1e-3}}}, {"judge", "report"}),
+    ("tolerances/noise_factor", 11, {"judge", "report"} | LAST),
+    (
+        "models/simple/tolerances",
+        {"close": {"float32": {"rtol": 1e-3}}},
+        {"judge", "report"} | LAST,
+    ),
     ("models/simple/description", "Another.", {"report"}),
     ("opsets", [11, 13, 14], EXPORTS),
     ("models/simple/opsets", [11], EXPORTS),
-    ("exporters", ["dynamo"], {"dump", "compare", "report"}),
-    ("runtimes", ["reference"], {"report"}),
+    ("exporters", ["dynamo"], {"dump", "compare", "report"} | LAST),
+    ("runtimes", ["reference"], {"report"} | LAST),
     ("input_sets", ["random-0"], {"define"}),
     ("options/torchscript/verbose", False, {"export torchscript"}),
     ("models/simple/options", {"dynamo": {"optimize": False}}, {"export dynamo"}),
@@ -138,16 +146,16 @@ DEPENDS: list[tuple[str, Any, set[str]]] = [
     ("audit", True, {"report"}),
     ("converter/opset", 13, {"export converter"}),
     ("converter/exporter", "dynamo", {"export converter"}),
-    ("limits/cell_seconds", 10, {"define"} | EXPORTS | PARITY),
+    ("limits/cell_seconds", 10, set()),
     ("models/simple/dynamic_shapes", None, {"define"} | TORCH_EXPORTS),
     ("models/simple/dynamic_sizes", {"batch": [4]}, {"define"}),
-    ("models/simple/packages", ["numpy"], {"define"} | TORCH_EXPORTS),
+    ("models/simple/packages", ["numpy"], BUILT),
     ("models/simple/outputs", ["z"], {"define"} | TORCH_EXPORTS),
-    ("models/simple/seed", 1, {"define"} | TORCH_EXPORTS),
-    ("models/simple/dtype", "float64", {"define"} | TORCH_EXPORTS),
-    ("models/simple/index_outputs", {"y": {}}, PARITY),
-    ("models/simple/kwargs/b", 2, {"define"} | TORCH_EXPORTS),
-    ("models/simple/factory", "more.py:Net", {"define"} | TORCH_EXPORTS),
+    ("models/simple/seed", 1, BUILT),
+    ("models/simple/dtype", "float64", BUILT),
+    ("models/simple/index_outputs", {"y": {}}, PARITY | {"audit"}),
+    ("models/simple/kwargs/b", 2, BUILT),
+    ("models/simple/factory", "more.py:Net", BUILT),
     ("models/simple/weights", None, {"define"}),
     ("models/simple/sources", [], {"define"}),
     ("models/simple/inputs", [{**INPUTS[0], "range": [0, 1]}, INPUTS[1]], {"define"}),
@@ -156,7 +164,7 @@ DEPENDS: list[tuple[str, Any, set[str]]] = [
     ("models/called/seed", 5, set()),
     ("models/called/description", "Of another model.", {"report"}),
     ("opsets", [11, 13], set()),
-    ("limits/cell_seconds", 300, set()),
+    ("limits/memory_mb", 100, set()),
 ]
 
 
@@ -203,7 +211,7 @@ def test_specs_are_canonical_json_with_the_versions_of_their_packages(
     assert packages["export dynamo"] == {"torch", "onnx", "onnxscript", "onnx-ir", "numpy"}
     assert packages["export converter"] == packages["compare"] == {"onnx"}
     assert packages["parity reference"] == {"numpy", "onnx"}
-    assert json.loads(settings.define_spec("simple"))["versions"]["torch"] == version("torch")
+    assert Specs(settings).define("simple")["versions"]["torch"] == version("torch")
 
 
 def test_tolerances_and_rows_reach_the_last_stages(
@@ -211,12 +219,12 @@ def test_tolerances_and_rows_reach_the_last_stages(
 ) -> None:
     own = changed(config, "models/called/tolerances", {"noise_factor": 99})
     settings = resolve(own, project, package)
-    judged = json.loads(settings.judge_spec())
+    judged = Specs(settings).judge()
     assert judged["tolerances"]["noise_factor"] == 10
     assert list(judged["models"]) == ["called"]
     assert judged["models"]["called"] == {**judged["tolerances"], "noise_factor": 99}
     assert judge([], judged)["cells"] == []  # the stage takes it
-    shown = json.loads(settings.report_spec("snakemake"))
+    shown = Specs(settings).report("snakemake")
     assert shown["order"] == ["simple", "called", "library", "file"]
     assert shown["sweeps"]["file"] == ["converter"] and shown["sweeps"]["simple"] == [*EXPORTERS]
     assert shown["descriptions"]["simple"] == "A sentence."
@@ -329,11 +337,12 @@ def test_the_command_line_checks_files(project: Path) -> None:
 
 def test_checking_imports_neither_torch_nor_onnx_nor_the_models(project: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from opset_atlas.config import settings as config; "
+        "import sys; from pathlib import Path; "
+        "from opset_atlas.config import specs, settings as config; "
         "made = {'models': {'m': {'factory': 'torch.nn:Linear', 'inputs': 'nested.deep:Net'}}, "
         "'options': {'dynamo': {'optimize': True}}}; "
         "settings = config.resolve(made, Path.cwd()); "
-        "assert settings.notices == [] and settings.export_spec('m', 'dynamo'); "
+        "assert settings.notices == [] and specs.Specs(settings).export('m', 'dynamo'); "
         "print(sorted({'torch', 'onnx', 'numpy', 'nested', 'models'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
@@ -405,7 +414,8 @@ def test_defaults_reach_mappings_of_the_users_own_keys(tmp_path: Path) -> None:
     }
     settings = resolve({"models": {"a": model}}, tmp_path)
     assert settings.models["a"].index_outputs == {"indices": {"values": "values", "axis": -1}}
-    assert '"axis": -1' in settings.parity_spec("a", "onnxruntime")
+    parity = Specs(settings).parity("a", "onnxruntime")
+    assert parity["index_outputs"]["indices"]["axis"] == -1
 
 
 def test_index_outputs_name_outputs(tmp_path: Path) -> None:

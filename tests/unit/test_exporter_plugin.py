@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 from opset_atlas import exporters, plugins
 from opset_atlas.config.settings import PACKAGE, ConfigError, resolve
-from opset_atlas.execution.worker import LIBRARIES
+from opset_atlas.config.specs import Specs
+from opset_atlas.execution import levels
 
 PLUGIN = """
 PACKAGES = ("onnx", "numpy")
@@ -48,7 +48,7 @@ def test_every_exporter_says_what_is_asked_of_all() -> None:
     for name in plugins.names("exporters"):
         found = plugins.constants("exporters", name)
         assert {key: type(found[key]) for key in exporters.CONSTANTS} == exporters.CONSTANTS
-        assert found["LEVEL"] in LIBRARIES
+        assert found["LEVEL"] in levels.LIBRARIES
         assert callable(exporters.load(name).prepare)
 
 
@@ -60,13 +60,13 @@ def test_a_new_exporter_is_configured_as_its_file_says(package: Path, tmp_path: 
         "converter": {"exporter": "constant", "opset": 13},
     }
     settings = resolve(config, tmp_path, package)
-    spec = json.loads(settings.export_spec("m", "constant"))
+    spec = Specs(settings).export("m", "constant")
     assert spec["options"] == {"value": 3} and spec["memoize"] is True
     assert set(spec["versions"]) == {"onnx", "numpy"}
     assert settings.notices == ["options: not checked: the range of value"]
     # What can start from a file starts from the user's file, and from the base file.
     assert settings.exporters_of("file") == ["rewriter"]
-    based = json.loads(settings.export_spec("m", "rewriter"))
+    based = Specs(settings).export("m", "rewriter")
     assert based["base"] == {"exporter": "constant", "opset": 13}
 
 

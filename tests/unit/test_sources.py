@@ -120,8 +120,8 @@ def test_every_module_belongs_to_a_program() -> None:
     for stage, module in sources.programs("stages").items():
         used |= names(module, *STAGES[stage])
     used |= names(*sources.programs("tools").values())
-    used |= names("config.settings", "sources", "__main__", "execution.worker")
-    used |= names("execution.environments")  # what Snakemake itself reads
+    used |= names("config.jobs", "config.specs", "__main__", "execution.server")
+    used |= names("execution.environments", "execution.scheduler")  # what Snakemake itself reads
     present = {p.relative_to(sources.PACKAGE).as_posix() for p in sources.PACKAGE.rglob("*.py")}
     assert present - used == set()
 

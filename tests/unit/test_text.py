@@ -86,7 +86,7 @@ def test_the_end_of_a_traceback() -> None:
 
 
 def test_a_message_does_not_tell_how_the_process_was_started() -> None:
-    own = messages.__file__.replace("base/messages.py", "execution/worker.py")
+    own = messages.__file__.replace("base/messages.py", "execution/server.py")
     said = (
         f"(node defined in models/mine.py(3): forward\n{own}(161): _work\n<frozen runpy>(88): f\n)"
     )

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from builders.project import ROOT, Project
-from opset_atlas import __main__ as client
-from opset_atlas.__main__ import SOCKET
-from opset_atlas.execution import worker
-from opset_atlas.exporters import _memory
+from opset_atlas.execution import client, environments, levels, server
+from opset_atlas.execution.client import WORKERS
 
 RUN = """
-import pathlib, sys
-from opset_atlas import __main__ as client
-from opset_atlas.execution import worker
-print(worker.start(pathlib.Path("worker.log")) or "started", flush=True)
-import os
-print(os.environ["ATLAS_WORKER"], os.environ["ATLAS_WORKER_PREFIX"], sep="\\n", flush=True)
+import os, pathlib, sys
+from opset_atlas.execution import levels, server
+print(server.start(pathlib.Path("worker.log"), levels.BELOW) or "started", flush=True)
+print(os.environ["ATLAS_WORKERS"], flush=True)
 sys.stdin.read()
 """
 CONFIG = """
@@ -56,13 +54,13 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
     with subprocess.Popen(
         [sys.executable, "-c", RUN], cwd=folder, env=own, text=True, **pipes
     ) as run:
-        said, path, prefix = (run.stdout.readline().strip() for _ in range(3))
+        said, path = (run.stdout.readline().strip() for _ in range(2))
         assert said == "started"
-        yield {**own, "ATLAS_WORKER": path, "ATLAS_WORKER_PREFIX": prefix}
+        yield {**own, WORKERS: path}
         run.stdin.close()
     deadline = time.monotonic() + 20
     # It ends with its run and leaves nothing behind: no folder, and no process of any level.
-    while Path(path).parent.exists() or processes_with(path):
+    while Path(path).exists() or processes_with(path):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -97,7 +95,7 @@ def ask(environment: dict[str, str], folder: Path, *arguments: str) -> subproces
 def test_status_and_words_are_those_of_a_process_of_its_own(
     environment: dict[str, str], folder: Path, arguments: tuple[str, ...]
 ) -> None:
-    alone = {key: value for key, value in environment.items() if key != SOCKET}
+    alone = {key: value for key, value in environment.items() if key != WORKERS}
     one, other = (ask(env, folder, *arguments) for env in (environment, alone))
     assert one.returncode == other.returncode
     assert last_line(one.stderr) == last_line(other.stderr)
@@ -166,7 +164,7 @@ def alive(pid: int) -> bool:
 def test_long_work_says_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(client, "PATIENCE", 0.05)
+    monkeypatch.setattr(client, "_PATIENCE", 0.05)
     log, (read, write) = tmp_path / "job.log", os.pipe()
     log.write_text("earlier\nmodel × dynamo × 13: exporting (5/12)\n")
 
@@ -191,7 +189,7 @@ def test_long_work_says_how_far_it_is(
 def test_a_log_takes_everything_and_the_status_is_the_stages(
     warm: bool, environment: dict[str, str], folder: Path
 ) -> None:
-    own = environment if warm else {**environment, "ATLAS_WORKER": ""}
+    own = environment if warm else {**environment, WORKERS: ""}
     done = ask(own, folder, "--log", "given.log", "define", "--no-such-option")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
     assert "the following arguments are required" in (folder / "given.log").read_text()
@@ -204,7 +202,7 @@ def test_a_log_takes_everything_and_the_status_is_the_stages(
 
 
 def test_what_needs_no_torch_waits_for_none(environment: dict[str, str]) -> None:
-    code = "import sys; from opset_atlas.execution import worker; worker.preload('files')"
+    code = "import sys; from opset_atlas.execution import levels; levels.preload('files')"
     code += "; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
@@ -216,30 +214,71 @@ def test_what_needs_no_torch_waits_for_none(environment: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("stage", "levels"),
-    [("report", ["files"]), ("locate", ["files", "torch"]), ("export", [*client.LEVELS])],
+    ("wanted", "expected"),
+    [
+        ([], ["files"]),
+        (["torch"], ["files", "torch"]),
+        (["exporters", "files"], ["files", "torch", "exporters"]),
+        (["mine"], ["files", "mine"]),
+        (["torch.mine"], ["files", "torch", "torch.mine"]),
+    ],
 )
-def test_a_run_has_the_levels_that_its_jobs_need(
-    folder: Path, stage: str, levels: list[str]
-) -> None:
-    code = "from opset_atlas.execution import worker\n"
-    code += f"worker.start(Path('levels.log'), ['{stage}', 'judge'])\n"
-    code += "print(*Path(os.environ['ATLAS_WORKER']).parent.iterdir())"
-    done = subprocess.run(
-        [sys.executable, "-c", f"import os; from pathlib import Path; {code}"],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert sorted(Path(path).suffix[1:] for path in done.stdout.split()) == sorted(levels)
+def test_a_run_has_the_levels_that_its_jobs_need(wanted: list[str], expected: list[str]) -> None:
+    assert levels.with_those_below(wanted) == expected
 
 
-def test_versions_that_nobody_compared_have_no_worker(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_level_whose_versions_nobody_compared_declines_and_the_job_runs_all_the_same(
+    folder: Path,
 ) -> None:
-    monkeypatch.setitem(_memory.KNOWN, "torch", "2.99.0")
-    reason = worker.start(tmp_path / "worker.log")
-    assert "is not 2.99.0" in reason
-    assert SOCKET not in os.environ
+    """The levels below it serve; why not is in the job's log, and once where the user reads it."""
+    package = folder / "strange"
+    shutil.copytree(ROOT / "workflow/opset_atlas", package / "opset_atlas")
+    text = package / "opset_atlas/execution/levels.py"
+    text.write_text(text.read_text().replace('"torch": "2.13.0"', '"torch": "2.99.0"'))
+    own = {**os.environ, "PYTHONPATH": str(package)}
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN], cwd=folder, env=own, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as run:  # fmt: skip
+        assert run.stdout.readline() == "started\n"
+        own[WORKERS] = run.stdout.readline().strip()
+        for number, note in enumerate(("is not 2.99.0, the version that was compared", "")):
+            done = ask(own, folder, "--log", "declined.log", "define", "--no-such-option")
+            assert done.returncode == 2 and note in done.stderr, number
+            log = (folder / "declined.log").read_text()
+            assert "is not 2.99.0" in log and "arguments are required" in log
+        options = ["--spec", '{"order": [], "runtimes": []}', "--parity", "no", "--output", "v"]
+        ask(own, folder, "--log", "served.log", "judge", *options)
+        assert '"worker": true' in (folder / "served.log").read_text()
+        run.stdin.close()
+
+
+def test_two_environments_have_a_worker_each_and_a_job_finds_its_own(folder: Path) -> None:
+    """The same Python under another prefix, which hides no package."""
+    venv.create(folder / "other", symlinks=True)
+    (packages,) = (folder / "other").glob("lib/python3*/site-packages")
+    (packages / "all.pth").write_text("\n".join(path for path in sys.path if "site-p" in path))
+    other = str(folder / "other")
+    code = f"""
+import os, pathlib
+from opset_atlas.execution import levels, server
+server.start(pathlib.Path("other.log"), [], {other!r})
+"""
+    own = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    with subprocess.Popen(
+        [sys.executable, "-c", code + RUN], cwd=folder, env=own, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as run:  # fmt: skip
+        assert run.stdout.readline() == "started\n"
+        own[WORKERS] = run.stdout.readline().strip()
+        keys = {environments.key(), environments.key(other)}
+        assert {path.name.partition(".")[0] for path in Path(own[WORKERS]).iterdir()} == keys
+        for python in (sys.executable, f"{other}/bin/python"):
+            options = ["--spec", '{"order": [], "runtimes": []}', "--parity", "no"]
+            command = [python, "-m", "opset_atlas", "judge", *options, "--output", "v"]
+            done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True)
+            assert '"worker": true' in done.stdout, done.stderr
+        run.stdin.close()
 
 
 def test_where_no_socket_can_be_there_is_no_worker(
@@ -248,8 +287,8 @@ def test_where_no_socket_can_be_there_is_no_worker(
     deep = tmp_path / ("long" * 30)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    assert "no socket at" in worker.start(tmp_path / "worker.log")
-    assert not list(deep.iterdir()) and SOCKET not in os.environ
+    assert "no socket at" in server.start(tmp_path / "worker.log", [])
+    assert not list(deep.iterdir()) and WORKERS not in os.environ
 
 
 @pytest.mark.workflow

@@ -10,9 +10,9 @@ rule audit:
         define="<results>/define/{model}/record.json",
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
         reference=ancient("<results>/define/{model}/reference.safetensors"),
-        export=model_exports,
-        cells=ancient(model_cells),
-        parity=model_parity,
+        export=jobs.exports,
+        cells=ancient(jobs.cells),
+        parity=jobs.parity,
     output:
         record="<results>/audit/{model}/record.json",
         defects=directory("<results>/audit/{model}/defects"),
@@ -22,13 +22,15 @@ rule audit:
         "../../envs/parity.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, 1.5),
+        mem_mb=jobs.memory(1000, 1.5),
         runtime=60,
     params:
-        code=code("audit"),
-        spec=audit_spec,
+        code=of_spec.code("audit"),
+        spec=specs.of("audit"),
+        again=specs.again,
         results=subpath(input.define, ancestor=3),
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m opset_atlas --log {log} audit --spec {params.spec:q} --results {params.results}"
+        "python -m opset_atlas --log {log} audit --spec {params.spec:q} --limits {specs.limits:q}"
+        " --again {params.again:q} --results {params.results}"
         " --output {params.folder}"

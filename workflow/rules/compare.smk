@@ -10,7 +10,7 @@ rule compare:
     input:
         record="<results>/dump/{model}/record.json",
         graphs=ancient("<results>/dump/{model}/graphs"),
-        export=model_exports,
+        export=jobs.exports,
     output:
         "<results>/compare/{model}/record.json",
     log:
@@ -22,10 +22,10 @@ rule compare:
         mem_mb=500,
         runtime=30,
     params:
-        code=code("compare", *(f"causes.{name}" for name in plugins.names("causes"))),
-        spec=compare_spec,
+        code=of_spec.code("compare"),
+        spec=specs.of("compare"),
         dump=subpath(input.record, parent=True),
-        export=export_of_model,
+        export=of_job.folder_of_sweeps,
     shell:
         "python -m opset_atlas --log {log} compare --dump {params.dump} --export {params.export}"
         " --output {output}"

@@ -7,7 +7,7 @@ out  record.json (hashes, signature, versions), weights, inputs and reference as
 
 rule define:
     input:
-        sources=model_sources,
+        sources=jobs.sources,
     output:
         record="<results>/define/{model}/record.json",
         weights="<results>/define/{model}/weights.safetensors",
@@ -19,11 +19,13 @@ rule define:
         "../../envs/export.yaml"
     threads: 1
     resources:
-        mem_mb=define_memory,
+        mem_mb=jobs.memory_of_definition,
         runtime=10,
     params:
-        code=code("define"),
-        spec=define_spec,
+        code=of_spec.code("define"),
+        spec=specs.of("define"),
+        again=specs.again,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m opset_atlas --log {log} define --spec {params.spec:q} --output {params.folder}"
+        "python -m opset_atlas --log {log} define --spec {params.spec:q} --limits {specs.limits:q}"
+        " --again {params.again:q} --output {params.folder}"

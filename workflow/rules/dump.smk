@@ -7,8 +7,8 @@ out  record.json (which exporter and opset has which graph), graphs/DIGEST.json,
 
 rule dump:
     input:
-        export=model_exports,
-        cells=ancient(model_cells),
+        export=jobs.exports,
+        cells=ancient(jobs.cells),
     output:
         record="<results>/dump/{model}/record.json",
         graphs=directory("<results>/dump/{model}/graphs"),
@@ -21,10 +21,10 @@ rule dump:
         mem_mb=500,
         runtime=30,
     params:
-        code=code("dump"),
-        spec=dump_spec,
-        exporters=model_exporters,
-        export=export_of_model,
+        code=of_spec.code("dump"),
+        spec=specs.of("dump"),
+        exporters=jobs.exporters,
+        export=of_job.folder_of_sweeps,
         folder=subpath(output.record, parent=True),
     shell:
         "python -m opset_atlas --log {log} dump --export {params.export} --exporters {params.exporters}"

@@ -9,7 +9,7 @@ The outputs are updated, not replaced: a new opset exports that opset alone.
 
 rule export:
     input:
-        sources=model_sources,
+        sources=jobs.sources,
         define="<results>/define/{model}/record.json",
         # Tensors count by the hashes in the record, whatever their size and age.
         weights=ancient("<results>/define/{model}/weights.safetensors"),
@@ -21,36 +21,41 @@ rule export:
     log:
         "<logs>/export/{model}/{exporter}.log",
     wildcard_constraints:
-        exporter=one_of(direct_exporters()),
+        exporter=jobs.exporters_that(convert=False),
     conda:
         "../../envs/export.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, 5),
+        mem_mb=jobs.memory(1000, 5),
         runtime=60,
     params:
-        code=export_code,
-        spec=export_spec,
+        code=of_spec.code_of("export"),
+        spec=specs.of("export"),
+        again=specs.again,
+        level=of_job.level,
         base="",
         define=subpath(input.define, parent=True),
         folder=subpath(output.record, parent=True),
     shell:
         # The torch.export exporter orders some values by a set of strings.
-        "PYTHONHASHSEED=0 python -m opset_atlas --log {log} export --spec {params.spec:q} --define {params.define}"
+        "PYTHONHASHSEED=0 python -m opset_atlas --log {log} --level {params.level} export --spec {params.spec:q}"
+        " --limits {specs.limits:q} --again {params.again:q} --define {params.define}"
         " {params.base} --code {params.code} --output {params.folder}"
 
 
 use rule export as convert with:
     input:
-        sources=model_sources,
+        sources=jobs.sources,
         define="<results>/define/{model}/record.json",
-        base=base_record,
-        base_cells=ancient(base_cells),
+        base=jobs.base,
+        base_cells=ancient(jobs.base_cells),
     wildcard_constraints:
-        exporter=one_of(converters()),
+        exporter=jobs.exporters_that(convert=True),
     params:
-        code=export_code,
-        spec=export_spec,
-        base=base_option,
+        code=of_spec.code_of("export"),
+        spec=specs.of("export"),
+        again=specs.again,
+        level=of_job.level,
+        base=of_job.base_option,
         define=subpath(input.define, parent=True),
         folder=subpath(output.record, parent=True),

@@ -24,8 +24,8 @@ rule judge:
         mem_mb=500,
         runtime=10,
     params:
-        code=code("judge"),
-        spec=settings.judge_spec(),
+        code=of_spec.code("judge"),
+        spec=specs.text("judge"),
         run=RUN,
         results=subpath(output.verdicts, ancestor=2),
     shell:

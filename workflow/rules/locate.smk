@@ -9,10 +9,10 @@ Judges by itself: a model of which nothing is wrong costs reading its records.
 
 rule locate:
     input:
-        sources=model_sources,
-        parity=model_parity,
-        export=model_exports,
-        cells=ancient(model_cells),
+        sources=jobs.sources,
+        parity=jobs.parity,
+        export=jobs.exports,
+        cells=ancient(jobs.cells),
         define="<results>/define/{model}/record.json",
         weights=ancient("<results>/define/{model}/weights.safetensors"),
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
@@ -26,15 +26,17 @@ rule locate:
         "../../envs/locate.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, 4),
+        mem_mb=jobs.memory(1500, 4),
         runtime=60,
     params:
-        code=code("locate", *(f"runtimes.{name}" for name in plugins.names("runtimes"))),
-        spec=locate_spec,
+        code=of_spec.code("locate"),
+        spec=specs.of("locate"),
+        again=specs.again,
         define=subpath(input.define, parent=True),
-        export=export_of_model,
-        parity=parity_of_model,
+        export=of_job.folder_of_sweeps,
+        parity=of_job.folder_of_parity,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m opset_atlas --log {log} locate --spec {params.spec:q} --define {params.define}"
+        "python -m opset_atlas --log {log} locate --spec {params.spec:q} --limits {specs.limits:q}"
+        " --again {params.again:q} --define {params.define}"
         " --export {params.export} --parity {params.parity} --output {params.folder}"

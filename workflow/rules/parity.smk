@@ -10,8 +10,8 @@ rule parity:
         define="<results>/define/{model}/record.json",
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
         reference=ancient("<results>/define/{model}/reference.safetensors"),
-        export=model_exports,
-        cells=ancient(model_cells),
+        export=jobs.exports,
+        cells=ancient(jobs.cells),
     output:
         record=update("<results>/parity/{model}/{runtime}.json"),
         timing=update("<results>/parity/{model}/{runtime}.timing.json"),
@@ -21,14 +21,16 @@ rule parity:
         "../../envs/parity.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, 1.5),
+        mem_mb=jobs.memory(1000, 1.5),
         runtime=30,
     params:
-        code=parity_code,
-        spec=parity_spec,
+        code=of_spec.code_of("parity"),
+        spec=specs.of("parity"),
+        again=specs.again,
         define=subpath(input.define, parent=True),
-        sweeps=sweeps_of_model,
+        sweeps=of_job.folders_of_sweeps,
     shell:
-        "python -m opset_atlas --log {log} parity --spec {params.spec:q} --define {params.define}"
+        "python -m opset_atlas --log {log} parity --spec {params.spec:q} --limits {specs.limits:q}"
+        " --again {params.again:q} --define {params.define}"
         " --export {params.sweeps} --runtime {wildcards.runtime} --code {params.code}"
         " --output {output.record} --timing {output.timing}"

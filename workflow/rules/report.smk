@@ -9,14 +9,14 @@ out  report/, a folder that is whole: index.html, a page per model, pair and ope
 rule report:
     input:
         templates=report_templates(),
-        tables=collect("<results>/tables/{table}.csv", table=table_names()),
-        define=collect("<results>/define/{model}/record.json", model=settings.models),
-        export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
-        dump=collect("<results>/dump/{model}/record.json", model=settings.models),
-        graphs=ancient(collect("<results>/dump/{model}/graphs", model=settings.models)),
-        compare=collect("<results>/compare/{model}/record.json", model=settings.models),
-        located=collect("<results>/locate/{model}/record.json", model=settings.models),
-        audit=audit_records(),
+        tables=collect("<results>/tables/{table}.csv", table=jobs.tables()),
+        define=jobs.per_model("<results>/define/{model}/record.json"),
+        export=jobs.per_sweep("record.json"),
+        dump=jobs.per_model("<results>/dump/{model}/record.json"),
+        graphs=ancient(jobs.per_model("<results>/dump/{model}/graphs")),
+        compare=jobs.per_model("<results>/compare/{model}/record.json"),
+        located=jobs.per_model("<results>/locate/{model}/record.json"),
+        audit=jobs.audits(),
         verdicts="<results>/judge/verdicts.json",
     output:
         # Updated, not removed first: the old report stays whole until the new one is.
@@ -40,10 +40,10 @@ rule report:
         "../../envs/report.yaml"
     threads: 4
     resources:
-        mem_mb=report_memory(),
+        mem_mb=jobs.memory_of_report(),
         runtime=10,
     params:
-        code=code("report"),
+        code=of_spec.code("report"),
         spec=report_spec(),
         run=RUN,
         results=subpath(input.verdicts, ancestor=2),

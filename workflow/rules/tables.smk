@@ -7,14 +7,14 @@ out  tables/*.csv and .json
 
 rule tables:
     input:
-        define=collect("<results>/define/{model}/record.json", model=settings.models),
-        export=collect_sweeps("<results>/export/{model}/{exporter}/record.json"),
-        timing=collect_sweeps("<results>/export/{model}/{exporter}/timing.json"),
-        dump=collect("<results>/dump/{model}/record.json", model=settings.models),
-        graphs=ancient(collect("<results>/dump/{model}/graphs", model=settings.models)),
-        compare=collect("<results>/compare/{model}/record.json", model=settings.models),
-        located=collect("<results>/locate/{model}/record.json", model=settings.models),
-        audit=audit_records(),
+        define=jobs.per_model("<results>/define/{model}/record.json"),
+        export=jobs.per_sweep("record.json"),
+        timing=jobs.per_sweep("timing.json"),
+        dump=jobs.per_model("<results>/dump/{model}/record.json"),
+        graphs=ancient(jobs.per_model("<results>/dump/{model}/graphs")),
+        compare=jobs.per_model("<results>/compare/{model}/record.json"),
+        located=jobs.per_model("<results>/locate/{model}/record.json"),
+        audit=jobs.audits(),
         verdicts="<results>/judge/verdicts.json",
     output:
         csv=[
@@ -24,9 +24,9 @@ rule tables:
                 labels={"table": table},
                 caption="../captions/tables.rst",
             )
-            for table in table_names()
+            for table in jobs.tables()
         ],
-        json=collect("<results>/tables/{table}.json", table=table_names()),
+        json=collect("<results>/tables/{table}.json", table=jobs.tables()),
     log:
         "<logs>/tables.log",
     localrule: True
@@ -37,11 +37,11 @@ rule tables:
         mem_mb=500,
         runtime=10,
     params:
-        code=code("tables"),
+        code=of_spec.code("tables"),
         spec=report_spec(),
         run=RUN,
         results=subpath(input.verdicts, ancestor=2),
-        folder=tables_folder,
+        folder=of_job.folder_of_tables,
     shell:
         "python -m opset_atlas --log {log} tables --spec @{params.run} --results {params.results}"
         " --output {params.folder}"

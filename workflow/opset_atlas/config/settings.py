@@ -1,8 +1,6 @@
 """The configuration: read strictly, checked before anything starts, handed to each stage in part.
 
-`load` reads YAML, `resolve` checks and completes it. What a stage depends on is one canonical JSON
-text per job (`Settings.define_spec` and so on): Snakemake re-runs a job when its text changes, so a
-text holds everything that the stage depends on and nothing else.
+`load` reads YAML, `resolve` checks and completes it. What a job depends on is in `config.specs`.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from opset_atlas import plugins
-from opset_atlas.base.files import canonical_json
 from opset_atlas.config.checks import NOT_FOR_ONNX, check, needs_base
 from opset_atlas.config.reading import ConfigError, load, merge
 from opset_atlas.config.references import distribution, source_file, version
@@ -22,17 +19,6 @@ from opset_atlas.config.schema import fill, schema
 __all__ = ["ConfigError", "ModelSpec", "Settings", "load", "resolve"]
 
 PACKAGE = Path(__file__).parents[1]
-
-# Packages whose versions decide what a stage computes. Exporters and runtimes name theirs.
-_DEFINE = {
-    "torch": ("torch", "numpy", "safetensors"),
-    "onnx": ("onnx", "onnx-ir", "onnxruntime", "numpy", "safetensors"),
-}
-_LOCATE = ("torch", "onnx", "onnx-ir", "numpy")
-_DUMP = ("onnx", "onnx-ir")
-_COMPARE = ("onnx",)
-_AUDIT = ("onnx", "onnxruntime", "numpy")
-_REPORT = ("jinja2", "pandas")
 
 _INHERITED = ("opsets", "exporters", "options", "tolerances")
 
@@ -99,154 +85,17 @@ class Settings:
         """The opsets requested for a model, ascending."""
         return list(self.models[model].opsets)
 
+    def known_exporters(self) -> list[str]:
+        """All exporters that there are, chosen or not."""
+        return plugins.names("exporters", Path(self.package))
+
     def needs_base(self, exporter: str) -> bool:
         """Whether an exporter starts from another exporter's file."""
         return needs_base(exporter, Path(self.package))
 
-    def define_spec(self, model: str) -> str:
-        """Canonical JSON of what the define stage depends on."""
-        spec = self.models[model]
-        shared = {
-            "model": model,
-            "inputs": spec.inputs,
-            "seed": spec.seed,
-            "input_sets": self.input_sets,
-            "dynamic_sizes": spec.dynamic_sizes,
-            "limits": self.limits,
-            "source_files": spec.files,
-            "versions": _versions(_DEFINE[spec.kind]),
-        }
-        if spec.kind == "onnx":
-            return canonical_json({**shared, "onnx": spec.onnx})
-        own = {
-            "weights": spec.weights,
-            "outputs": spec.outputs,
-            "dynamic_shapes": spec.dynamic_shapes,
-        }
-        return canonical_json({**shared, **_construction(spec), **own})
-
-    def export_spec(self, model: str, exporter: str) -> str:
-        """Canonical JSON of what a sweep depends on, besides the files of the define stage.
-
-        Of the inputs the names alone: the tensors are those that the define stage froze, and so are
-        the weights.
-        """
-        spec = self.models[model]
-        packages = self._packages("exporters", exporter)
-        shared: dict[str, Any] = {
-            "model": model,
-            "exporter": exporter,
-            "opsets": spec.opsets,
-            "limits": self.limits,
-            "versions": _versions(packages),
-        }
-        if self._constants("exporters", exporter).get("MEMOIZES"):
-            shared["memoize"] = self.memoize
-        if spec.kind == "onnx":
-            return canonical_json({**shared, "onnx": spec.onnx})
-        if self.needs_base(exporter):
-            return canonical_json({**shared, "base": self.converter})
-        named = spec.inputs
-        if isinstance(named, list):
-            named = [{"name": item["name"]} for item in named]
-        own = {
-            "inputs": named,
-            "outputs": spec.outputs,
-            "dynamic_shapes": spec.dynamic_shapes,
-            "options": spec.options.get(exporter, {}),
-        }
-        return canonical_json({**shared, **_construction(spec), **own})
-
-    def dump_spec(self, model: str) -> str:
-        """Canonical JSON of what the dump of a model depends on, besides its files."""
-        return self._graphs_spec(model, _DUMP)
-
-    def parity_spec(self, model: str, runtime: str) -> str:
-        """Canonical JSON of what running a model's files in a runtime depends on."""
-        packages = ("numpy", *self._packages("runtimes", runtime))
-        ties = self.models[model].index_outputs
-        spec = {
-            "model": model,
-            "runtime": runtime,
-            "limits": self.limits,
-            "memoize": self.memoize,
-            "index_outputs": ties,
-        }
-        return canonical_json({**spec, "versions": _versions(packages)})
-
-    def locate_spec(self, model: str) -> str:
-        """Canonical JSON of what looking for the origin of wrong results depends on."""
-        spec = self.models[model]
-        own = {"onnx": spec.onnx} if spec.kind == "onnx" else _construction(spec)
-        names = [self._packages("runtimes", name) for name in self.runtimes]
-        packages = {*_LOCATE, *(package for of in names for package in of)}
-        return canonical_json(
-            {
-                **own,
-                "model": model,
-                "exporters": spec.exporters,
-                "runtimes": self.runtimes,
-                "tolerances": spec.tolerances,
-                "limits": self.limits,
-                "versions": _versions(sorted(packages)),
-            }
-        )
-
-    def compare_spec(self, model: str) -> str:
-        """Canonical JSON of what comparing the graphs of a model depends on."""
-        return self._graphs_spec(model, _COMPARE)
-
-    def _graphs_spec(self, model: str, packages: Iterable[str]) -> str:
-        """Of all exporters in their order: the first of two goes to the left."""
-        exporters = self.exporters_of(model)
-        return canonical_json(
-            {"model": model, "exporters": exporters, "versions": _versions(packages)}
-        )
-
-    def audit_spec(self, model: str) -> str:
-        """Canonical JSON of what the audit of the converter on a model's files depends on."""
-        own = self.models[model]
-        spec = {
-            "model": model,
-            "exporters": own.exporters,
-            "runtimes": self.runtimes,
-            "limits": self.limits,
-            "index_outputs": own.index_outputs,
-            "tolerances": own.tolerances,
-        }
-        return canonical_json({**spec, "versions": _versions(_AUDIT)})
-
-    def judge_spec(self) -> str:
-        """Canonical JSON of the tolerances, and under `models` those of models that have others."""
-        return canonical_json(self._tolerances())
-
-    def _tolerances(self) -> dict[str, Any]:
-        models = {
-            name: spec.tolerances
-            for name, spec in self.models.items()
-            if spec.tolerances != self.tolerances
-        }
-        return {"tolerances": self.tolerances, "models": models}
-
-    def report_spec(self, command: str) -> str:
-        """Canonical JSON of what the report shows beyond the records.
-
-        `sweeps` maps a model to its exporters; `order` is that of the models in the configuration;
-        `command` is how the run was started.
-        """
-        runtimes = [self._packages("runtimes", name) for name in self.runtimes]
-        packages = sorted({*_REPORT, *(package for names in runtimes for package in names)})
-        spec = {
-            **self._tolerances(),
-            "command": command,
-            "audit": self.audit,
-            "sweeps": {name: spec.exporters for name, spec in self.models.items()},
-            "order": list(self.models),
-            "descriptions": {name: spec.description for name, spec in self.models.items()},
-            "runtimes": self.runtimes,
-            "versions": _versions(packages),
-        }
-        return canonical_json(spec)
+    def constants(self, kind: str, name: str) -> dict[str, object]:
+        """What a plug-in says about itself."""
+        return plugins.constants(kind, name, Path(self.package))
 
     def as_config(self) -> dict[str, Any]:
         """The configuration, complete; resolving it gives these settings again."""
@@ -263,14 +112,6 @@ class Settings:
                 for item in spec.get("inputs", []):
                     del item["dtype"]
         return plain
-
-    def _packages(self, kind: str, name: str) -> tuple[str, ...]:
-        declared = self._constants(kind, name)["PACKAGES"]
-        assert isinstance(declared, tuple)
-        return declared
-
-    def _constants(self, kind: str, name: str) -> dict[str, object]:
-        return plugins.constants(kind, name, Path(self.package))
 
 
 def resolve(config: Mapping[str, Any], root: Path, package: Path = PACKAGE) -> Settings:
@@ -330,18 +171,3 @@ def _files(spec: Mapping[str, Any], root: Path) -> list[str]:
     found = [source_file(reference, root) for reference in callables if reference]
     named = [*found, spec["weights"], spec["onnx"], *spec["sources"]]
     return list(dict.fromkeys(name for name in named if name))
-
-
-def _construction(spec: ModelSpec) -> dict[str, Any]:
-    """What building the module takes; the define and export stages both do it."""
-    return {
-        "factory": spec.factory,
-        "kwargs": spec.kwargs,
-        "dtype": spec.dtype,
-        "seed": spec.seed,
-        "distributions": spec.distributions,
-    }
-
-
-def _versions(packages: Iterable[str]) -> dict[str, str | None]:
-    return {name: version(name) for name in packages}

@@ -1,12 +1,20 @@
-"""The environment in which jobs run: which Python, and which copy of this package."""
+"""The environments in which jobs run: which Python, which packages, which copy of this package.
+
+An environment is named by its prefix: the `sys.prefix` of its Python. Where none is named, it is
+that of this process.
+"""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 WORKFLOW = Path(__file__).parents[2]
+HERE = sys.prefix
 
 
 def variables() -> dict[str, str]:
@@ -16,3 +24,48 @@ def variables() -> dict[str, str]:
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {"PYTHONPATH": str(WORKFLOW), "PATH": path}
+
+
+def unsupported(platform: str = sys.platform) -> str:
+    """Why this operating system cannot run the stages, in a sentence; "" on Linux."""
+    if platform == "linux":
+        return ""
+    return (
+        f"opset-atlas runs its stages on Linux alone, and this is {platform}: it isolates models by"
+        " fork, prctl and Unix sockets. Use a Linux container or virtual machine."
+    )
+
+
+def key(prefix: str = HERE) -> str:
+    """A short name of an environment, for file names."""
+    return hashlib.sha256(os.path.realpath(prefix).encode()).hexdigest()[:12]
+
+
+def python(prefix: str = HERE) -> str:
+    """The Python of an environment."""
+    return sys.executable if prefix == HERE else f"{prefix}/bin/python"
+
+
+def versions(packages: Iterable[str], prefix: str = HERE) -> dict[str, str | None]:
+    """The versions of some distributions in an environment; None for what is not installed."""
+    return {name: version(name, prefix) for name in packages}
+
+
+@functools.cache
+def version(package: str, prefix: str = HERE) -> str | None:
+    """The version of a distribution in an environment, from its metadata there.
+
+    No Python is started: this is asked at every start of Snakemake, for every job.
+    """
+    from importlib import metadata
+
+    if prefix == HERE:
+        found = metadata.distributions(name=package)
+    else:
+        found = metadata.distributions(name=package, path=_site_packages(prefix))
+    return next((each.version for each in found), None)
+
+
+@functools.cache
+def _site_packages(prefix: str) -> list[str]:
+    return [str(path) for path in sorted(Path(prefix).glob("lib*/python3*/site-packages"))]

@@ -5,8 +5,9 @@ A file says about itself, in constants that are read from its text without impor
 - `PACKAGES`: the distributions whose versions decide what it writes;
 - `NEEDS_BASE`: whether it converts a file (another exporter's, or the user's) instead of exporting
   a module;
-- `LEVEL`: what has to be imported before it can start, one of `files` (numpy, onnx), `torch` and
-  `exporters` (torch and onnxscript): the part of the warm worker that runs it;
+- `LEVEL`: what has to be imported before it can start: `files` (numpy, onnx), `torch` or
+  `exporters` (torch and onnxscript). It is the part of the warm worker that runs it; another name
+  is a part of its own on top of `files`, and `torch.NAME` one on top of `torch`;
 - optionally `MEMOIZES = True`: it obeys `memoize` of the configuration.
 
 and in functions:

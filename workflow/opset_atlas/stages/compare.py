@@ -52,6 +52,16 @@ def main(arguments: list[str] | None = None) -> None:
     write_json(options.output, compare_model(options.dump, options.export))
 
 
+def warm_up() -> None:
+    """Read what is the same for every model: onnx's schemas, the notes on them, the causes."""
+    from opset_atlas import causes
+    from opset_atlas.operators import definitions, notes
+
+    definitions.operators()
+    notes.all_notes()
+    causes.modules()
+
+
 def compare_model(dump: Path, export: Path) -> CompareRecord:
     """The record of a model; only cells that were delivered as asked are compared."""
     dumped: DumpRecord = read_json(dump / "record.json", "dump")

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from opset_atlas.base import stopped
 from opset_atlas.base.files import file_sha256, write_json
 from opset_atlas.base.messages import describe, trace
 from opset_atlas.execution.isolate import run_isolated
@@ -34,8 +35,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m opset_atlas define", description=__doc__)
     parser.add_argument("--spec", type=json.loads, required=True, help="specification as JSON")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    stopped.add_options(parser)
     options = parser.parse_args(arguments)
-    write_json(options.output / "record.json", define(options.spec, options.output))
+    spec = stopped.spec_with_limits(options)
+    record, path = define(spec, options.output), options.output / "record.json"
+    write_json(path, record)
+    detail = record["detail"]
+    lost = record["outcome"] == "failed" and stopped.is_at_limit(detail.partition(":")[0], detail)
+    stopped.note(path, spec["limits"], options.again, lost)
+
+
+def warm_up() -> None:
+    """Import what running a module needs. One thread: threads do not survive a fork."""
+    import torch
+
+    from opset_atlas.models import module, truth  # noqa: F401
+
+    torch.set_num_threads(1)
 
 
 def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from opset_atlas import exporters
+from opset_atlas.base import stopped
 from opset_atlas.base.files import digest, file_sha256, read_json, write_json
 from opset_atlas.base.messages import LIMIT, clean, describe, trace
 from opset_atlas.execution.isolate import Result, run_isolated
@@ -42,9 +43,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--base", type=Path, help="export folder that a conversion starts from")
     parser.add_argument("--code", default="", help="hash of the code of this stage")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    stopped.add_options(parser)
     options = parser.parse_args(arguments)
-    job = exporters.Job(options.spec, options.define, options.base)
-    sweep(job, options.output, options.code)
+    spec = stopped.spec_with_limits(options)
+    job = exporters.Job(spec, options.define, options.base)
+    cells = sweep(job, options.output, options.code)["cells"]
+    lost = any(stopped.is_at_limit(cell["outcome"], cell["detail"]) for cell in cells)
+    stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
 
 
 def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
@@ -84,15 +89,19 @@ def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
 
 
 def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
-    """Per requested opset a hash over everything that decides what its file becomes."""
+    """Per requested opset a hash over everything that decides what its file becomes.
+
+    Not over the limits: a file that was made within one is the same within another.
+    """
     model = cast(DefineRecord, read_json(job.define / "record.json", "define"))
     shared = {
-        "spec": {key: value for key, value in job.spec.items() if key != "opsets"},
+        "spec": {key: value for key, value in job.spec.items() if key not in ("opsets", "limits")},
         "model": [
             model["weights_sha256"],
             model["inputs_sha256"],
             model["sources"],
             model["outcome"],
+            model["detail"] if model["outcome"] == "failed" else "",
         ],
         "code": code,
         "base": file_sha256(job.base / "record.json") if job.base else "",
@@ -101,10 +110,7 @@ def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
 
 
 def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
-    """Cells of an earlier run that still are what would be made now.
-
-    A crash or a time limit may have been the machine's fault, so these are tried again.
-    """
+    """Cells of an earlier run that still are what would be made now."""
     try:
         record: ExportRecord = read_json(folder / "record.json", "export")
     except (OSError, ValueError):
@@ -121,7 +127,7 @@ def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
         return True
 
     for cell in record["cells"]:
-        lasting = cell["outcome"] not in {"crashed", "timeout"}
+        lasting = not stopped.is_at_limit(cell["outcome"], cell["detail"])
         if lasting and prints.get(cell["requested"]) == cell["fingerprint"] and whole(cell):
             yield cell
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from opset_atlas import runtimes
+from opset_atlas.base import stopped
 from opset_atlas.base.files import digest, read_json, write_json
 from opset_atlas.execution.isolate import Result, run_isolated
 from opset_atlas.numerics import reference as frozen
@@ -36,7 +37,7 @@ from opset_atlas.records import (
     RunOutcome,
 )
 
-# Outcomes that a second run would give again; a crash or a timeout may be the machine's.
+# Outcomes that a second run would give again, unless for want of memory.
 _LASTING = ("ran", "rejected", "no-kernel", "failed")
 
 
@@ -56,9 +57,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--code", default="", help="hash of the code of this stage")
     parser.add_argument("--output", type=Path, required=True, help="the record to write")
     parser.add_argument("--timing", type=Path, required=True, help="where durations go")
+    stopped.add_options(parser)
     options = parser.parse_args(arguments)
-    job = Job(options.spec, options.define, options.export, options.runtime, options.code)
-    measure_files(job, options.output, options.timing)
+    spec = stopped.spec_with_limits(options)
+    job = Job(spec, options.define, options.export, options.runtime, options.code)
+    cells = measure_files(job, options.output, options.timing)["cells"]
+    lost = any(stopped.is_at_limit(cell["outcome"], cell["detail"]) for cell in cells)
+    stopped.note(options.output, spec.get("limits", {}), options.again, lost)
 
 
 @dataclass(frozen=True)
@@ -159,11 +164,11 @@ def _versions(runtime: runtimes.Runtime) -> dict[str, str | None]:
 
 
 def _fingerprint(job: Job, model: DefineRecord, versions: Mapping[str, Any]) -> str:
-    """Hash over everything but the file that decides what a run gives."""
+    """Hash over everything but the file that decides what a run gives; limits do not."""
     reference = ("inputs_sha256", "reference_sha256", "inputs", "outputs", "sets", "outcome")
     return digest(
         {
-            "spec": job.spec,
+            "spec": {key: value for key, value in job.spec.items() if key != "limits"},
             "versions": versions,
             "reference": {key: model[key] for key in reference},  # type: ignore[literal-required]
             "code": job.code,
@@ -184,7 +189,8 @@ def _kept(output: Path, timing: Path, fingerprint: str) -> dict[tuple[str, str],
         times = {}
     found = {}
     for cell in cells:
-        if cell["sha256"] and cell["outcome"] in _LASTING:
+        lasting = cell["outcome"] in _LASTING
+        if cell["sha256"] and lasting and not stopped.is_at_limit("", cell["detail"]):
             key = (cell["sha256"], cell["runtime"])
             found[key] = {**cell, **{name: times.get(key, {}).get(name) for name in SECONDS}}
     return found

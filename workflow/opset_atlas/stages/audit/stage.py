@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
+from opset_atlas.base import stopped
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.base.messages import clean
 from opset_atlas.execution.isolate import Result, run_isolated
@@ -63,8 +64,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--spec", type=json.loads, required=True, help="specification as JSON")
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    stopped.add_options(parser)
     options = parser.parse_args(arguments)
-    audit(options.spec, options.results, options.output)
+    spec = stopped.spec_with_limits(options)
+    steps = audit(spec, options.results, options.output)["steps"]
+    lost = any(stopped.is_at_limit(step["outcome"], step["detail"]) for step in steps)
+    stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
 
 
 def audit(spec: Mapping[str, Any], results: Path, folder: Path) -> AuditRecord:

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from opset_atlas.base import stopped
 from opset_atlas.base.files import digest, write_json
 from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.records import VERSION, Located, LocateRecord
@@ -38,8 +39,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--export", type=Path, required=True, help="the model's sweeps")
     parser.add_argument("--parity", type=Path, required=True, help="their parity records")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    stopped.add_options(parser)
     options = parser.parse_args(arguments)
-    locate(Job(options.spec, options.define, options.export, options.parity), options.output)
+    spec = stopped.spec_with_limits(options)
+    job = Job(spec, options.define, options.export, options.parity)
+    found = locate(job, options.output)["located"]
+    details = [each["detail"] for each in found]
+    lost = any(stopped.is_at_limit(text.partition(":")[0], text) for text in details)
+    stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
 
 
 def locate(job: Job, folder: Path) -> LocateRecord:

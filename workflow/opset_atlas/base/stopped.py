@@ -1,0 +1,72 @@
+"""What was stopped at a limit of time or memory, so that another limit tries it again, and only it.
+
+Beside a job's record, in a file of its own that a job writes only where something was stopped: the
+limits then, and the text that the job was told as `--again`. Snakemake compares that text, a
+parameter of the job, with the one of the job's last run (`again`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from opset_atlas.base.files import canonical_json, write_json
+
+Limits = Mapping[str, Any]
+NO = "no"
+_NO_MEMORY = ("MemoryError", "bad_alloc", "allocate memory", "Failed to allocate", "out of memory")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options `--limits` and `--again` of a stage."""
+    parser.add_argument("--limits", type=json.loads, default={}, help="JSON, over the spec's own")
+    parser.add_argument("--again", default=NO, help="why what was stopped is tried again")
+
+
+def spec_with_limits(options: argparse.Namespace) -> dict[str, Any]:
+    """The specification that a stage was given, under `limits` those of `--limits`."""
+    given = {"limits": options.limits} if options.limits else {}
+    return {**options.spec, **given}
+
+
+def is_at_limit(status: str, detail: str) -> bool:
+    """Whether another limit may give another result: a process that ended, or had no memory.
+
+    Args:
+        status: `crashed`, `timeout`, or an outcome that was reached.
+        detail: in the words of Python, of C++ or of a runtime.
+    """
+    return status in ("crashed", "timeout") or any(words in detail for words in _NO_MEMORY)
+
+
+def note(record: Path, limits: Limits, told: str, anything: bool) -> None:
+    """Write down, or forget, that something of a record was stopped.
+
+    Args:
+        told: what the job was given as `--again`, that is, what `again` said when it began.
+        anything: whether something was stopped.
+    """
+    if anything or told != NO:
+        write_json(_beside(record), {"limits": limits if anything else None, "told": told})
+    else:
+        _beside(record).unlink(missing_ok=True)
+
+
+def again(record: Path, limits: Limits) -> str:
+    """What a job is to be told now: the same as at its last run, unless it must run again."""
+    try:
+        found = json.loads(_beside(record).read_text(encoding="utf-8"))
+        if found["limits"] in (None, limits):
+            return str(found["told"])
+    except FileNotFoundError:
+        return NO
+    except (OSError, ValueError, KeyError):
+        pass
+    return canonical_json(limits)
+
+
+def _beside(record: Path) -> Path:
+    return record.with_suffix(".stopped")

@@ -1,0 +1,262 @@
+"""What each job depends on, in one place: a text that changes when the job's result may.
+
+Snakemake runs a job again when its parameters change. So every rule has two of them from here:
+`Specs.text` (the configuration and the versions of packages, as JSON) and `code` (the files of this
+package that the stage is made of). What else a job depends on are its input files, in its rule.
+
+Limits of time and memory are in no text: a result that was reached within one limit is the same
+within another. What was stopped at its limit is tried again when the limit changes (`again`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import shlex
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from opset_atlas import plugins, sources
+from opset_atlas.base import stopped
+from opset_atlas.base.files import canonical_json
+from opset_atlas.config.settings import ModelSpec, Settings
+from opset_atlas.execution import environments
+
+# Packages whose versions decide what a stage computes. Exporters and runtimes name theirs.
+_DEFINE = {
+    "torch": ("torch", "numpy", "safetensors"),
+    "onnx": ("onnx", "onnx-ir", "onnxruntime", "numpy", "safetensors"),
+}
+_LOCATE = ("torch", "onnx", "onnx-ir", "numpy")
+_DUMP = ("onnx", "onnx-ir")
+_COMPARE = ("onnx",)
+_AUDIT = ("onnx", "onnxruntime", "numpy")
+_REPORT = ("jinja2", "pandas")
+# What a stage runs besides its own imports: all plug-ins of a kind, whatever the configuration.
+_PLUGINS = {"locate": "runtimes", "compare": "causes"}
+
+
+def code(stage: str, exporter: str = "", runtime: str = "", **_: str) -> str:
+    """A hash of the files of this package that a stage is made of, and the plug-in that it runs."""
+    modules = [sources.programs("stages")[stage]]
+    modules += [f"exporters.{exporter}"] * bool(exporter) + [f"runtimes.{runtime}"] * bool(runtime)
+    if kind := _PLUGINS.get(stage):
+        modules += [f"{kind}.{name}" for name in plugins.names(kind)]
+    return sources.digest(*modules)
+
+
+def code_of(stage: str) -> Callable[[Any], str]:
+    """A parameter of Snakemake: the code of a job that runs the plug-in in its wildcards."""
+
+    def of(wildcards: Any) -> str:
+        return code(stage, **wildcards)
+
+    return of
+
+
+def command(files: Iterable[str], config: Mapping[str, Any]) -> str:
+    """The command line that starts a run with these files and this `--config` again."""
+    given = [f"--configfile {shlex.quote(path)}" for path in files]
+    if config:
+        values = (f"{key}={_spelled(value)}" for key, value in config.items())
+        given.append(f"--config {' '.join(map(shlex.quote, values))}")
+    return " ".join(["snakemake --cores 4", *given])
+
+
+def _spelled(value: Any) -> str:
+    """A value as Snakemake reads it from `--config`: text as it is, the rest as YAML in a line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+class Specs:
+    """The specifications of a run's jobs.
+
+    Args:
+        prefix: of the environment that the jobs run in, whose versions count.
+    """
+
+    def __init__(self, settings: Settings, prefix: str = environments.HERE) -> None:
+        self._settings = settings
+        self._prefix = prefix
+
+    @functools.cached_property
+    def limits(self) -> str:
+        """Canonical JSON of the limits of every job."""
+        return canonical_json(self._settings.limits)
+
+    def again(self, wildcards: Any, output: Any) -> str:
+        """A parameter that changes when what was stopped at other limits is to be tried again."""
+        return stopped.again(Path(output.record), self._settings.limits)
+
+    def of(self, stage: str) -> Callable[[Any], str]:
+        """A parameter of Snakemake: the specification of a job, by its wildcards."""
+
+        def of(wildcards: Any) -> str:
+            return self.text(stage, **wildcards)
+
+        return of
+
+    def job(self, stage: str, **who: str) -> dict[str, Any]:
+        """What a stage is told that is run without Snakemake: a specification with the limits."""
+        spec: dict[str, Any] = getattr(self, stage)(**who)
+        return {**spec, "limits": self._settings.limits}
+
+    def text(self, stage: str, **who: str) -> str:
+        """Canonical JSON of what a job depends on: the stage's method below.
+
+        Args:
+            who: the job's wildcards: `model`, and `exporter` or `runtime` where there is one.
+        """
+        spec: dict[str, Any] = getattr(self, stage)(**who)
+        return canonical_json(spec)
+
+    def define(self, model: str) -> dict[str, Any]:
+        """Everything that the model is made from."""
+        spec = self._settings.models[model]
+        shared = {
+            "model": model,
+            "inputs": spec.inputs,
+            "seed": spec.seed,
+            "input_sets": self._settings.input_sets,
+            "dynamic_sizes": spec.dynamic_sizes,
+            "source_files": spec.files,
+            "versions": self._versions(_DEFINE[spec.kind]),
+        }
+        if spec.kind == "onnx":
+            return {**shared, "onnx": spec.onnx}
+        own = {
+            "weights": spec.weights,
+            "outputs": spec.outputs,
+            "dynamic_shapes": spec.dynamic_shapes,
+        }
+        return {**shared, **_construction(spec), **own}
+
+    def export(self, model: str, exporter: str) -> dict[str, Any]:
+        """A sweep, besides the files of the define stage.
+
+        Of the inputs the names alone: the tensors are those that the define stage froze, and so are
+        the weights.
+        """
+        spec = self._settings.models[model]
+        shared: dict[str, Any] = {
+            "model": model,
+            "exporter": exporter,
+            "opsets": spec.opsets,
+            "versions": self._versions(self._packages("exporters", exporter)),
+        }
+        if self._settings.constants("exporters", exporter).get("MEMOIZES"):
+            shared["memoize"] = self._settings.memoize
+        if spec.kind == "onnx":
+            return {**shared, "onnx": spec.onnx}
+        if self._settings.needs_base(exporter):
+            return {**shared, "base": self._settings.converter}
+        named = spec.inputs
+        if isinstance(named, list):
+            named = [{"name": item["name"]} for item in named]
+        own = {
+            "inputs": named,
+            "outputs": spec.outputs,
+            "dynamic_shapes": spec.dynamic_shapes,
+            "options": spec.options.get(exporter, {}),
+        }
+        return {**shared, **_construction(spec), **own}
+
+    def dump(self, model: str) -> dict[str, Any]:
+        """With whether graphviz is there: pictures are drawn again when it appears."""
+        return {**self._graphs(model, _DUMP), "dot": bool(shutil.which("dot"))}
+
+    def parity(self, model: str, runtime: str) -> dict[str, Any]:
+        """A model's files in a runtime."""
+        return {
+            "model": model,
+            "runtime": runtime,
+            "memoize": self._settings.memoize,
+            "index_outputs": self._settings.models[model].index_outputs,
+            "versions": self._versions(("numpy", *self._packages("runtimes", runtime))),
+        }
+
+    def locate(self, model: str) -> dict[str, Any]:
+        """Looking for the origin of wrong results."""
+        spec = self._settings.models[model]
+        own = {"onnx": spec.onnx} if spec.kind == "onnx" else _construction(spec)
+        return {
+            **own,
+            "model": model,
+            "exporters": spec.exporters,
+            "runtimes": self._settings.runtimes,
+            "tolerances": spec.tolerances,
+            "versions": self._versions((*_LOCATE, *self._of_runtimes())),
+        }
+
+    def compare(self, model: str) -> dict[str, Any]:
+        """Comparing the graphs of a model."""
+        return self._graphs(model, _COMPARE)
+
+    def audit(self, model: str) -> dict[str, Any]:
+        """The audit of the converter on a model's files."""
+        own = self._settings.models[model]
+        return {
+            "model": model,
+            "exporters": own.exporters,
+            "runtimes": self._settings.runtimes,
+            "index_outputs": own.index_outputs,
+            "tolerances": own.tolerances,
+            "versions": self._versions(_AUDIT),
+        }
+
+    def judge(self) -> dict[str, Any]:
+        """The tolerances, and under `models` those of models that have others."""
+        models = {
+            name: spec.tolerances
+            for name, spec in self._settings.models.items()
+            if spec.tolerances != self._settings.tolerances
+        }
+        return {"tolerances": self._settings.tolerances, "models": models}
+
+    def report(self, command: str) -> dict[str, Any]:
+        """What tables and report show beyond the records.
+
+        `sweeps` maps a model to its exporters; `order` is that of the models in the configuration;
+        `command` is how the run was started.
+        """
+        models = self._settings.models
+        return {
+            **self.judge(),
+            "command": command,
+            "audit": self._settings.audit,
+            "sweeps": {name: spec.exporters for name, spec in models.items()},
+            "order": list(models),
+            "descriptions": {name: spec.description for name, spec in models.items()},
+            "runtimes": self._settings.runtimes,
+            "versions": self._versions((*_REPORT, *self._of_runtimes())),
+        }
+
+    def _graphs(self, model: str, packages: Iterable[str]) -> dict[str, Any]:
+        """Of all exporters in their order: the first of two goes to the left."""
+        exporters = self._settings.exporters_of(model)
+        return {"model": model, "exporters": exporters, "versions": self._versions(packages)}
+
+    def _versions(self, packages: Iterable[str]) -> dict[str, str | None]:
+        return environments.versions(packages, self._prefix)
+
+    def _of_runtimes(self) -> list[str]:
+        names = self._settings.runtimes
+        return [package for name in names for package in self._packages("runtimes", name)]
+
+    def _packages(self, kind: str, name: str) -> tuple[str, ...]:
+        declared = self._settings.constants(kind, name)["PACKAGES"]
+        assert isinstance(declared, tuple)
+        return declared
+
+
+def _construction(spec: ModelSpec) -> dict[str, Any]:
+    """What building the module takes; the define and export stages both do it."""
+    return {
+        "factory": spec.factory,
+        "kwargs": spec.kwargs,
+        "dtype": spec.dtype,
+        "seed": spec.seed,
+        "distributions": spec.distributions,
+    }

@@ -1,0 +1,120 @@
+"""A job's own process: hands its stage to the warm worker of its environment, else runs it here.
+
+Either way the output goes to the job's log, and work that takes long says on this process's
+standard error how far it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+from pathlib import Path
+
+from opset_atlas.execution import environments
+
+# Set for the jobs of one run on one machine: the folder with the sockets of its workers.
+WORKERS = "ATLAS_WORKERS"
+DECLINED = b"\xff" * 8  # instead of a status; why follows, until the end
+_PATIENCE = 10.0  # seconds between two lines about work that takes long
+
+
+def run(arguments: list[str], level: str, log: Path | None) -> int:
+    """Run a stage to its end, and return its exit status.
+
+    Args:
+        level: that of the worker which can run it (`execution.levels`).
+        log: where the stage's output goes; None leaves it where this process's goes.
+    """
+    outputs = [1, 2] if log is None else [os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)] * 2
+    if worker := _hand_over(arguments, level, outputs):
+        with worker:
+            _watch(worker.fileno(), log)
+            answer = worker.recv(8, socket.MSG_WAITALL)
+            if answer != DECLINED:
+                return _status(answer)
+            with worker.makefile("r", encoding="utf-8") as stream:
+                _say_once(level, stream.read(), outputs[1])
+    if log is not None:
+        return _run_beside(arguments, outputs, log)
+    from opset_atlas.execution import forked
+
+    return forked.run(arguments)
+
+
+def socket_path(folder: str, key: str, level: str) -> str:
+    """Where the worker of an environment listens for one level."""
+    return f"{folder}/{key}.{level}"
+
+
+def _hand_over(arguments: list[str], level: str, outputs: list[int]) -> socket.socket | None:
+    """The worker that runs it, with the folder and environment of this process; None without."""
+    folder = os.environ.get(WORKERS, "")
+    if not folder:
+        return None
+    request = {"arguments": arguments, "folder": str(Path.cwd()), "environment": dict(os.environ)}
+    data = json.dumps(request).encode()
+    worker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        worker.connect(socket_path(folder, environments.key(), level))
+    except (FileNotFoundError, ConnectionRefusedError):
+        worker.close()
+        os.write(outputs[1], b"this run has no warm worker for this job; going on without it\n")
+        return None
+    socket.send_fds(worker, [len(data).to_bytes(8, "big")], outputs)
+    worker.sendall(data)
+    return worker
+
+
+def _status(answer: bytes) -> int:
+    if not answer:
+        raise SystemExit("the worker of this run ended before the stage did: see worker.log")
+    return int.from_bytes(answer, "big")
+
+
+def _say_once(level: str, reason: str, log: int) -> None:
+    """In the job's log why it has no worker, and once per run where the user reads it."""
+    note = f"note: jobs that need {level} start Python for themselves: {reason}\n"
+    os.write(log, note.encode())
+    try:
+        said = socket_path(os.environ[WORKERS], environments.key(), f"{level}.said")
+        os.close(os.open(said, os.O_CREAT | os.O_EXCL))
+    except OSError:
+        return
+    sys.stderr.write(note)
+
+
+def _run_beside(arguments: list[str], outputs: list[int], log: Path) -> int:
+    """In a child, so that this process is free to say how far it is."""
+    from opset_atlas.execution import forked
+    from opset_atlas.execution.isolate import die_with
+
+    here = os.getpid()
+    ended, kept = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ended)
+        die_with(here)
+        forked.work(arguments, outputs)
+    os.close(kept)
+    _watch(ended, log)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return code if code >= 0 else 128 - code
+
+
+def _watch(job: int, log: Path | None) -> None:
+    """Until `job`, a file descriptor, has something to say: show what is new at the log's end."""
+    shown = ""
+    while not select.select([job], [], [], _PATIENCE)[0]:
+        if log and (line := _last_line(log)) not in ("", shown):
+            print(line, file=sys.stderr, flush=True)
+            shown = line
+
+
+def _last_line(log: Path) -> str:
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - 2000))
+        lines = stream.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""

@@ -1,0 +1,259 @@
+"""The warm worker of a run: processes that have imported everything and fork a child per job.
+
+Starting Python, torch and the exporters costs seconds, a job of ours often a tenth of one. So the
+Snakefile starts a worker when a run on one machine begins, and a job's own process
+(`execution.client`) hands its arguments, folder, environment and output to it over a Unix socket; a
+child is forked, which runs the stage and ends. It is to a run what Bazel's persistent workers are
+to a build.
+
+A worker belongs to one environment, and is a process per level (`execution.levels`): the lowest is
+started, each other one is a fork of that which it stands on.
+
+Nothing is kept from job to job: a child starts from what its parent imported, and the parent runs
+no job. A worker listens to its own user alone, on no port, and ends with the run, whichever way
+that ends. A client that goes away (Ctrl-C, a cancelled job) takes its child's process group with
+it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from opset_atlas.execution import environments, forked, levels
+from opset_atlas.execution.client import DECLINED, WORKERS, socket_path
+
+_LOOK_AROUND = 1.0  # seconds between looks whether the run is still there
+
+
+def start(log: Path, wanted: Iterable[str], prefix: str = environments.HERE) -> str:
+    """Start the worker of an environment for this process's run; its jobs find it by `WORKERS`.
+
+    Args:
+        log: what the worker itself has to say: nothing, unless it fails.
+        wanted: levels that the run's jobs need; others have no process.
+
+    Returns:
+        Why there is none, or an empty string. It ends when this process does.
+    """
+    folder = os.environ.get(WORKERS) or tempfile.mkdtemp(prefix="atlas-")
+    key = environments.key(prefix)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack, log.open("w") as output:
+        listeners: dict[str, socket.socket] = {}
+        for level in levels.with_those_below(wanted):
+            path = socket_path(folder, key, level)
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            try:
+                listener.bind(path)
+            except OSError as error:  # some file systems have no sockets; a path may be too long
+                _remove(folder, key)
+                return f"no socket at {path}: {error}"
+            listener.listen(1024)
+            listeners[level] = listener
+        numbers = {level: listener.fileno() for level, listener in listeners.items()}
+        subprocess.Popen(
+            [
+                environments.python(prefix),
+                *("-m", "opset_atlas.execution.server", folder, key, str(os.getpid())),
+                *(f"{level}={number}" for level, number in numbers.items()),
+            ],
+            pass_fds=list(numbers.values()),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for the clients, whose end it sees
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    os.environ[WORKERS] = folder
+    return ""
+
+
+def _remove(folder: str, key: str) -> None:
+    """What an environment's worker has in the folder, and the folder after the last of them."""
+    for path in Path(folder).glob(f"{key}.*"):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        Path(folder).rmdir()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A running child and the client that waits for it."""
+
+    pid: int
+    client: socket.socket
+
+
+class Worker:
+    """A process that forks, until `parent`, which started it, is gone.
+
+    With a `reason` it declines every job and says why.
+    """
+
+    def __init__(self, listener: socket.socket, parent: int, reason: str = "") -> None:
+        self._listener, self._parent, self._reason = listener, parent, reason
+        self._events = selectors.DefaultSelector()
+        self._jobs: dict[int, _Job] = {}
+        self._ended, wake = os.pipe()
+        for end in (self._ended, wake):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(wake)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._events.register(listener, selectors.EVENT_READ)
+        self._events.register(self._ended, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Fork for every client."""
+        while os.getppid() == self._parent:
+            for key, _ in self._events.select(_LOOK_AROUND):
+                if key.fileobj is self._listener:
+                    self._begin(self._listener.accept()[0])
+                elif key.fileobj == self._ended:
+                    self._reap()
+                elif key.data in self._jobs:
+                    _kill(key.data)  # its client spoke again, which means that it is gone
+                    self._events.unregister(key.fileobj)
+        for pid in self._jobs:
+            _kill(pid)
+
+    def _begin(self, client: socket.socket) -> None:
+        try:
+            request, outputs = _receive(client)
+        except (OSError, ValueError):  # it went away before it had said all
+            client.close()
+            return
+        if self._reason:
+            with contextlib.suppress(OSError), client:
+                client.sendall(DECLINED + self._reason.encode())
+            _close(outputs)
+            return
+        pid = os.fork()
+        if pid == 0:
+            self._listener.close()
+            for job in self._jobs.values():
+                job.client.close()
+            _work(request, outputs)
+        _close(outputs)
+        self._jobs[pid] = _Job(pid, client)
+        self._events.register(client, selectors.EVENT_READ, pid)
+
+    def _reap(self) -> None:
+        os.read(self._ended, 1 << 16)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid not in self._jobs:  # the next level, which ended by itself
+                continue
+            client = self._jobs.pop(pid).client
+            with contextlib.suppress(KeyError):
+                self._events.unregister(client)
+            code = os.waitstatus_to_exitcode(status)
+            with contextlib.suppress(OSError), client:
+                client.sendall((code if code >= 0 else 128 - code).to_bytes(8, "big"))
+
+
+def _receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """A client's request, and its standard output and error."""
+    head, outputs, _, _ = socket.recv_fds(client, 8, 2)
+    with client.makefile("rb") as stream:
+        data = stream.read(int.from_bytes(head, "big"))
+    return json.loads(data), outputs
+
+
+def _work(request: dict[str, Any], outputs: list[int]) -> NoReturn:
+    """The child's life: as if the client's process ran the stage."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    forked.work(request["arguments"], outputs, warm=True)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _close(outputs: Iterable[int]) -> None:
+    for output in outputs:
+        os.close(output)
+
+
+def climb(level: str, listeners: Mapping[str, socket.socket], parent: int, reason: str = "") -> int:
+    """Load a level and serve it; forks do the same with the levels that stand on it.
+
+    Args:
+        listeners: of this level and of all that stand on it.
+        parent: the process whose end is the end of this one.
+        reason: why the level below declines its jobs, and so this one does.
+    """
+    reason = reason or levels.strange_version(level) or _load(level)
+    if reason:
+        print(f"{level}: {reason}", flush=True)
+    here = os.getpid()
+    for upper in [other for other in listeners if levels.below(other) == level]:
+        branch = {name: each for name, each in listeners.items() if _stands_on(name, upper)}
+        if os.fork() == 0:
+            _close_all(listeners, but=branch)
+            forked.to_the_end(functools.partial(climb, upper, branch, here, reason))
+    _close_all(listeners, but=[level])  # in this process alone
+    Worker(listeners[level], parent, reason).serve()
+    return 0
+
+
+def _load(level: str) -> str:
+    """Why the level could not be loaded, or ""."""
+    try:
+        levels.preload(level)
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
+def _stands_on(level: str, other: str) -> bool:
+    return other in levels.with_those_below([level])
+
+
+def _close_all(listeners: Mapping[str, socket.socket], but: Iterable[str]) -> None:
+    for level in listeners.keys() - set(but):
+        listeners[level].close()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve at the sockets that `start` made."""
+    folder, key, run, *numbers = arguments or sys.argv[1:]
+
+    def serve() -> int:
+        pairs = [text.rpartition("=") for text in numbers]
+        listeners = {level: socket.socket(fileno=int(number)) for level, _, number in pairs}
+        here = os.getpid()
+        try:
+            return climb(levels.LOWEST, listeners, int(run))
+        finally:
+            if os.getpid() == here:
+                _remove(folder, key)
+
+    forked.to_the_end(serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -18,6 +19,7 @@ from opset_atlas.records import CellVerdict, DefineRecord
 from opset_atlas.stages.compare import compare_model
 from opset_atlas.stages.dump import dump
 from opset_atlas.stages.tables.stage import main
+from opset_atlas.stages.tables.writing import write_table
 
 MODELS = """
 from torch import nn
@@ -373,3 +375,28 @@ def test_every_column_is_described_where_a_reader_looks() -> None:
     assert text.endswith(document())
     for name, table in TABLES.items():
         assert table.rows and all(table.columns.values()), name
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"),
+        ("+SUM(A1)", "'+SUM(A1)"),
+        ("=1", "'=1"),
+        ("@x", "'@x"),
+        ("＝1", "'＝1"),
+        ("-inf", "'-inf"),
+        ("- none", "'- none"),
+        ("-1.5", "-1.5"),
+        ("+3e-7", "+3e-7"),
+        ("a-b", "a-b"),
+        (-1.5, "-1.5"),
+    ],
+)
+def test_no_text_becomes_a_formula_and_numbers_stay(
+    text: object, written: str, tmp_path: Path
+) -> None:
+    write_table(tmp_path / "t", [{"a": text}], ["a"])
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as stream:
+        assert [*csv.reader(stream)] == [["a"], [written]]
+    assert json.loads((tmp_path / "t.json").read_text()) == [{"a": text}]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opset_atlas.base import messages
 from opset_atlas.base.messages import LIMIT, clean, describe, trace
+from opset_atlas.numerics.running import impersonal
 
 
 def test_folders_become_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -20,6 +21,41 @@ def test_folders_become_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert clean(text) == (
         "<project>/models.py: <site-packages>/torch/x.py, <opset-atlas>/workflow/opset_atlas/x.py"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("{0}/x.py", "<project>/x.py"),
+        ("in {0}.", "in <project>."),
+        ("'{0}'", "'<project>'"),
+        ("file://{0}/x", "file://<project>/x"),
+        ("-I{0}/include", "-I<project>/include"),
+        ("{0}2/x.py", "{0}2/x.py"),
+        ("{0}-old/x.py", "{0}-old/x.py"),
+        ("{0}.bak/x.py", "{0}.bak/x.py"),
+        ("/mnt{0}/x.py", "/mnt{0}/x.py"),
+        ("http://host{0}/x", "http://host{0}/x"),
+    ],
+)
+def test_a_folder_ends_where_its_name_does(
+    text: str, kept: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    here = str(tmp_path / "work")
+    assert clean(text.format(here)) == kept.format(here)
+
+
+def test_a_file_is_named_without_its_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "cells").mkdir()
+    monkeypatch.chdir(tmp_path)
+    path = Path("cells/opset_13.onnx")
+    assert impersonal(f"open {tmp_path}/cells/opset_13.onnx", path) == "open opset_13.onnx"
+    assert impersonal("open cells/a.bin, not my-cells/a", path) == "open a.bin, not my-cells/a"
+    assert impersonal("open ../a or ./b", Path("c.onnx")) == "open ../a or b"
 
 
 def test_the_root_folder_is_no_name_for_every_slash(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ LIMIT = 4000
 WHOLE = 1 << 20  # characters; what is longer than any message
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_IN_PATH = re.compile(r"[\w./~+@%-]")
+_GOES_ON = re.compile(r"[\w~+@%-]|\.\w")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 # torch's tracer names every Python frame below a node. The lowest tell how our process was started.
@@ -31,10 +33,43 @@ def clean(text: str, limit: int = LIMIT) -> str:
     """
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
     for folder, name in _folders(os.getcwd()):  # noqa: PTH109 (a Path per message costs more)
-        text = text.replace(folder, name)
+        text = replace_folder(text, folder, name)
     text = _STARTED.sub("", text)
     text = _CONTROL.sub("", _ADDRESS.sub("0x…", _ESCAPE.sub("", text))).strip()
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text)} characters)"
+
+
+def replace_folder(text: str, folder: str, name: str) -> str:
+    """`text` with `name` for a folder's path, where it is that folder and not part of another name.
+
+    `/a/b` is neither in `/a/bc` nor in `/x/a/b`, and `b/` is not in `a/b/`; it is in `-I/a/b`.
+
+    Args:
+        folder: a path that may end in a slash; then what follows it is a name in that folder.
+    """
+    if folder not in text:
+        return text
+    parts, done = [], 0
+    for match in re.finditer(re.escape(folder), text):
+        if _begins(text, match.start(), folder) and _ends(text, match.end(), folder):
+            parts += [text[done : match.start()], name]
+            done = match.end()
+    return "".join([*parts, text[done:]])
+
+
+def _begins(text: str, start: int, folder: str) -> bool:
+    """Whether a path can begin here: what stands before it is no part of it."""
+    before = start
+    while before and _IN_PATH.match(text[before - 1]):
+        before -= 1
+    word = text[before:start]
+    # `file://` and a doubled slash are no folder; an option's letter can stand before the root.
+    return not word.strip("/") or ("/" not in word and folder.startswith("/"))
+
+
+def _ends(text: str, end: int, folder: str) -> bool:
+    """Whether the name of a folder can end here."""
+    return folder.endswith("/") or not _GOES_ON.match(text, end)
 
 
 def describe(error: BaseException, limit: int = 300) -> str:

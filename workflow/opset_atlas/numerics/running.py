@@ -14,7 +14,7 @@ import numpy as np
 
 from opset_atlas import runtimes
 from opset_atlas.base.arrays import dtype_name
-from opset_atlas.base.messages import clean, shorten
+from opset_atlas.base.messages import clean, replace_folder, shorten
 from opset_atlas.models.sizes import is_traced
 from opset_atlas.numerics import declared, ties
 from opset_atlas.numerics.measure import blank_measure, is_flat
@@ -148,5 +148,5 @@ def nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:
 def impersonal(detail: str, path: Path) -> str:
     """A message without the folder that the run stands in."""
     for folder in (path.parent.resolve(), path.parent.absolute(), path.parent):
-        detail = detail.replace(f"{folder}/", "")
+        detail = replace_folder(detail, f"{folder}/", "")
     return clean(detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,11 @@ import pandas as pd
 
 from opset_atlas.base.files import write_text
 from opset_atlas.base.messages import WHOLE, clean
+
+# What spreadsheets take for the beginning of a formula; some also in its full-width form.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -20,8 +26,12 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
 
 
 def _inert(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula, made text; control characters removed."""
+    """A text without control characters, and with an apostrophe where it would be a formula.
+
+    A text that is a number stays as it is: it can do nothing.
+    """
     if not isinstance(value, str):
         return value
     value = clean(value, limit=WHOLE)
-    return f"'{value}" if value[:1] in {"=", "+", "@", "\t"} else value
+    harmless = not _FORMULA.match(value) or _NUMBER.fullmatch(value)
+    return value if harmless else f"'{value}"

@@ -169,6 +169,7 @@ def _cell(opset: int, outcome: str, text: str) -> dict[str, Any]:
         "nodes": 5 if filed else None,
         "sha256": SHA if filed else None,
         "tensors": {},
+        "beside": 0,
         "delivered_sha256": SHA if filed else None,
         "canonical_sha256": SHA if filed else None,
         "messages": [{"level": "warning", "source": "log", "text": text, "count": 1}],

@@ -372,6 +372,7 @@ def test_a_real_exporter_that_writes_weights_beside_the_file(root: Path) -> None
     folder = root / "results/export/m/dynamo/cells"
     assert cell["outcome"] == "ok", cell["detail"]
     held = sorted(cell["tensors"])
+    assert cell["beside"] == 1
     assert held and sorted(path.name for path in folder.iterdir()) == [*held, "opset_18.onnx"]
     weights = onnx.load(folder / "opset_18.onnx").graph.initializer
     assert next(list(tensor.dims) for tensor in weights if len(tensor.raw_data) > 4000) == [400, 3]

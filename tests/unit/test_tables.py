@@ -150,6 +150,16 @@ def test_a_right_cell_says_what_its_graph_lacks(results: Path) -> None:
     assert pd.isna(cells.loc[("torchscript", 11), "detail"])
 
 
+def test_a_cell_says_that_its_tensors_are_in_another_file(results: Path) -> None:
+    path = results / "export/m/torchscript/record.json"
+    record = json.loads(path.read_text())
+    record["cells"][1]["beside"], record["cells"][2]["beside"] = 1, 4
+    write_json(path, record)
+    said = run_tables(results)["cells"].set_index(["exporter", "requested"])["detail"]
+    assert said["torchscript", 13] == "its tensors are in a file beside it"
+    assert said["torchscript", 14].endswith("; its tensors are in 4 files beside it")
+
+
 def test_changes_and_ranges(results: Path) -> None:
     tables = run_tables(results)
     changes = tables["changes"]

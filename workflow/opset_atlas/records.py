@@ -121,7 +121,8 @@ class Cell(TypedDict):
     its tensors, the hash of the ONNX file alone. `sha256` is that of `file` as it lies in `cells/`,
     `tensors` the hashes of the files beside it that hold tensors of it: large ones are set apart
     after reading (`onnx_files.tensors`), so that the cells of a sweep share them. They are named by
-    these hashes, so that files of equal `sha256` have equal tensors too.
+    these hashes, so that files of equal `sha256` have equal tensors too. `beside` counts the files
+    of tensors that the exporter itself wrote beside the ONNX file.
 
     `way`: "plain" is the exporter as it is; "memoized" shares what does not depend on the opset
     among the cells of a sweep; "by reference" converts a file without its large tensors, which stay
@@ -140,6 +141,7 @@ class Cell(TypedDict):
     declared: Declared | None
     sha256: str | None
     tensors: dict[str, str]
+    beside: int
     delivered_sha256: str | None
     canonical_sha256: str | None
     messages: list[Message]

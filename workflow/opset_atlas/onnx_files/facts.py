@@ -52,6 +52,7 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
         "declared": declared(model.graph),
         "sha256": file_sha256(path) if apart else delivered["delivered_sha256"],
         "tensors": held if apart else {},
+        "beside": len(beside),
         "canonical_sha256": _canonical(model),
         **delivered,
     }

@@ -321,6 +321,7 @@ def _cell(opset: int, outcome: Any, detail: str = "") -> Cell:
         "declared": None,
         "sha256": None,
         "tensors": {},
+        "beside": 0,
         "delivered_sha256": None,
         "canonical_sha256": None,
         "messages": [],

@@ -104,7 +104,15 @@ def _cells(
     for cell in record["cells"]:
         spoken = verdicts.get((record["model"], record["exporter"], cell["requested"]), [])
         outcome, detail = outcome_in_runtimes(cell, spoken)
+        detail = "; ".join(filter(None, [detail, _beside(cell["beside"])]))
         yield {**_cell(record, cell, seconds), "outcome": outcome, "detail": detail}
+
+
+def _beside(count: int) -> str:
+    """Where tensors are that the exporter did not write into the ONNX file."""
+    if not count:
+        return ""
+    return f"its tensors are in {'a file' if count == 1 else f'{count} files'} beside it"
 
 
 def _cell(record: ExportRecord, cell: Cell, seconds: Mapping[str, float]) -> Row:

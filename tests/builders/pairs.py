@@ -309,6 +309,19 @@ SCHEMA_PAIRS = {
         (("semantics", "Softmax", "", "schema", False),),
         ("Softmax-13: Up to 11 the input is flattened to 2-D",),
     ),
+    "Softmax: the last axis, counted from the back": Pair(
+        unary("y = Softmax<axis = 2>(x)", 12),
+        unary("y = Softmax<axis = -1>(x)", 13),
+        (("attribute", "Softmax", "axis", "schema", True),),
+        ("Here 2 and -1 mean the same.",),
+        "torchscript",
+    ),
+    "Softmax: an axis of a value whose rank the file does not tell": Pair(
+        unary("a = my.F(x) y = Softmax<axis = 2>(a)", 12, extra=', "my": 1'),
+        unary("a = my.F(x) y = Softmax<axis = -1>(a)", 13, extra=', "my": 1'),
+        (("attribute", "Softmax", "axis", "schema", False),),
+        exporter="torchscript",
+    ),
     "Softmax: the default axis changed": Pair(
         unary("y = Softmax(x)", 12),
         unary("y = Softmax(x)", 13),

@@ -17,6 +17,8 @@ def function(body: str, *definitions: str, **weights: np.ndarray) -> Side:
 RESHAPED = "g (float[2, 3, 4] x) => (float[6, 4] y)"
 SIX_FOUR = """a = Constant<value = int64[1] {3}>() b = Constant<value = int64[1] {2}>()
     c = Constant<value = int64[2] {2, 2}>() d = Concat<axis = 0>(a, b) s = Mul(d, c)"""
+MASKED = "g (bool[1] x) => (bool[1] y)"
+ONE_TWO = "i = Constant<value = int64[1] {1}>() j = Constant<value = int64[1] {2}>()"
 NORM = """m{0} = ReduceMean<axes = [-1]>({1}) d{0} = Sub({1}, m{0}) p{0} = Mul(d{0}, d{0})
     v{0} = ReduceMean<axes = [-1]>(p{0}) ve{0} = Add(v{0}, e) s{0} = Sqrt(ve{0})
     n{0} = Div(d{0}, s{0}) nw{0} = Mul(n{0}, w) {2} = Add(nw{0}, b)
@@ -68,6 +70,39 @@ STRUCTURE_PAIRS = {
         Side(f"{RESHAPED} {{ {SIX_FOUR} y = Reshape(x, s) }}", 13),
         (("input", "Reshape", "shape", "unexplained", False),),
         ("constant int64[2] [-1, 4] became int64[2] [6, 4] (computed",),
+    ),
+    "a constant, and a new operator that computes it": Pair(
+        Side(f"{MASKED} {{ c = Constant<value = bool[1] {{1}}>() y = And(x, c) }}", 11),
+        Side(f"{MASKED} {{ {ONE_TWO} c = LessOrEqual(i, j) y = And(x, c) }}", 12),
+        (("encoding", "And", "B", "replacement", True),),
+        (
+            "LessOrEqual exists since opset 12. At opset 11 the file holds it as a constant; at"
+            " opset 12 LessOrEqual computes it from constants. Both mean the same.",
+        ),
+        "torchscript",
+    ),
+    "a constant, and an operator that takes as an input what was an attribute": Pair(
+        Side("g (int64[2] x) => (int64[2] y) { c = Constant<value = int64[1] {1}>()"
+             " y = Add(x, c) }", 12),
+        Side("g (int64[2] x) => (int64[2] y) { s = Constant<value = int64 {1}>()"
+             " a = Constant<value = int64[1] {0}>() c = Unsqueeze(s, a) y = Add(x, c) }", 13),
+        (("encoding", "Add", "B", "schema", True),),
+        (
+            "`axes` is an input of Unsqueeze-13 and an attribute of Unsqueeze-11, so what was"
+            " folded into a constant no longer is.",
+        ),
+        "torchscript",
+    ),
+    "a constant, and a new operator with an input of the graph": Pair(
+        Side("g (int64[1] x) => (bool[1] y) { c = Constant<value = bool[1] {1}>()"
+             " y = Not(c) }", 11),
+        Side("g (int64[1] x) => (bool[1] y) { c = LessOrEqual(x, x) y = Not(c) }", 12),
+        (("operators", "LessOrEqual", "", "replacement", False),),
+        (
+            "LessOrEqual exists since opset 12. Up to opset 11 the file has constant bool[1]"
+            " [True] in this place.",
+        ),
+        "torchscript",
     ),
     "two ways to compute a constant": Pair(
         Side(f"{RESHAPED} {{ {SIX_FOUR} y = Reshape(x, s) }}", 13),

@@ -195,7 +195,7 @@ PAIRS = (
         3,
         "nothing",
         "nothing",
-        (("attribute", "Softmax", "axis", "converter", True),),
+        (("attribute", "Softmax", "axis", "schema", True),),
     ),
     Real(
         "batch_norm",

@@ -22,6 +22,7 @@ from opset_atlas.operators import definitions
 from opset_atlas.stages import compare
 from opset_atlas.stages.compare import compare_model
 from opset_atlas.stages.dump import dump
+from opset_atlas.stages.report.changes import cited
 from opset_atlas.tools.diff import main
 
 PAIRS = SCHEMA_PAIRS | STRUCTURE_PAIRS
@@ -41,7 +42,7 @@ def test_known_answers(tmp_path: Path, name: str) -> None:
         if change["cause"] == "schema":
             low, high = sorted((change["from_version"] or 0, change["to_version"] or 0))
             assert change["url"].startswith("https://onnx.ai/onnx/operators/")
-            assert {low, high} <= set(definitions.versions(change["op_type"]))
+            assert {low, high} <= set(definitions.versions(cited(change)["op"]))
         if change["cause"] == "unexplained":
             assert change["explanation"].startswith("Unexplained: ") or change["neutral"]
             assert not change["url"]

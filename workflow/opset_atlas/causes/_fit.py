@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opset_atlas.graph.view import LOSSLESS, attribute
+from opset_atlas.graph.view import LOSSLESS, attribute, input_of
 from opset_atlas.operators import definitions
 from opset_atlas.operators.definitions import Kind, Note
 from opset_atlas.records import Node, Port
@@ -82,7 +82,7 @@ def as_before(node: Node, name: str, old: int) -> bool:
     found = attribute(node, name)
     if found is not None and found["default"]:
         return True
-    port = _port(node, name)
+    port = input_of(node, name)
     value = found["value"] if found else port.get("value") if port else None
     if value is None:
         return False
@@ -179,7 +179,7 @@ def _value(node: Node, name: str) -> Any:
     found = attribute(node, name)
     if found is not None:
         return found["value"] if found["written"] else None
-    port = _port(node, name)
+    port = input_of(node, name)
     return port.get("value") if port else None
 
 
@@ -190,14 +190,10 @@ def _adds(note: Note, value: Any) -> bool:
     return any(str(item) in note.adds for item in values)
 
 
-def _port(node: Node, name: str) -> Port | None:
-    return next((port for port in node["inputs"] if port["parameter"] == name), None)
-
-
 def _has(node: Node, name: str, values: tuple[Any, ...]) -> bool:
     found = attribute(node, name)
     if found is None:
-        port = _port(node, name)
+        port = input_of(node, name)
         return port is not None and port["given"] != "omitted"
     referred = isinstance(found["value"], str) and found["value"].startswith("@")
     return referred or (found["value"] in values if values else not found["default"])
@@ -225,7 +221,7 @@ def _training(node: Node) -> bool:
 
 
 def _crossing_bounds(node: Node) -> bool:
-    bounds = [_port(node, name) for name in ("min", "max")]
+    bounds = [input_of(node, name) for name in ("min", "max")]
     if any(port is None or port["given"] == "omitted" for port in bounds):
         return False
     low, high = (port.get("value") if port else None for port in bounds)
@@ -250,7 +246,7 @@ def _out_of_range(node: Node) -> bool:
 
 
 def _axis_left_out(node: Node) -> bool:
-    found, port = attribute(node, "axis"), _port(node, "axis")
+    found, port = attribute(node, "axis"), input_of(node, "axis")
     return not found["written"] if found else port is None or port["given"] == "omitted"
 
 

@@ -13,7 +13,7 @@ from opset_atlas.causes import Cause, Situation
 from opset_atlas.causes._fit import concerns, obstacles
 from opset_atlas.differences.difference import Difference, Wire
 from opset_atlas.differences.wording import given
-from opset_atlas.graph.view import attribute
+from opset_atlas.graph.view import attribute, input_of
 from opset_atlas.operators import definitions
 from opset_atlas.operators.definitions import Kind
 from opset_atlas.records import Node
@@ -114,7 +114,7 @@ def _shown(node: Node, name: str) -> str:
     found = attribute(node, name)
     if found is not None:
         return f"`{found['value']}`"
-    return given(next((port for port in node["inputs"] if port["parameter"] == name), None))
+    return given(input_of(node, name))
 
 
 def _moved_axes(difference: Difference) -> Cause | None:

@@ -8,7 +8,6 @@ from opset_atlas.causes import Cause, Situation
 from opset_atlas.causes._fit import Obstacle, obstacles
 from opset_atlas.causes._function_body import body_operators
 from opset_atlas.differences.difference import Difference
-from opset_atlas.differences.wording import spelled
 from opset_atlas.operators import definitions
 from opset_atlas.records import Node
 
@@ -17,24 +16,24 @@ ORDER = 20
 
 def explain(difference: Difference, situation: Situation) -> Cause | None:
     """What keeps the newer side from the lower opset, else the older side from the higher one."""
-    if difference.kind != "operators" or not difference.left or not difference.right:
+    if difference.kind != "operators":
         return None
-    forward = situation.from_opset <= situation.to_opset
-    older, newer = (
-        (difference.left, difference.right) if forward else (difference.right, difference.left)
-    )
     low, high = sorted((situation.from_opset, situation.to_opset))
     if low == high:
         return None
+    sides = (difference.left, difference.before), (difference.right, difference.after)
+    forward = situation.from_opset <= situation.to_opset
+    (older, before), (newer, after) = sides if forward else sides[::-1]
     if found := _first(newer, low):
-        end = f"Up to opset {low} the file has {_count(older)} in this place ({spelled(older)})."
-        if found.other is None:
-            end = f"It takes the place of {_count(older)} ({spelled(older)})."
-            end += _body(found.node, older)
+        if not older:
+            end = f"Up to opset {low} the file has {before} in this place."
+        elif found.other is None:
+            end = f"It takes the place of {_count(older)} ({before}).{_body(found.node, older)}"
+        else:
+            end = f"Up to opset {low} the file has {_count(older)} in this place ({before})."
         return _cause(found, end)
     if found := _first(older, high):
-        end = f"{_capital(spelled(newer))} takes its place from opset {high} on."
-        return _cause(found, end)
+        return _cause(found, f"From opset {high} on the file has {after} in its place.")
     return None
 
 
@@ -91,7 +90,3 @@ def _listed(operators: Iterable[str]) -> str:
 
 def _count(nodes: tuple[Node, ...]) -> str:
     return "one node" if len(nodes) == 1 else f"{len(nodes)} nodes"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -199,8 +199,16 @@ class _Case:
         """An attribute whose meaning or spelling changed in the text: known from reviewed notes."""
         newer, older = sorted((self.one, self.other), key=lambda node: -(node["since"] or 0))
         new = notes_on(newer, name, older["since"] or 0)
-        notes = [n for n in self._notes() if n.parameter == name and concerns(n, newer, older)]
-        told = [note for note in notes if note in new or self._names_both(note)]
+        notes = [note for note in self._notes() if note.parameter == name]
+        notes = [note for note in notes if note in new or self._names_both(note)]
+        told = [note for note in notes if concerns(note, newer, older)]
+        if not told and notes and self.difference.neutral:
+            # The version that counts an axis otherwise is why it is written otherwise, also where
+            # both come to the same: one cause for all nodes, whether a file tells the rank or not.
+            words = f"Here {self.difference.before} and {self.difference.after} mean the same."
+            return self._cause(
+                f"{' '.join(note.note for note in notes)} {words}", neutral=True, numeric=False
+            )
         if not told:
             return None
         words = f"{self._who()} wrote {self.difference.before} and writes {self.difference.after}"

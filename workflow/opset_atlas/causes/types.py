@@ -5,8 +5,9 @@ from __future__ import annotations
 from opset_atlas.causes import Cause, Situation
 from opset_atlas.causes._fit import refused_type
 from opset_atlas.differences.difference import Difference
+from opset_atlas.graph.view import input_of
 from opset_atlas.operators import definitions
-from opset_atlas.records import Node, Port
+from opset_atlas.records import Node
 
 ORDER = 12
 
@@ -62,11 +63,7 @@ def _same_but_type(difference: Difference) -> bool:
     if difference.kind != "input" or len(difference.left) != 1 or len(difference.right) != 1:
         return False
     sides = difference.left[0], difference.right[0]
-    one, other = (_port(node, difference.parameter) for node in sides)
+    one, other = (input_of(node, difference.parameter) for node in sides)
     if one is None or other is None or "value" not in one or "value" not in other:
         return False
     return one["value"] == other["value"] and one.get("dtype") != other.get("dtype")
-
-
-def _port(node: Node, name: str) -> Port | None:
-    return next((port for port in node["inputs"] if port["parameter"] == name), None)

@@ -249,6 +249,7 @@ def _input(
         # A node with a partner may compute what is a constant here on the other side.
         before, after = alignment.left.content(before), alignment.right.content(after)
         left, right = _way(before), _way(after)
+        one, other = _given(one, before), _given(other, after)
     if left == right == "computed":
         assert before is not None and after is not None
         if _same_value(alignment, before["name"], after["name"]):
@@ -273,6 +274,12 @@ def _input(
         return None  # the region's difference names the constant
     words = given(before, alignment.left), given(after, alignment.right)
     return _difference("input", one, other, name, *words)
+
+
+def _given(node: Node, port: Port) -> Node:
+    """A node with one input given so."""
+    name = port["parameter"]
+    return {**node, "inputs": [port if p["parameter"] == name else p for p in node["inputs"]]}
 
 
 def _in_region(alignment: Alignment, before: Port | None, after: Port | None) -> bool:

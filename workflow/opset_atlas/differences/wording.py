@@ -9,18 +9,20 @@ from opset_atlas.graph.view import View
 from opset_atlas.records import Attribute, Node, Port
 
 WORDS = 300  # characters of a value in words
+CONTENT = 120  # characters of what a constant holds
 
 
 def given(port: Port | None, side: View | None = None) -> str:
     """How an input is given, in words; `side` tells which node computes it."""
     if port is None or port["given"] == "omitted":
         return "omitted"
+    content = visible(content_of(port), CONTENT)
     if "computed" in port:
-        return f"{type_of(port)} {content_of(port)} (computed from constants by {made_by(port)})"
+        return f"{type_of(port)} {content} (computed from constants by {made_by(port)})"
     if port["given"] == "empty":
         return f"an empty tensor {type_of(port)}"
     if port["given"] in {"constant", "initializer"}:
-        return f"{port['given']} {type_of(port)} {content_of(port)}".strip()
+        return f"{port['given']} {type_of(port)} {content}".strip()
     words = f"computed {type_of(port)}".strip()
     if port["given"] == "input":
         return f"the input {visible(port['name'])} {type_of(port)}".strip()

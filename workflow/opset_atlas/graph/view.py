@@ -181,7 +181,7 @@ def _widths(node: Node) -> list[int] | None:
     found = attribute(node, "pads")
     if found is not None:
         return sorted(set(found["value"]))
-    given = next((port for port in node["inputs"] if port["parameter"] == "pads"), None)
+    given = input_of(node, "pads")
     return sorted(set(given["value"])) if given and "value" in given else None
 
 
@@ -200,3 +200,8 @@ def _undoes(node: Node, before: Node) -> bool:
 def attribute(node: Node, name: str) -> Attribute | None:
     """An attribute of a node, written or a default."""
     return next((each for each in node["attributes"] if each["name"] == name), None)
+
+
+def input_of(node: Node, name: str) -> Port | None:
+    """An input of a node by its formal name."""
+    return next((each for each in node["inputs"] if each["parameter"] == name), None)

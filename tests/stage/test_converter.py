@@ -77,7 +77,7 @@ def test_nothing_to_convert_from(root: Path) -> None:
     run_define(root, SMALL)
     base(root, {11: "refused", 12: "moved", 13: "invalid"})
     cells = run_export(root, SMALL, "converter", opsets=[12, 13])["cells"]
-    reason = "Unavailable: no usable export of torchscript to convert from"
+    reason = "no usable export of torchscript to convert from"
     assert [(cell["outcome"], cell["detail"]) for cell in cells] == [("refused", reason)] * 2
 
 

@@ -46,6 +46,7 @@ from onnx.numpy_helper import from_array
 from opset_atlas import exporters
 from opset_atlas.base.files import file_sha256, write_json
 from opset_atlas.exporters import Export, Job
+from opset_atlas.onnx_files.facts import inspect
 from opset_atlas.records import Cell
 from opset_atlas.stages.export import sweep
 
@@ -68,10 +69,23 @@ class Inverse(nn.Module):
         return torch.linalg.inv(x @ x.T)
 
 
+class Branches(nn.Module):
+    def forward(self, x):
+        if x.sum() > 0:
+            x = x + 1
+        return torch.masked_select(x, x > 0)
+
+
+class Selects(nn.Module):
+    def forward(self, x):
+        return torch.masked_select(x, x > 0)
+
+
 class Fails(nn.Module):
     def forward(self, x):
         raise ValueError("not today")
 """
+MISSING = "the conversion failed: HardSwish exists only since opset 14"
 SMALL = {"factory": "models.py:Small", "inputs": [X], "outputs": ["y"]}
 
 
@@ -150,9 +164,9 @@ def test_every_fault_costs_its_own_cell(faulty: Callable[..., list[Cell]], root:
         assert outcome == "invalid" and detail.startswith("the file cannot be read: DecodeError")
     assert found[8:] == [
         ("invalid", "the file cannot be read: ValueError: no graph in it"),
-        ("refused", "LookupError: no symbolic in <project> at 0x…"),
+        ("refused", "LookupError: no symbolic in <project> at 0x… more"),
         ("refused", "GeneratorExit: like a panic in Rust"),
-        ("refused", "Unavailable: this version knows no such opset"),
+        ("refused", "this version knows no such opset"),
         ("refused", "MemoryError"),
     ]
     # What a cell that failed wrote is not left lying about; what cannot be read is, as evidence.
@@ -337,6 +351,9 @@ def test_a_model_that_does_not_run_is_handed_to_no_exporter(root: Path) -> None:
     record = run_export(root, model, "torchscript", opsets=[12, 13])
     assert [facts(cell) for cell in record["cells"]] == [("no-model", define["detail"])] * 2
     assert define["detail"] == "ValueError: not today"
+    assert [cell["source"] for cell in record["cells"]] == [
+        'models.py:34, forward: `raise ValueError("not today")`'
+    ] * 2
 
 
 def test_real_exporters(root: Path) -> None:
@@ -353,15 +370,19 @@ def test_real_exporters(root: Path) -> None:
     assert torchscript["versions"].keys() == {"torch", "onnx", "numpy"}
     dynamo = run_export(root, SMALL, "dynamo", opsets=[12, 18])
     assert [facts(cell) for cell in dynamo["cells"]] == [
-        ("moved", "asked for opset 12; the file is opset 18"),
+        ("moved", f"asked for opset 12; the file is opset 18: {MISSING}"),
         ("ok", ""),
     ]
-    assert any("opset" in message["text"] for message in dynamo["cells"][0]["messages"])
+    line = "models.py:12, forward: `return nn.functional.hardswish(self.linear(x))`"
+    assert [cell["source"] for cell in dynamo["cells"]] == [line, ""]
+    failed = [m["text"] for m in dynamo["cells"][0]["messages"] if "Failed to convert" in m["text"]]
+    assert len(failed) == 1 and "No Previous Version of HardSwish exists" in failed[0]
     converter = run_export(
         root, SMALL, "converter", opsets=[9, 15], converter={"exporter": "torchscript", "opset": 14}
     )
     assert [cell["outcome"] for cell in converter["cells"]] == ["refused", "ok"]
-    assert "No Previous Version of HardSwish exists" in converter["cells"][0]["detail"]
+    assert converter["cells"][0]["detail"] == MISSING
+    assert "No Previous Version of HardSwish exists" in converter["cells"][0]["traceback"]
     assert converter["cells"][1]["base"] == "torchscript at opset 14"
 
 
@@ -384,7 +405,58 @@ def test_an_operator_that_an_exporter_does_not_know(root: Path) -> None:
     (cell,) = run_export(root, model, "torchscript")["cells"]
     assert cell["outcome"] == "refused" and cell["file"] is None
     assert "linalg_inv" in cell["detail"] and "UnsupportedOperatorError" in cell["traceback"]
+    assert "Refusal" not in cell["traceback"]
+    assert cell["source"] == "models.py:17, forward: `return torch.linalg.inv(x @ x.T)`"
     assert not list((root / "results/export/m/torchscript/cells").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "detail", "source"),
+    [
+        (
+            "Branches",
+            "GuardOnDataDependentSymNode: Could not guard on data-dependent expression Eq(u0, 1)",
+            "models.py:22, forward: `if x.sum() > 0:`",
+        ),
+        (
+            "Selects",
+            "DispatchError: No ONNX function found for <OpOverload(op='aten.masked_select'",
+            "models.py:29, forward: `return torch.masked_select(x, x > 0)`",
+        ),
+    ],
+)
+def test_a_refusal_of_torch_export_says_what_happened_at_the_bottom(
+    name: str, detail: str, source: str, root: Path
+) -> None:
+    model = {**SMALL, "factory": f"models.py:{name}"}
+    run_define(root, model)
+    (cell,) = run_export(root, model, "dynamo", opsets=[18])["cells"]
+    assert cell["outcome"] == "refused"
+    assert cell["detail"].startswith(detail) and "step" not in cell["detail"]
+    assert cell["source"] == source
+
+
+def test_a_tracers_warning_names_the_line_that_it_is_about(root: Path) -> None:
+    model = {**SMALL, "factory": "models.py:Branches"}
+    run_define(root, model)
+    (cell,) = run_export(root, model, "torchscript")["cells"]
+    places = {m["source"]: m["place"] for m in cell["messages"]}
+    assert places["TracerWarning"] == "models.py:22: `if x.sum() > 0:`"
+    assert places["DeprecationWarning"] == ""
+
+
+def test_the_checker_names_the_node_in_one_line(root: Path) -> None:
+    path = root / "m.onnx"
+    text = "g (float[2] x) => (float[2] y) { y = Relu<alpha: float = 1.0>(x) }"
+    model = parse(text, 13)
+    frame = f'File "{root}/models.py", line 17, in forward\n    return torch.linalg.inv(x)'
+    model.graph.node[0].metadata_props.add(key="pkg.torch.onnx.stack_trace", value=frame)
+    model.graph.node[0].name = "relu"
+    onnx.save(model, path)
+    assert inspect(path)["fault"] == {
+        "text": "onnx.checker: Unrecognized attribute: alpha for operator Relu (node relu)",
+        "source": "models.py:17, forward: `return torch.linalg.inv(x)`",
+    }
 
 
 def test_the_exporter_gets_the_frozen_weights(root: Path) -> None:

@@ -15,11 +15,10 @@ from opset_atlas.findings.opsets import (
     float_types,
     missing_steps,
     opset_row,
-    refusal,
-    what_lies_between,
 )
 from opset_atlas.graph.reading import read
 from opset_atlas.operators import definitions
+from opset_atlas.operators.conversions import FAILED, named_operator, refusal, what_lies_between
 from opset_atlas.records import GraphFile
 
 
@@ -51,7 +50,7 @@ def refused(op: str, opset: int, target: int) -> str:
 def test_a_step_back_that_only_adds_types_is_said_to_lose_nothing_else() -> None:
     message = refused("Relu", 14, 11)
     assert refusal(message, 11) == (
-        "no step for Relu 14 → 13: Relu-14 only adds types (int16, int32, int64, int8),"
+        "no adapter for Relu 14 → 13: Relu-14 only adds types (int16, int32, int64, int8),"
         " so a node of the older types means the same in Relu-13"
     )
 
@@ -59,27 +58,35 @@ def test_a_step_back_that_only_adds_types_is_said_to_lose_nothing_else() -> None
 def test_a_step_that_would_lose_more_says_what() -> None:
     text = refusal(refused("TopK", 11, 9), 9)
     assert text == (
-        "no step for TopK 11 → 10: TopK-11 changes more than types (attribute largest added,"
+        "no adapter for TopK 11 → 10: TopK-11 changes more than types (attribute largest added,"
         " attribute sorted added), and results can differ"
     )
     assert refusal(refused("Slice", 11, 9), 9) == (
-        "no step for Slice 11 → 10: Slice-11 changes its text only"
+        "no adapter for Slice 11 → 10: Slice-11 changes its text only"
     )
 
 
 def test_a_step_is_named_in_the_direction_of_the_conversion() -> None:
-    assert refusal(refused("Cast", 5, 6), 6).startswith("no step for Cast 1 → 6: Cast-6 changes")
+    assert refusal(refused("Cast", 5, 6), 6).startswith("no adapter for Cast 1 → 6: Cast-6 changes")
     message = refused("Add", 13, 12)
     assert "No Adapter To Version $12" in message
     down = refusal(message, 12, [13, 14])
-    assert down.startswith("no step for Add 13 → 7: Add-13 only adds types (bfloat16)")
+    assert down.startswith("no adapter for Add 13 → 7: Add-13 only adds types (bfloat16)")
     # Where no other opset says on which side the base is, neither does the text.
-    assert refusal(message, 12) == "no step to version 12 for Add"
+    assert refusal(message, 12) == "no adapter to version 12 for Add"
 
 
 def test_an_operator_that_did_not_exist_yet_has_no_step_at_all() -> None:
     message = refused("GridSample", 16, 15)
     assert refusal(message, 9) == "GridSample exists only since opset 16"
+
+
+def test_a_type_that_an_older_version_does_not_take_is_named() -> None:
+    equal = one_node("Equal", 11)
+    with pytest.raises(RuntimeError) as error:
+        version_converter.convert_version(equal, 10)
+    assert refusal(str(error.value), 10) == "Equal takes no tensor(float) at opset 10"
+    assert named_operator(str(error.value)) == "Equal"
 
 
 def test_an_adapter_that_gives_up_is_quoted() -> None:
@@ -108,7 +115,7 @@ def test_every_lookup_that_fails_is_named_with_the_step_that_failed() -> None:
                     up = target > source
                     text = refusal(describe(error), target, [source])
                     ends = (old, new) if up else (new, old)
-                    assert f"no step for {op} {ends[0]} → {ends[1]}: {op}-{new}" in text
+                    assert f"no adapter for {op} {ends[0]} → {ends[1]}: {op}-{new}" in text
                     only = definitions.down_is_types_only(op, new, old)
                     assert ("only adds types" in text) == only
                     seen["up" if up else "down"] += 1
@@ -129,10 +136,15 @@ def test_what_lies_between_never_calls_a_change_of_meaning_types_only() -> None:
 
 def test_equal_refusals_of_several_opsets_are_told_once() -> None:
     cells = [
-        {"requested": opset, "outcome": "refused", "detail": "No Previous Version of Mish exists"}
-        for opset in (9, 10, 12)
+        {
+            "requested": opset,
+            "outcome": outcome,
+            "detail": f"{FAILED}Mish exists only since opset 18",
+        }
+        for opset, outcome in ((9, "refused"), (10, "moved"), (12, "refused"))
     ]
     assert missing_steps(cells) == "9–10, 12: Mish exists only since opset 18"
+    assert missing_steps([{**cells[0], "detail": "ValueError: no"}]) == ""
     assert missing_steps([{**cells[0], "outcome": "ok"}]) == ""
 
 

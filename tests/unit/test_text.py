@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opset_atlas.base import messages
-from opset_atlas.base.messages import LIMIT, clean, describe, trace
+from opset_atlas.base.messages import LIMIT, clean, describe, shorten, trace
 from opset_atlas.numerics.running import impersonal
 
 
@@ -94,17 +94,30 @@ def test_any_text_can_be_written(text: str) -> None:
 
 
 def test_an_exception_in_one_line() -> None:
-    assert describe(ValueError("no\nmore")) == "ValueError: no"
+    assert describe(ValueError("no\nmore")) == "ValueError: no more"
+    assert describe(ValueError("no\n\nadvice")) == "ValueError: no"
+    assert describe(RuntimeError("no\nException raised from f at g.cpp:9")) == "RuntimeError: no"
     assert describe(ValueError()) == "ValueError"
     assert describe(ValueError("\n\n late")) == "ValueError: late"
     assert describe(RuntimeError("bad op  [Caused by the value 'x.3 defined in …]")) == (
         "RuntimeError: bad op"
     )
-    assert describe(ValueError("y" * 400)) == f"ValueError: {'y' * 300} …"
     assert describe(KeyError("a")) == "KeyError: 'a'"
 
 
-def test_the_end_of_a_traceback() -> None:
+def test_a_long_message_keeps_what_it_is_about_and_its_numbers() -> None:
+    message = (
+        f"cannot reshape '/Reshape'{' because of this' * 30}. Input shape:{{5,3}}, wanted:{{2,3}}"
+    )
+    text = shorten(message, 120)
+    assert text.startswith("cannot reshape '/Reshape' because of this ")
+    assert text.endswith(" Input shape:{5,3}, wanted:{2,3}")
+    assert len(text) <= 123 and text.count(" … ") == 1
+    assert shorten("y" * 400, 10) == "yyyyyy … yyyy"
+    assert shorten(message, len(message)) == message
+
+
+def test_both_ends_of_a_traceback() -> None:
     def deep(depth: int) -> None:
         if depth:
             deep(depth - 1)
@@ -118,7 +131,8 @@ def test_the_end_of_a_traceback() -> None:
     with pytest.raises(LookupError) as caught:
         raise LookupError("z" * 5000)
     text = trace(caught.value)
-    assert text.startswith("… ") and text.endswith("z") and len(text) == LIMIT + 2
+    assert text.startswith("Traceback") and text.endswith("z") and len(text) < LIMIT + 50
+    assert "characters left out" in text
 
 
 def test_a_message_does_not_tell_how_the_process_was_started() -> None:

@@ -87,11 +87,15 @@ class DefineRecord(TypedDict):
 
 
 class Message(TypedDict):
-    """A warning or log line of an exporter; `source` is its category or logger."""
+    """A warning or log line of an exporter; `source` is its category or logger.
+
+    `place`: the line of the user's code that a warning is about (`base.source_lines`), or "".
+    """
 
     level: str
     source: str
     text: str
+    place: str
     count: int
 
 
@@ -127,11 +131,15 @@ class Cell(TypedDict):
     `way`: "plain" is the exporter as it is; "memoized" shares what does not depend on the opset
     among the cells of a sweep; "by reference" converts a file without its large tensors, which stay
     in files of their own; "plain: " says why it was not. Empty where nothing came back.
+
+    `source`: the lines of the user's code that a cell which is not `ok` is about, where the message
+    or the file names them (`base.source_lines`).
     """
 
     requested: int
     outcome: Outcome
     detail: str
+    source: str
     delivered: int | None
     imports: dict[str, int]
     ir_version: int | None

@@ -15,6 +15,7 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _IN_PATH = re.compile(r"[\w./~+@%-]")
 _GOES_ON = re.compile(r"[\w~+@%-]|\.\w")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 # torch's tracer names every Python frame below a node. The lowest tell how our process was started.
@@ -73,22 +74,42 @@ def _ends(text: str, end: int, folder: str) -> bool:
 
 
 def describe(error: BaseException, limit: int = 300) -> str:
-    """An exception in one line: its type and the first line of what it says."""
-    message = clean(str(error), WHOLE).partition("\n")[0]
-    # torch appends the graph around the culprit to that line; the traceback keeps it.
-    message = shorten(message.split("  [Caused by ")[0].strip(), limit)
+    """An exception in one line: its type and the first paragraph of what it says."""
+    # torch appends the graph around the culprit to the first line; the traceback keeps it.
+    message = clean(str(error), WHOLE).partition("  [Caused by ")[0]
+    message = shorten(paragraph(message), limit)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
+def paragraph(text: str) -> str:
+    """The first paragraph of a message as one line, without the addresses of C++ frames."""
+    first = _PARAGRAPH.split(text.strip(), maxsplit=1)[0]
+    return " ".join(first.partition("\nException raised from ")[0].split())
+
+
 def shorten(text: str, limit: int = 300) -> str:
-    """The beginning of `text`, at most `limit` characters and a mark that there was more."""
-    return text if len(text) <= limit else f"{text[:limit]} …"
+    """At most `limit` characters of `text`, cut between words in the middle.
+
+    A message names what it is about at its beginning, and shapes and numbers at its end.
+    """
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit * 3 // 5], text[-(limit - limit * 3 // 5) :]
+    head = head.rpartition(" ")[0] or head
+    tail = tail.partition(" ")[2] or tail
+    return f"{head} … {tail}"
 
 
 def trace(error: BaseException) -> str:
-    """The end of an exception's traceback, cleaned."""
+    """An exception's traceback, cleaned; of a long one both ends.
+
+    The exception that all others follow from is at the beginning, the last one at the end.
+    """
     text = clean("".join(traceback.format_exception(error)), limit=WHOLE)
-    return text if len(text) <= LIMIT else f"… {text[-LIMIT:]}"
+    if len(text) <= LIMIT:
+        return text
+    part = LIMIT // 2
+    return f"{text[:part]}\n… ({len(text) - 2 * part} characters left out) …\n{text[-part:]}"
 
 
 @functools.cache

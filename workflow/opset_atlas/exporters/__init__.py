@@ -13,7 +13,8 @@ A file says about itself, in constants that are read from its text without impor
 and in functions:
 
 - `prepare(job) -> Export`: called once per sweep, in the process that will do the sweep. The
-  function that it returns writes one file for one opset, and raises what the exporter raises;
+  function that it returns writes one file for one opset, and raises what the exporter raises, or
+  a `Refusal` with the reason in plain words;
 - optionally `option_problems(options) -> {option: problem}`: which of the user's options it does
   not take. Without this function it takes none. Runs whenever Snakemake starts;
 - optionally `options_notice() -> str`: what `option_problems` cannot check here, and why, or "";
@@ -41,7 +42,20 @@ CONSTANTS: dict[str, type] = {"PACKAGES": tuple, "NEEDS_BASE": bool, "LEVEL": st
 Export = Callable[[int, Path], str]
 
 
-class Unavailable(Exception):
+class Refusal(Exception):
+    """An exporter's refusal in plain words; `__cause__` is what it raised itself.
+
+    Args:
+        reason: one line without boilerplate, as the report shows it.
+        source: the line of the user's code that it is about (`base.source_lines`), or "".
+    """
+
+    def __init__(self, reason: str, source: str = "") -> None:
+        super().__init__(reason)
+        self.source = source
+
+
+class Unavailable(Refusal):
     """The request lies outside what the installed packages know; nothing was tried."""
 
 

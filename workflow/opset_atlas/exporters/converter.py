@@ -11,9 +11,11 @@ and more lie in files of their own. A test compares both ways; `memoize: false` 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from opset_atlas.base.files import read_json
-from opset_atlas.exporters import Export, Job, Unavailable
+from opset_atlas.base.messages import describe
+from opset_atlas.exporters import Export, Job, Refusal, Unavailable
 from opset_atlas.records import Cell, ExportRecord
 
 PACKAGES = ("onnx",)
@@ -51,8 +53,24 @@ class _Sweep:
 
         if self._model is None:
             self._model = tensors.load(self._path, target.parent)
-        onnx.save(onnx.version_converter.convert_version(self._model, opset), target)
+        try:
+            converted = onnx.version_converter.convert_version(self._model, opset)
+        except RuntimeError as error:
+            raise _refusal(error, self._model, opset) from error
+        onnx.save(converted, target)
         return self._note
+
+
+def _refusal(error: RuntimeError, model: Any, opset: int) -> Refusal:
+    """The missing adapter in words, with the lines that its operator comes from."""
+    from opset_atlas.onnx_files import origins
+    from opset_atlas.operators import conversions
+
+    message = str(error)
+    base = [entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}]
+    reason = conversions.refusal(message, opset, base) or describe(error)
+    source = origins.of_operator(model, conversions.named_operator(message))
+    return Refusal(conversions.FAILED + reason, source)
 
 
 def _base(job: Job) -> tuple[Path | None, str]:

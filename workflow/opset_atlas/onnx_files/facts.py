@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
 import onnx
 import onnx.helper
+from typing_extensions import TypedDict
 
 from opset_atlas.base.files import file_sha256
-from opset_atlas.base.messages import clean
-from opset_atlas.onnx_files import tensors
+from opset_atlas.base.messages import clean, paragraph, shorten
+from opset_atlas.onnx_files import origins, tensors
 from opset_atlas.records import Declared, DeclaredPort
+
+# As onnx's checker names the node at fault, and what it puts before a message that needs no name.
+_NODE = re.compile(r"(?:Bad node spec for node\. Name: |node name: |Node\()([^\s,)]+)")
+_STATIC = re.compile(r"\[ShapeInferenceError\] (?:Inference error\(s\): )?")
 
 
 def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
     """Opset imports, IR version, sizes, hashes, declared inputs and outputs, the checker's fault.
 
-    `fault` is "" where the checker has none.
+    `fault` is None where the checker has none.
 
     Args:
         apart: set large tensors apart (`onnx_files.tensors`) after the file was read as it is;
@@ -30,11 +36,12 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
         accepts, a model without a graph, and external data that cannot be read raise ValueError.
     """
     folder = path.parent
-    delivered = {"delivered_sha256": file_sha256(path), "fault": _fault(path)}
+    delivered_sha256 = file_sha256(path)
     model = onnx.load(path, load_external_data=False)
     if not model.HasField("graph") or not model.opset_import:
         raise ValueError("no graph in it" if not model.HasField("graph") else "no opset in it")
     imports = {entry.domain: entry.version for entry in model.opset_import}
+    fault = _fault(path, model)
     beside = tensors.files(model, folder)
     size = sum(each.stat().st_size for each in (path, *(folder / name for name in beside)))
     # What lies beside a file already gets names by content too: the TorchScript exporter names
@@ -50,11 +57,12 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
         "size_bytes": size,
         "nodes": len(model.graph.node),
         "declared": declared(model.graph),
-        "sha256": file_sha256(path) if apart else delivered["delivered_sha256"],
+        "sha256": file_sha256(path) if apart else delivered_sha256,
         "tensors": held if apart else {},
         "beside": len(beside),
         "canonical_sha256": _canonical(model),
-        **delivered,
+        "delivered_sha256": delivered_sha256,
+        "fault": fault,
     }
 
 
@@ -132,10 +140,23 @@ def strip_notes(message: Any) -> None:
                 strip_notes(item)
 
 
-def _fault(path: Path) -> str:
+class Fault(TypedDict):
+    """What is wrong with a file in one line, and the line of the user's code it is about, or ""."""
+
+    text: str
+    source: str
+
+
+def _fault(path: Path, model: onnx.ModelProto) -> Fault | None:
     """What onnx's checker, with strict shape inference, holds against the file."""
     try:
         onnx.checker.check_model(str(path), full_check=True)
     except Exception as error:
-        return f"onnx.checker: {clean(str(error), 600)}"
-    return ""
+        text = clean(str(error))
+        named = _NODE.search(text)
+        told = paragraph(_STATIC.sub("", text))
+        if named and named[1] not in told:
+            told += f" (node {named[1]})"
+        source = origins.of_name(model, named[1]) if named else ""
+        return {"text": f"onnx.checker: {shorten(told)}", "source": source}
+    return None

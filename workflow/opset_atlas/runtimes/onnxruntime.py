@@ -27,7 +27,34 @@ AS_WRITTEN = "onnxruntime-unoptimized"
 FOLLOWS_VERSIONS = True
 
 _SILENT = 4  # severity "fatal"
-_CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : ")
+# `[ONNXRuntimeError] : 1 : FAIL : `: the code is the exception's type, and the outcome says it.
+_CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
+# What onnxruntime puts around a reason, and what is left of it. In this order.
+_AROUND: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(
+            r"Non-zero status code returned while running (\w+) node\. "
+            r"Name:'([^']*)' Status Message: "
+        ),
+        r"\1 node '\2': ",
+    ),
+    (re.compile(r"Load model from \S+ failed:(?:This is an invalid model\. )?"), ""),
+    # The node with all its types, before what is wrong with it.
+    (re.compile(r'In Node, \("([^"]*)", (\w+), .*?\) -> \(.*?\) , Error '), r"\2 node '\1': "),
+    # The place in its source, the C++ function and the condition there: `…/reshape_helper.h:84
+    # onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, bool) size != 0 &&
+    # (input_shape_size % size) == 0 was false. `, also without folder and parameters.
+    (
+        re.compile(
+            r"/\S+\.(?:h|cc|cpp):\d+ [^()]*\((?:[^()]|\([^()]*\))*\)(?: const)?"
+            r"(?: \[with [^\]]*\])? "
+            r"(?:.{1,300}? was false\. (?=\S))?"
+        ),
+        "",
+    ),
+    (re.compile(r"\b\w+\.(?:h|cc|cpp):\d+ \w+ "), ""),
+    (re.compile(r"\s*Please fix either the inputs/outputs or the model\.\s*$"), ""),
+)
 # ml_dtypes name -> (name in onnxruntime's types, TensorProto.DataType).
 _BY_BYTES = {
     "bfloat16": ("bfloat16", 16),
@@ -102,10 +129,18 @@ def run(path, inputs):
 
 def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
     """By onnxruntime's result codes, which are its exceptions' types."""
-    detail = _CODE.sub("", describe(error, WHOLE))
+    detail = plain(str(error)) if _CODE.match(str(error)) else describe(error, WHOLE)
     if type(error).__name__ == "NotImplemented" or isinstance(error, NoPassage):
         return "no-kernel", detail
     return ("rejected" if phase == "load" else "failed"), detail
+
+
+def plain(message: str) -> str:
+    """A message of onnxruntime in one line: its node, shapes and numbers, not its source code."""
+    text = _CODE.sub("", message)
+    for around, left in _AROUND:
+        text = around.sub(left, text)
+    return " ".join(text.split())
 
 
 def _to_ort(array: Any) -> Any:

@@ -22,11 +22,12 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from opset_atlas import exporters
-from opset_atlas.base import stopped
+from opset_atlas.base import source_lines, stopped
 from opset_atlas.base.files import digest, file_sha256, read_json, write_json
 from opset_atlas.base.messages import LIMIT, clean, describe, trace
 from opset_atlas.execution.isolate import Result, run_isolated
@@ -158,8 +159,9 @@ def _export_cells(
     """Export in child processes, one cell after the other; a fault costs its cell alone."""
     model: DefineRecord = read_json(job.define / "record.json", "define")
     if model["outcome"] == "failed":
+        source = source_lines.in_text(model["traceback"])
         for opset in opsets:
-            yield opset, _cell(opset, "no-model", model["detail"]), 0.0
+            yield opset, {**_cell(opset, "no-model", model["detail"]), "source": source}, 0.0
         return
     spec = {
         **job.spec,
@@ -202,10 +204,10 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
     """In the child: one request, and what became of it."""
     path = folder / f"opset_{opset:02d}.onnx"
     path.unlink(missing_ok=True)
-    messages: Counter[tuple[str, str, str]] = Counter()
+    heard = _Heard()
     started = time.perf_counter()
     base, error = "", None
-    with _listening(messages):
+    with _listening(heard):
         try:
             base = export(opset, path)
         except BaseException as raised:  # SystemExit, and what pyo3 makes of a panic in Rust
@@ -213,17 +215,26 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
     took = time.perf_counter() - started
     if error is not None:
         path.unlink(missing_ok=True)
-        cell = _cell(opset, "refused", "; ".join([describe(error), *_beyond(opset)]))
-        if not isinstance(error, exporters.Unavailable):
-            cell["traceback"] = trace(error)
+        cell = _refused(opset, error)
     else:
-        cell = _read_cell(opset, path)
+        cell = _read_cell(opset, path, heard.raised)
     cell["base"], cell["way"] = base, getattr(export, "way", "plain")
     cell["messages"] = [
-        Message(level=level, source=source, text=text, count=count)
-        for (level, source, text), count in messages.items()
+        Message(level=level, source=source, text=text, place=place, count=count)
+        for (level, source, text, place), count in heard.messages.items()
     ]
     return [cell, took]
+
+
+def _refused(opset: int, error: BaseException) -> Cell:
+    """The reason in the exporter's plain words, or what it raised; the traceback of what it was."""
+    refusal = isinstance(error, exporters.Refusal)
+    reason = str(error) if refusal else describe(error)
+    cell = _cell(opset, "refused", "; ".join([reason, *_beyond(opset)]))
+    cell["source"] = getattr(error, "source", "") or source_lines.in_traceback(error)
+    raised = error.__cause__ if refusal else error
+    cell["traceback"] = trace(raised) if raised else ""
+    return cell
 
 
 def _beyond(opset: int) -> list[str]:
@@ -236,16 +247,32 @@ def _beyond(opset: int) -> list[str]:
     return [f"onnx {onnx.__version__} knows opsets up to {newest}"]
 
 
+@dataclass
+class _Heard:
+    """What an exporter said: messages as (level, source, text, place), each with its count.
+
+    `raised`: the exceptions that came with log lines, which is how a failure that an exporter
+    passes over in silence is known at all.
+    """
+
+    messages: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    raised: list[BaseException] = field(default_factory=list)
+
+
 @contextlib.contextmanager
-def _listening(messages: Counter[tuple[str, str, str]]) -> Iterator[None]:
+def _listening(heard: _Heard) -> Iterator[None]:
     """Collect what an exporter warns, logs and prints."""
+    messages = heard.messages
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if not getattr(record, "_atlas_seen", False):
                 record._atlas_seen = True
                 text = clean(record.getMessage())
-                messages[record.levelname.lower(), record.name, text] += 1
+                if record.exc_info and record.exc_info[1]:
+                    heard.raised.append(record.exc_info[1])
+                    text = f"{text}: {describe(record.exc_info[1])}"
+                messages[record.levelname.lower(), record.name, text, ""] += 1
 
     handler, printed = Handler(logging.WARNING), _Printed()
     loggers = [logging.getLogger(name) for name in LOGGERS]
@@ -263,10 +290,11 @@ def _listening(messages: Counter[tuple[str, str, str]]) -> Iterator[None]:
         for logger in loggers:
             logger.removeHandler(handler)
     for warning in caught:
-        messages["warning", warning.category.__name__, clean(str(warning.message))] += 1
+        text, place = str(warning.message), source_lines.at(warning.filename, warning.lineno)
+        messages["warning", warning.category.__name__, clean(text), place] += 1
     if text := clean(printed.getvalue()):
         more = f" … ({printed.length} characters)" if printed.length > LIMIT else ""
-        messages["print", "stdout", text + more] += 1
+        messages["print", "stdout", text + more, ""] += 1
 
 
 class _Printed(io.StringIO):
@@ -281,8 +309,12 @@ class _Printed(io.StringIO):
         return len(text)
 
 
-def _read_cell(opset: int, path: Path) -> Cell:
-    """What the file is. Nothing is taken from what the exporter said about it."""
+def _read_cell(opset: int, path: Path, raised: Sequence[BaseException]) -> Cell:
+    """What the file is. Nothing is taken from what the exporter said about it but reasons.
+
+    Args:
+        raised: the exceptions that it logged.
+    """
     if not path.is_file() or path.stat().st_size == 0:
         missing = "an empty file" if path.is_file() else "no file"
         return _cell(opset, "invalid", f"the exporter returned normally and left {missing}")
@@ -300,11 +332,33 @@ def _read_cell(opset: int, path: Path) -> Cell:
     moved = cell["delivered"] != opset
     if moved:
         cell["outcome"] = "moved"
-        cell["detail"] = f"asked for opset {opset}; the file is opset {cell['delivered']}"
+        why, cell["source"] = _why_moved(opset, cell["delivered"], path, raised)
+        told = f"asked for opset {opset}; the file is opset {cell['delivered']}"
+        cell["detail"] = ": ".join(filter(None, [told, why]))
     if fault:
         cell["outcome"] = "invalid"
-        cell["detail"] = "; ".join(filter(None, [cell["detail"], fault]))
+        cell["detail"] = "; ".join(filter(None, [cell["detail"], fault["text"]]))
+        cell["source"] = fault["source"] or cell["source"]
     return cell
+
+
+def _why_moved(
+    opset: int, delivered: int | None, path: Path, raised: Sequence[BaseException]
+) -> tuple[str, str]:
+    """Why a file has another opset, as the last exception that was logged says, and where from."""
+    if not raised:
+        return "", ""
+    import onnx
+
+    from opset_atlas.onnx_files import origins
+    from opset_atlas.operators import conversions
+
+    message = str(raised[-1])
+    words = conversions.refusal(message, opset, [delivered] if delivered else [])
+    source = ""
+    if operator := conversions.named_operator(message):
+        source = origins.of_operator(onnx.load(path, load_external_data=False), operator)
+    return conversions.FAILED + (words or describe(raised[-1])), source
 
 
 def _cell(opset: int, outcome: Any, detail: str = "") -> Cell:
@@ -312,6 +366,7 @@ def _cell(opset: int, outcome: Any, detail: str = "") -> Cell:
         "requested": opset,
         "outcome": outcome,
         "detail": detail,
+        "source": "",
         "delivered": None,
         "imports": {},
         "ir_version": None,

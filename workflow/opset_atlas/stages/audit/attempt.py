@@ -86,7 +86,7 @@ def attempt(case: Case, tolerances: Tolerances) -> Found:
     if facts["delivered"] != case.new:
         return Found("invalid", f"the file is of opset {facts['delivered']}")
     if facts["fault"]:
-        return Found("invalid", facts["fault"])
+        return Found("invalid", facts["fault"]["text"])
     if all(_as_before(case, variant) for variant in ORACLE.VARIANTS):
         return Found("right", "bit-equal to the file before its conversion")
     verdicts = {variant: _judge(case, variant, tolerances) for variant in ORACLE.VARIANTS}

@@ -25,11 +25,11 @@ from opset_atlas.base import stopped
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.base.messages import clean
 from opset_atlas.execution.isolate import Result, run_isolated
-from opset_atlas.findings.opsets import named_operator
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.numerics.verdicts import RIGHT, RIGHT_BY_RUNTIME, judge_cell
 from opset_atlas.operators import definitions
+from opset_atlas.operators.conversions import named_operator
 from opset_atlas.records import (
     AUDIT_DEFECTS,
     VERSION,

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opset_atlas.findings import opsets
 from opset_atlas.findings.audit_rows import rows
+from opset_atlas.operators import conversions
 from opset_atlas.records import AUDIT_DEFECTS, AuditOutcome, AuditRecord, AuditStep
 
 # Outcome, symbol, tone, what it means; from worst to best, as the page has it.
@@ -93,7 +93,7 @@ def _only_types(row: Mapping[str, Any]) -> bool:
 def _between(row: Mapping[str, Any]) -> str:
     if row["from_version"] is None or row["to_version"] is None:
         return str(row["transition"])
-    return opsets.what_lies_between(row["operator"], row["from_version"], row["to_version"])
+    return conversions.what_lies_between(row["operator"], row["from_version"], row["to_version"])
 
 
 def _anchor(row: Mapping[str, Any]) -> str:

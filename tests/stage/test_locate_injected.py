@@ -9,7 +9,6 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from opset_atlas.onnx_files.parts import Wires
 from opset_atlas.runtimes import onnxruntime
 from opset_atlas.runtimes._feeding import Feeds, Runner, Trace
 from opset_atlas.stages.locate import right_computations, suspect
+from opset_atlas.stages.locate.counterparts import Side
 from opset_atlas.stages.locate.suspect import Wrong
 
 ROOT = Path(__file__).parents[2]
@@ -75,13 +75,15 @@ def outcomes(right: onnx.ModelProto, feeds: Feeds, folder: Path) -> Iterator[str
             trace = runner.trace(model, feeds, "wrong")
         except Exception:  # an operator that does not take this type: no file of interest
             continue
-        aligned = right_computations.aligned(source, read(path)[0]["graph"], graph)
+        own = read(path)[0]["graph"]
+        ours, theirs = Side(own, Wires(model.graph), trace), Side(graph, Wires(right.graph), source)
+        known = suspect.Source(source, right_computations.partners(own, graph), (ours, theirs))
         for output in (port.name for port in model.graph.output):
             truth = Trace("truth", {output: source.values[output]})
             wrong = Wrong(model, runner, sets, feeds, trace, output, truth, tolerances, tolerances)
             if suspect.is_right(wrong, trace.values[output], truth, output):
                 continue
-            blame = suspect.locate(wrong, [replace(aligned, file=right, graph=graph)])
+            blame = suspect.locate(wrong, [known])
             nodes = blame.region.nodes
             op = model.graph.node[index].op_type
             if nodes == (index,):

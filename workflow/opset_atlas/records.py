@@ -438,7 +438,8 @@ class Located(TypedDict):
     others the schema versions may differ. `fault`: the `file` says
     something else than the model; the `kernel` of the runtime computes something else than the
     file says; the runtime's `optimization` does; the `outputs` of the graph are not the model's;
-    the result is `constant` in the file; `undecided` between file and kernel. `output` is the wrong
+    the result is `constant` in the file; `undecided` between file and kernel; `unconfirmed` where
+    another computation differs and nothing says which one is right. `output` is the wrong
     output, `value` the first wrong value in the file, `against` where the right one is from.
     `error` and `allowed` are in units of rounding. `repairs`: with the right value in its place the
     output is right. `idle`: the blamed node changes nothing, so that something is missing at its
@@ -454,7 +455,9 @@ class Located(TypedDict):
     verdict: str
     output: str
     set: str
-    fault: Literal["file", "kernel", "optimization", "outputs", "constant", "undecided"]
+    fault: Literal[
+        "file", "kernel", "optimization", "outputs", "constant", "undecided", "unconfirmed"
+    ]
     nodes: list[BlamedNode]
     inputs: list[BlamedInput]
     value: str

@@ -163,7 +163,8 @@ TABLES: Mapping[str, Table] = {
             **_RUN,
             "output": "output that is wrong",
             "verdict": "verdict on that output",
-            "fault": "`file`, `kernel`, `optimization`, `outputs`, `constant` or `undecided`",
+            "fault": "`file`, `kernel`, `optimization`, `outputs`, `constant`, `undecided` "
+            "or `unconfirmed`",
             "operators": "blamed nodes: operator, version, attributes that are not at default",
             "nodes": "their names, or numbers where they have none",
             "value": "first wrong value",

@@ -132,8 +132,14 @@ def with_all_values(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_given_value(model: onnx.ModelProto, name: str, like: Array) -> onnx.ModelProto:
-    """The model with the value `name` as one more input, of `like`'s dtype and shape."""
+    """The model with the value `name` as one more input, of `like`'s dtype and shape.
+
+    What was said of the types of other values may not hold any longer, and is left out.
+    """
     changed = _copy(model)
+    del changed.graph.value_info[:]
+    for port in changed.graph.output:
+        port.ClearField("type")
     for node in changed.graph.node:
         node.output[:] = [f"{n} replaced" if n == name else n for n in node.output]
     changed.graph.input.append(_typed(name, like))

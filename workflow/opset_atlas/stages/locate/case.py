@@ -117,7 +117,18 @@ class Case:
             truth=truth,
             tolerances=own,
             loose=replace(own, noise_floor=max(own.noise_floor, noise)),
+            right_outputs=[
+                port.name
+                for port, judged in zip(model.graph.output, self._judged(), strict=False)
+                if judged in verdicts.RIGHT
+            ],
         )
+
+    def _judged(self) -> list[str]:
+        """The verdicts of the model's outputs, in their order."""
+        found = self.first.verdicts[(self.optimized or self.plain).variant]["outputs"]
+        of_output = {each["output"]: each["verdict"] for each in found}
+        return [of_output.get(port["name"], "") for port in self.reference.model["outputs"]]
 
     def _sets(self, deciding: str) -> list[str]:
         """The set that decided, and a random one beside it: what agrees on both is no chance."""

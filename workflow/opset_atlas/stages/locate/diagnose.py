@@ -21,7 +21,15 @@ from opset_atlas.stages.locate import optimization, reproduce, suspect
 from opset_atlas.stages.locate.suspect import Blame, Expected, Source, Wrong
 from opset_atlas.stages.locate.words import spelled
 
-Fault = Literal["file", "kernel", "optimization", "constant", "undecided"]
+Fault = Literal["file", "kernel", "optimization", "constant", "undecided", "unconfirmed"]
+
+# Where the expected result of a reproducer is from.
+_WHY: dict[Fault, str] = {
+    "file": "The model computes the expected result of the same inputs; the file says otherwise.",
+    "kernel": "Another runtime computes the expected result of the same file.",
+    "optimization": "The same runtime gives the expected result without graph optimizations.",
+    "undecided": "The model computes the expected result of the same inputs.",
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,8 @@ class _Diagnosis:
         right_at = self._right_at()
         opinion, trusted = self._second_opinion()
         fault: Fault = "undecided"
+        if not (self.blame.expected.repairs or right_at or (opinion == "right" and trusted)):
+            return self.finding("unconfirmed", got)
         if right_at or opinion == "same":
             fault = "file"
         elif opinion == "right" and trusted:
@@ -107,7 +117,7 @@ class _Diagnosis:
             trace = replace(trace, values={**trace.values, blame.region.target: [got]})
         measure = suspect.measured(replace(wrong, trace=trace), blame.expected, blame.region.target)
         error, allowed = _units(measure, wrong)
-        made = self._cut(got) if got is not None else None
+        made = self._cut(got, fault) if got is not None and fault != "unconfirmed" else None
         return Finding(
             blame=blame,
             fault=fault,
@@ -196,7 +206,7 @@ class _Diagnosis:
                 return False
         return True
 
-    def _cut(self, got: Array) -> reproduce.Cut:
+    def _cut(self, got: Array, fault: Fault) -> reproduce.Cut:
         region, expected = self.blame.region, self.blame.expected
         names = _names(region)
         values = {name: self.wrong.trace.values[name][0] for name in region.entries}
@@ -213,6 +223,7 @@ class _Diagnosis:
             expected=best,
             got=got,
             allowed=allowed,
+            why=_WHY[fault],
             script=self.runner.runtime.script(self.runner.variant),
         )
 

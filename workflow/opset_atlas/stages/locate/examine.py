@@ -125,11 +125,10 @@ def _instead(blame: Blame) -> str:
     """What a right computation has where the fault lies, as a sentence."""
     if blame.instead is None:
         return ""
-    source, what = blame.instead
-    if isinstance(what, str):
-        return f"In the module it is {what}."
-    assert source.graph is not None
-    return f"{source.trace.label} has {listed([spelled(source.graph['nodes'][i]) for i in what])}."
+    if isinstance(blame.instead, str):
+        return f"In the module it is {blame.instead}."
+    graph, label, nodes = blame.instead
+    return f"{label} has {listed([spelled(graph['nodes'][i]) for i in nodes])}."
 
 
 def _flips(measure: Measure) -> str:

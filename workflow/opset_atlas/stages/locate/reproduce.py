@@ -19,7 +19,10 @@ import onnx
 from opset_atlas.base.arrays import Array
 from opset_atlas.onnx_files.reproducer import Reproducer
 
-SCRIPT = '''"""The result of model.onnx on the inputs in arrays.npz, against the expected one."""
+SCRIPT = '''"""The result of model.onnx on the inputs in arrays.npz, against the expected one.
+
+{why}
+"""
 
 from pathlib import Path
 
@@ -43,13 +46,17 @@ raise SystemExit(0 if same else "the result is wrong")
 
 @dataclass(frozen=True)
 class Cut:
-    """A part of a file as a model of its own, what it is given, should give and did give."""
+    """A part of a file as a model of its own, what it is given, should give and did give.
+
+    `why`: where the expected result is from; `script` runs it.
+    """
 
     model: onnx.ModelProto
     inputs: Mapping[str, Array]
     expected: Array
     got: Array
     allowed: Array
+    why: str
     script: str
 
 
@@ -60,6 +67,6 @@ def write(cut: Cut, folder: Path, tensors: Path) -> str:
         tensors: the folder of the external data that the cut refers to.
     """
     arrays = {**cut.inputs, "expected": cut.expected, "got": cut.got, "allowed": cut.allowed}
-    script = SCRIPT.format(run=cut.script.rstrip(), names=list(cut.inputs))
+    script = SCRIPT.format(why=cut.why, run=cut.script.rstrip(), names=list(cut.inputs))
     reproducer = Reproducer({"model.onnx": cut.model}, {"arrays.npz": arrays}, {"run.py": script})
     return reproducer.write(folder, tensors)

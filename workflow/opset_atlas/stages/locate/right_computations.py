@@ -14,8 +14,10 @@ from opset_atlas.base.messages import describe
 from opset_atlas.differences.align import Alignment, align
 from opset_atlas.graph.reading import read as read_graph
 from opset_atlas.onnx_files import tensors
+from opset_atlas.onnx_files.parts import Wires
 from opset_atlas.records import Graph, Node
 from opset_atlas.runtimes._feeding import Runner, Trace
+from opset_atlas.stages.locate.counterparts import Side
 from opset_atlas.stages.locate.judged_cells import Job, JudgedCell
 from opset_atlas.stages.locate.suspect import Source, Wrong
 
@@ -74,7 +76,9 @@ class RightComputations:
         key = (str(path), runner.variant, *wrong.sets)
         found = self._once(key, label, lambda: runner.trace(model, wrong.feeds, label))
         if found:
-            yield replace(aligned(found, graph, theirs), file=model, graph=theirs)
+            ours = Side(graph, Wires(wrong.model.graph), wrong.trace)
+            right = Side(theirs, Wires(model.graph), found)
+            yield Source(found, partners(graph, theirs), (ours, right))
 
     def _module(self, wrong: Wrong) -> Iterator[Source]:
         """Torch is imported only when it comes to that."""
@@ -88,7 +92,7 @@ class RightComputations:
 
         found = self._once(("module", *wrong.sets), wrong.truth.label, trace)
         if found:
-            yield Source(found, {}, {})
+            yield Source(found, {})
 
     def _once(self, key: tuple[str, ...], label: str, work: Callable[[], Trace]) -> Trace | None:
         if key not in self.traces:
@@ -100,28 +104,27 @@ class RightComputations:
         return self.traces[key]
 
 
-def aligned(trace: Trace, ours: Graph, theirs: Graph) -> Source:
-    """A right file's values with those of the wrong file that they correspond to.
+def partners(ours: Graph, theirs: Graph) -> dict[str, str]:
+    """Values of the wrong file and those that have their place in a right one, as aligned.
 
-    Results of two counterparts correspond; and so, where no counterpart makes them, do inputs that
-    two counterparts take under one parameter.
+    Results of two aligned nodes; and where no aligned nodes make them, the inputs that two aligned
+    nodes take under one parameter.
     """
     matched = align(ours, theirs)
-    partners: dict[str, str] = {}
-    operands: dict[str, list[tuple[str, str]] | None] = {}
+    found: dict[str, str] = {}
+    operands: list[tuple[str, str]] = []
     for i, j in matched.forward.items():
         one, other = matched.left.nodes[i], matched.right.nodes[j]
-        pairs = _operands(matched, one, other)
         for a, b in zip(one["outputs"], other["outputs"], strict=False):
             if a["name"] and b["name"]:
-                partners[a["name"]], operands[a["name"]] = b["name"], pairs
-    for given in filter(None, list(operands.values())):
-        for one_name, other_name in given:
-            partners.setdefault(one_name, other_name)
-    return Source(trace, partners, operands)
+                found[a["name"]] = b["name"]
+        operands += _operands(matched, one, other)
+    for a_name, b_name in operands:
+        found.setdefault(a_name, b_name)
+    return found
 
 
-def _operands(matched: Alignment, one: Node, other: Node) -> list[tuple[str, str]] | None:
+def _operands(matched: Alignment, one: Node, other: Node) -> list[tuple[str, str]]:
     """Inputs under the same parameter, where both nodes compute with the same parameters."""
     ours, theirs = (
         {port["parameter"]: side.port(port) for port in node["inputs"] if port["name"]}
@@ -132,7 +135,7 @@ def _operands(matched: Alignment, one: Node, other: Node) -> list[tuple[str, str
         ports = [side[parameter] for side in (ours, theirs) if parameter in side]
         fixed = [port["given"] in _FIXED for port in ports]
         if not all(fixed) and (any(fixed) or len(ports) == 1):
-            return None
+            return []
         if len(ports) == 2:
             pairs.append((ports[0]["name"], ports[1]["name"]))
     return pairs

@@ -1,11 +1,17 @@
 """Which part of a wrong file is to blame, found by comparing what it computes on the way.
 
-A value is *known* to be right when a computation that ends right has it too: its counterpart in an
-aligned graph, or, where it has none, any value of the same dtype, shape and content that could not
+A value is *known* to be right when a computation that ends right has it too: in its place in an
+aligned graph, or, where nothing has that place, anywhere, if its dtype, shape and content could not
 be met by chance.
 The nodes between known values and a wrong output are suspects. They become fewer by trial: a right
 value is put in the place of one that is not known; where the rest of the file then gives the right
 output, what follows is right, and the fault lies before. The smallest such part is blamed.
+
+Alignment may pair nodes that are not meant to be the same. So a value that differs from what has
+its place, and is found elsewhere, counts as known too where that leaves fewer suspects; what is
+given to the part that is blamed must be what the right computation has there; and a single node is
+blamed without such a trial only where the same operator with the same attributes and inputs gives
+another result (`counterparts`).
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ from opset_atlas.numerics.verdicts import is_noise
 from opset_atlas.onnx_files.parts import Region, Wires, with_given_value
 from opset_atlas.records import Graph, Measure
 from opset_atlas.runtimes._feeding import Feeds, Runner, Trace
+from opset_atlas.stages.locate.counterparts import Side, counterparts
 
 _Alike = dict[tuple[str, tuple[int, ...]], list[str]]
 MOST_TRIALS = 64
@@ -34,7 +41,8 @@ class Wrong:
     """A file, what it computed as written, and the output that is wrong.
 
     `truth` has the right output under its name; `tolerances` are those for comparing with what has
-    no float64 run: as much noise as the output itself is allowed.
+    no float64 run: as much noise as the output itself is allowed. `right_outputs` are the graph's
+    other outputs that are right.
     """
 
     model: onnx.ModelProto
@@ -46,21 +54,19 @@ class Wrong:
     truth: Trace
     tolerances: Tolerances
     loose: Tolerances
+    right_outputs: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Source:
     """A right computation; `partners` maps values of the wrong file to its own, as aligned.
 
-    `operands` maps a value of the wrong file to pairs of values, its and ours, that are inputs of
-    the two aligned nodes under the same formal parameter; None where one side has more of them.
+    `files`: the wrong one and this one; None for a computation that is no file.
     """
 
     trace: Trace
     partners: Mapping[str, str]
-    operands: Mapping[str, list[tuple[str, str]] | None]
-    file: onnx.ModelProto | None = None
-    graph: Graph | None = None
+    files: tuple[Side, Side] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,13 @@ class Expected:
 class Blame:
     """The part to blame and what its value should be.
 
-    `instead`: the nodes of a right file, or the operator of the module, that make the value there.
+    `instead`: the graph and label of a right file and its nodes that make the value there, or the
+    operator of the module that does.
     """
 
     region: Region
     expected: Expected
-    instead: tuple[Source, tuple[int, ...] | str] | None = None
+    instead: tuple[Graph, str, tuple[int, ...]] | str | None = None
 
 
 def locate(wrong: Wrong, sources: Iterable[Source]) -> Blame:
@@ -91,13 +98,13 @@ def locate(wrong: Wrong, sources: Iterable[Source]) -> Blame:
         sources: right computations, the most alike first; read until one node is to blame.
     """
     search = _Search(wrong)
-    best = search.whole()
+    best = search.everything()
     for source in sources:
         search.learn(source)
         best = search.best()
         if len(best.region.nodes) <= 1:
             break
-    return replace(best, instead=search.instead(best))
+    return search.complete(best)
 
 
 def is_right(wrong: Wrong, got: Sequence[Array], trace: Trace, name: str) -> bool:
@@ -141,16 +148,18 @@ class _Search:
 
     def __init__(self, wrong: Wrong) -> None:
         self._wrong, self._wires = wrong, Wires(wrong.model.graph)
-        self._known: dict[str, None] = {}
         self._sources: list[Source] = []
-        self._differs: set[str] = set()
+        self._known: dict[str, None] = {}
+        self._differs: set[str] = set()  # from what has its place
+        self._elsewhere: dict[str, None] = {}  # of these, what is right in another place
         self._met_in: list[dict[str, str]] = []  # per source, which of its values ours are
+        self._same_node: list[dict[str, str]] = []  # per source, the results of counterparts
         self._trials = MOST_TRIALS
 
-    def whole(self) -> Blame:
-        """Everything between what is known and the output."""
+    def everything(self, known: Iterable[str] = ()) -> Blame:
+        """All nodes between what is known and the output."""
         output = self._wrong.output
-        region = self._wires.region(output, self._known)
+        region = self._wires.region(output, known)
         return Blame(region, Expected(self._wrong.truth, output, True))
 
     def learn(self, source: Source) -> None:
@@ -158,57 +167,102 @@ class _Search:
         self._sources.append(source)
         self._trials = MOST_TRIALS
         alike, met = _by_signature(source.trace), dict[str, str]()
-        self._met_in.append(met)
         for name in self._wires.varying:
             got = self._wrong.trace.values.get(name)
             if got is None or name == self._wrong.output:
                 continue
-            if found := self._met(name, got, source, alike):
-                met[name] = found
+            if found := self._in_its_place(name, got, source):
                 self._known[name] = None
+            elif found := self._anywhere(name, got, source, alike):
+                known = self._elsewhere if name in self._differs else self._known
+                known[name] = None
+            if found:
+                met[name] = found
+        self._met_in.append(met)
+        self._same_node.append(counterparts(*source.files, met) if source.files else {})
 
     def best(self) -> Blame:
         """The smallest part that is proven to blame, else the first node that differs, else all."""
-        whole = self.whole()
-        if len(whole.region.nodes) <= 1:
-            return whole
+        first = self._best(self._known)
+        if len(first.region.nodes) <= 1 or not self._elsewhere:
+            return first
+        second = self._best({**self._known, **self._elsewhere})
+        return second if set(second.region.nodes) < set(first.region.nodes) else first
+
+    def _best(self, known: Iterable[str]) -> Blame:
+        everything = self.everything(known)
+        if len(everything.region.nodes) <= 1:
+            return everything
         values = [
             name
-            for i in whole.region.nodes
+            for i in everything.region.nodes
             for name in self._wires.nodes[i].output
-            if name and name != whole.region.target
+            if name and name != everything.region.target
         ]
         regions = sorted(
-            (self._wires.region(name, self._known) for name in values),
+            (self._wires.region(name, known) for name in values),
             key=lambda region: len(region.nodes),
         )
         for region in regions:
-            if len(region.nodes) >= len(whole.region.nodes):
+            if len(region.nodes) >= len(everything.region.nodes):
                 break
             for expected in self._candidates(region.target):
                 if self._repairs(region.target, expected):
                     proven = Blame(region, replace(expected, repairs=True))
-                    return self._first_of_two(proven, regions) or proven
-        return self._first_different(regions) or whole
+                    return self._first_of_two(proven, regions, known) or proven
+        return self._first_different(regions) or everything
 
-    def instead(self, blame: Blame) -> tuple[Source, tuple[int, ...] | str] | None:
-        """What the most alike right computation does where the fault lies."""
+    def complete(self, blame: Blame) -> Blame:
+        """The blame with what a right computation has in its place.
+
+        The part becomes larger where it is given other values than the right computation has: where
+        it takes `b` and the right one takes `a`, both right, the fault is that `b` is taken. So it
+        begins where both are given the same.
+        """
+        if self._sources and self._sources[0].files is None:
+            return replace(blame, instead=self._operator(self._sources[0]))
+        found = self._right_part(blame)
+        if found is None:
+            return blame
+        theirs, met, target = found
+        known = set(met)
+        region = blame.region
+        there = theirs.equal_to(met.values())  # of these, the right part begins at
+        while True:
+            own = theirs.one_name(met[name] for name in region.entries if name in met)
+            right = theirs.wires.region(target, there)
+            unlike = theirs.equal_to(own ^ theirs.one_name(right.entries))
+            if not (own & unlike and {*right.entries} & unlike) or target in theirs.equal_to(own):
+                break
+            if there & unlike & {*right.entries}:
+                there -= unlike & {*right.entries}  # it may begin earlier, where ours does
+                continue
+            known -= {name for name in known if met[name] in unlike}
+            there = theirs.equal_to(met[name] for name in known)
+            region = self._wires.region(region.target, known)
+        instead = (theirs.graph, theirs.label, right.nodes) if right.nodes else None
+        return replace(blame, region=region, instead=instead)
+
+    def _right_part(self, blame: Blame) -> tuple[Side, dict[str, str], str] | None:
+        """The most alike right file that has the blamed value, and what the value is called there.
+
+        With the names there of our values that it has too.
+        """
         for source, met in zip(self._sources, self._met_in, strict=True):
-            if source.file is None:
-                return self._operator(source)
+            if source.files is None:
+                continue
+            theirs = source.files[1]
             target = source.partners.get(blame.region.target)
             if blame.expected.trace is source.trace:
                 target = blame.expected.name
             elif blame.region.target == self._wrong.output:
                 place = [port.name for port in self._wrong.model.graph.output]
-                outputs = [port.name for port in source.file.graph.output]
-                target = dict(zip(place, outputs, strict=False)).get(blame.region.target)
+                target = dict(zip(place, theirs.outputs, strict=False)).get(self._wrong.output)
             if target:
-                nodes = Wires(source.file.graph).region(target, met.values()).nodes
-                return (source, nodes) if nodes else None
+                return theirs, met, target
         return None
 
-    def _operator(self, source: Source) -> tuple[Source, str] | None:
+    def _operator(self, source: Source) -> str | None:
         """The operator of the module that gives the right output, bit by bit."""
         truth = self._wrong.truth.values[self._wrong.output]
         same = [
@@ -216,54 +270,64 @@ class _Search:
             for name, arrays in source.trace.values.items()
             if all(np.array_equal(a, b) for a, b in zip(arrays, truth, strict=False))
         ]
-        return (source, same[0].split(" ", 1)[1]) if same else None
+        return same[0].split(" ", 1)[1] if same else None
 
-    def _met(self, name: str, got: Sequence[Array], source: Source, alike: _Alike) -> str | None:
-        """The source's value that ours is: its counterpart, or one that is not met by chance.
-
-        A value that differs from a counterpart is not looked for elsewhere: what a node gives that
-        does nothing where it should is right somewhere, yet not here.
-        """
+    def _in_its_place(self, name: str, got: Sequence[Array], source: Source) -> str | None:
+        """The source's value that has the place of ours, where it is the same."""
         partner = source.partners.get(name)
-        if partner in source.trace.values:
-            if self._same(got, source, partner):
-                return partner
-            self._differs.add(name)
-        if name in self._differs:
+        if partner not in source.trace.values:
             return None
-        others = alike.get(_signature(got), ()) if _telling(got) else ()
+        if self._same(got, source, partner):
+            return partner
+        self._differs.add(name)
+        return None
+
+    def _anywhere(
+        self, name: str, got: Sequence[Array], source: Source, alike: _Alike
+    ) -> str | None:
+        """A value of the source that ours is, and not by chance.
+
+        What a node merely passes on is no value of its own: that its input is right somewhere says
+        nothing about whether more was to be done.
+        """
+        if not _telling(got) or self._is_passed_on(name, got):
+            return None
+        others = alike.get(_signature(got), ())
         return next((other for other in others if self._same(got, source, other)), None)
 
-    def _first_of_two(self, proven: Blame, regions: Sequence[Region]) -> Blame | None:
+    def _is_passed_on(self, name: str, got: Sequence[Array]) -> bool:
+        if name not in self._differs or name not in self._wires.producer:
+            return False
+        values = self._wrong.trace.values
+        read = (values.get(n) for n in self._wires.reads[self._wires.producer[name]])
+        return any(
+            all(np.array_equal(a, b) for a, b in zip(given, got, strict=False))
+            for given in read
+            if given is not None
+        )
+
+    def _first_of_two(
+        self, proven: Blame, regions: Sequence[Region], known: Iterable[str]
+    ) -> Blame | None:
         """The first of two nodes that are each wrong, where that is all there is to a region."""
         inside = [r for r in regions if set(r.nodes) < set(proven.region.nodes)]
         first = self._first_different(inside)
         if first is None:
             return None
-        rest = self._wires.region(proven.region.target, [*self._known, first.region.target])
+        rest = self._wires.region(proven.region.target, [*known, first.region.target])
         return first if len(rest.nodes) == 1 else None
 
     def _first_different(self, regions: Sequence[Region]) -> Blame | None:
-        """A node whose inputs are those of its counterpart, and whose result is not."""
+        """A node that gives another result than a counterpart: one operator on equal inputs."""
         single = [region for region in regions if len(region.nodes) == 1]
         for region in sorted(single, key=lambda region: region.nodes):
-            for source in self._sources:
-                partner, operands = (
-                    source.partners.get(region.target),
-                    source.operands.get(region.target),
-                )
-                if partner not in source.trace.values or operands is None:
-                    continue
-                if all(self._operand(source, *pair) for pair in operands):
-                    return Blame(region, Expected(source.trace, partner, False))
+            for source, same in zip(self._sources, self._same_node, strict=True):
+                name = same.get(region.target)
+                if name in source.trace.values:
+                    got = self._wrong.trace.values.get(region.target)
+                    if got is None or not self._same(got, source, name):
+                        return Blame(region, Expected(source.trace, name, False))
         return None
-
-    def _operand(self, source: Source, ours: str, theirs: str) -> bool:
-        """Whether two inputs are equal, or constants both: those belong to the nodes."""
-        if ours not in self._wires.varying:
-            return source.file is not None and theirs not in Wires(source.file.graph).varying
-        got = self._wrong.trace.values.get(ours)
-        return got is not None and theirs in source.trace.values and self._same(got, source, theirs)
 
     def _same(self, got: Sequence[Array], source: Source, name: str) -> bool:
         rights = source.trace.values[name]
@@ -284,7 +348,7 @@ class _Search:
                     yield Expected(source.trace, other, False)
 
     def _repairs(self, name: str, expected: Expected) -> bool:
-        """Whether the output is right once the value `name` is."""
+        """Whether the output is right once the value `name` is, and the right ones remain so."""
         if self._trials <= 0:
             return False
         self._trials -= 1
@@ -297,7 +361,10 @@ class _Search:
         except Exception:  # a tensor that does not fit there is no answer
             return False
         got = [one[wrong.output] for one in found if wrong.output in one]
-        return len(got) == len(feeds) and is_right(wrong, got, wrong.truth, wrong.output)
+        if len(got) != len(feeds) or not is_right(wrong, got, wrong.truth, wrong.output):
+            return False
+        own = Trace("", wrong.trace.values)
+        return all(is_right(wrong, [one[n] for one in found], own, n) for n in wrong.right_outputs)
 
 
 def _signature(arrays: Sequence[Array]) -> tuple[str, tuple[int, ...]]:

@@ -48,6 +48,12 @@ def _where(found: Located) -> str:
             f"{texts}: right as written; with the runtime's graph optimizations the result is "
             f"{_off(found)}."
         )
+    if found["fault"] == "unconfirmed":
+        return (
+            f"{texts} `{_name(nodes[0]['name'])}` gives another result than {found['against']} "
+            f"does with the same inputs ({_off(found)}); no other runtime or opset says which is "
+            "right."
+        )
     beyond = "beyond noise" if found["verdict"] == "above-noise" else "wrong"
     if found["idle"]:
         return (
@@ -75,7 +81,7 @@ def _off(found: Located) -> str:
 
 
 def _consequence(found: Located) -> str:
-    if found["value"] == found["output"]:
+    if found["value"] == found["output"] or found["fault"] == "unconfirmed":
         return ""
     if found["repairs"]:
         return "With the right value in its place the output is right."

@@ -16,19 +16,34 @@ from typing_extensions import TypedDict
 
 VERSION = 1
 
-# What became of a cell. `no-model` is the model's own fault: nothing was handed to an exporter.
-Outcome = Literal["ok", "refused", "moved", "invalid", "crashed", "timeout", "no-model"]
+# What became of a cell. `no-model` is the model's own fault: nothing was handed to an exporter;
+# `internal-error` is that of this program.
+Outcome = Literal[
+    "ok", "refused", "moved", "invalid", "crashed", "timeout", "no-model", "internal-error"
+]
 
 # What a runtime did with a cell's file.
 RunOutcome = Literal[
-    "ran", "rejected", "no-kernel", "failed", "crashed", "timeout", "absent", "unavailable"
-]
+    "ran", "rejected", "no-kernel", "failed", "crashed", "timeout", "absent", "unavailable",
+    "internal-error",
+]  # fmt: skip
 
 # Ordered from best to worst; `judge` takes the worst of a cell's outputs.
 Verdict = Literal[
     "exact", "within-noise", "above-noise", "vacuous", "no-noise-floor",
     "ill-conditioned", "misdeclared", "fixed-size", "mismatch",
 ]  # fmt: skip
+
+
+class Failure(TypedDict):
+    """A defect of this program, and no finding about a model or a file.
+
+    `what`: the cell or the step that it happened to, "" for all that the stage does for a model.
+    """
+
+    what: str
+    detail: str
+    traceback: str
 
 
 class Signature(TypedDict):
@@ -70,7 +85,7 @@ class DefineRecord(TypedDict):
     stage: Literal["define"]
     model: str
     kind: Literal["torch", "onnx"]
-    outcome: Literal["ok", "failed"]
+    outcome: Literal["ok", "failed", "internal-error"]
     detail: str
     traceback: str
     definition: str
@@ -84,6 +99,7 @@ class DefineRecord(TypedDict):
     inputs_sha256: str
     reference_sha256: str
     versions: dict[str, str]
+    failures: NotRequired[list[Failure]]
 
 
 class Message(TypedDict):
@@ -168,6 +184,7 @@ class ExportRecord(TypedDict):
     exporter: str
     versions: dict[str, str]
     cells: list[Cell]
+    failures: NotRequired[list[Failure]]
 
 
 class Port(TypedDict):
@@ -276,6 +293,7 @@ class DumpRecord(TypedDict):
     model: str
     sweeps: dict[str, list[DumpCell]]
     graphs: dict[str, GraphEntry]
+    failures: NotRequired[list[Failure]]
 
 
 class Measure(TypedDict):
@@ -361,6 +379,7 @@ class ParityRecord(TypedDict):
     versions: dict[str, str]
     fingerprint: str
     cells: list[RunCell]
+    failures: NotRequired[list[Failure]]
 
 
 class OutputVerdict(TypedDict):
@@ -398,6 +417,7 @@ class JudgeRecord(TypedDict):
     version: int
     stage: Literal["judge"]
     cells: list[CellVerdict]
+    failures: NotRequired[list[Failure]]
 
 
 class BlamedNode(TypedDict):
@@ -483,6 +503,7 @@ class LocateRecord(TypedDict):
     stage: Literal["locate"]
     model: str
     located: list[Located]
+    failures: NotRequired[list[Failure]]
 
 
 class Place(TypedDict):
@@ -563,13 +584,15 @@ class CompareRecord(TypedDict):
     model: str
     sweeps: dict[str, Compared]
     pairs: list[Contrast]
+    failures: NotRequired[list[Failure]]
 
 
 # What came of converting a file by one opset, from best to worst. `unproven`: it runs, and the
 # verdict is neither right nor wrong.
 AuditOutcome = Literal[
-    "right", "no-kernel", "unproven", "refused", "timeout", "crashed", "invalid", "wrong"
-]
+    "right", "no-kernel", "unproven", "refused", "timeout", "crashed", "invalid", "wrong",
+    "internal-error",
+]  # fmt: skip
 # Those that are the converter's defects; a refusal says itself what is missing.
 AUDIT_DEFECTS = frozenset({"timeout", "crashed", "invalid", "wrong"})
 
@@ -621,6 +644,7 @@ class AuditRecord(TypedDict):
     versions: dict[str, str]
     not_right: int
     steps: list[AuditStep]
+    failures: NotRequired[list[Failure]]
 
 
 class Closeness(TypedDict):

@@ -76,9 +76,17 @@ def _ends(text: str, end: int, folder: str) -> bool:
 def describe(error: BaseException, limit: int = 300) -> str:
     """An exception in one line: its type and the first paragraph of what it says."""
     # torch appends the graph around the culprit to the first line; the traceback keeps it.
-    message = clean(str(error), WHOLE).partition("  [Caused by ")[0]
+    message = clean(text_of(error), WHOLE).partition("  [Caused by ")[0]
     message = shorten(paragraph(message), limit)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def text_of(value: object) -> str:
+    """`str(value)`, or what stands for it: the `__str__` of a model's exception may raise."""
+    try:
+        return str(value)
+    except BaseException as error:
+        return f"<no text: its __str__ raised {type(error).__name__}>"
 
 
 def paragraph(text: str) -> str:

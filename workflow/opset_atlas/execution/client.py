@@ -89,7 +89,7 @@ def _say_once(level: str, reason: str, log: int) -> None:
 def _run_beside(arguments: list[str], outputs: list[int], log: Path) -> int:
     """In a child, so that this process is free to say how far it is."""
     from opset_atlas.execution import forked
-    from opset_atlas.execution.isolate import die_with
+    from opset_atlas.execution.processes import die_with
 
     here = os.getpid()
     ended, kept = os.pipe()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from opset_atlas.execution.isolate import die_with
+from opset_atlas.execution.processes import die_with
 
 T = TypeVar("T")
 R = TypeVar("R")

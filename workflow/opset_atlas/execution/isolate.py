@@ -1,19 +1,20 @@
 """Run work that may hang, crash or eat the machine, at the cost of the one item that does.
 
-A forked child works through the items in order and reports each over a pipe. When it dies or
-stalls, its whole process group is killed, the item at hand is named as the one that did it, and a
-new child goes on with the next. Snakemake does not enforce `resources: runtime` locally, so the
-limit is ours.
+A forked process works through the items in order and reports each over a socket. When it dies or
+stalls, the item at hand is named as the one that did it, and a new process goes on with the next.
+Whatever an item has started ends with it (`processes`), and of what it prints the beginning is
+kept. Snakemake does not enforce `resources: runtime` locally, so the limits are ours.
 """
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import json
 import os
 import resource
 import select
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -21,18 +22,37 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
+from opset_atlas.base.messages import describe
+from opset_atlas.execution import processes
+from opset_atlas.execution.processes import exit_now, process_id
+from opset_atlas.records import Failure
+
 T = TypeVar("T")
-_PR_SET_PDEATHSIG = 1
+PRINTED = 100_000  # bytes of what one item prints that are passed on
+_SLICE = 0.5  # seconds between two looks whether a process is there that keeps silent
+_CHUNK = 1 << 20
+
+# As the file came: code of a model may replace what is in modules.
+_encode, _read, _write = json.JSONEncoder().encode, os.read, os.write
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one item. `value` is set when `status` is "done"; `seconds` is wall time."""
+    """What became of one item. `value` is set when `status` is "done"; `seconds` is wall time.
 
-    status: Literal["done", "crashed", "timeout"]
+    "internal-error": our own code raised, with `traceback`; no fault of the item.
+    """
+
+    status: Literal["done", "crashed", "timeout", "internal-error"]
     value: Any
     detail: str
     seconds: float
+    traceback: str = ""
+
+    def failure(self, what: str) -> Failure:
+        """What happened to `what` as the entry of a record; not for "done"."""
+        detail = self.detail if self.traceback else f"{self.status}: {self.detail}"
+        return {"what": what, "detail": detail, "traceback": self.traceback}
 
 
 def run_isolated(
@@ -46,21 +66,33 @@ def run_isolated(
 
     Args:
         work: called in a child; returns something that JSON can hold. It catches what the item may
-            raise; an exception that leaves it is a defect of ours and is raised here.
+            raise; an exception that leaves it is a defect of ours, and the item's result says so.
         seconds: wall time that one item may take, and `setup` too.
         memory_mb: address space of a child in MiB.
-        setup: called once in every child before its first item, for slow imports.
-
-    Raises:
-        RuntimeError: `setup` or `work` raised; the message holds the child's traceback.
+        setup: called once in every child before its first item, for slow imports. What it raises
+            is the result of every item that is left.
     """
+    processes.adopt_orphans()  # of a child whose keeper an item has killed
     position = 0
     while position < len(items):
         child = _Child(items[position:], work, setup, memory_mb)
         try:
             position += yield from _drain(child, items[position:], seconds)
         finally:
-            child.kill()
+            child.end()
+
+
+def end_copy() -> None:
+    """End this process if it is a copy of an item's, made by `os.fork` in the code of a model.
+
+    To be called where such code has returned, before anything is written.
+    """
+    if _item_process and process_id() != _item_process:
+        exit_now(0)
+
+
+# The number of the process that works on an item; 0 in others.
+_item_process = 0
 
 
 def _drain(
@@ -69,14 +101,19 @@ def _drain(
     """Yield the results of one child; return how many items it has used up."""
     started, done = time.monotonic(), -1  # the first message says that setup is over
     while done < len(items):
-        message = child.receive(started + seconds - time.monotonic())
+        message = child.receive(started + seconds)
         took = time.monotonic() - started
         if isinstance(message, Result):
             culprit = max(done, 0)
-            yield items[culprit], Result(message.status, None, message.detail, took)
+            result = Result(message.status, None, message.detail, took)
+            yield items[culprit], result
             return culprit + 1
         if "error" in message:
-            raise RuntimeError(f"in an isolated process:\n{message['error']}")
+            failed = Result("internal-error", None, message["error"], took, message["traceback"])
+            last = max(done, 0) + 1 if done >= 0 else len(items)
+            for item in items[max(done, 0) : last]:
+                yield item, failed
+            return last
         if done >= 0:
             yield items[done], Result("done", message["value"], "", took)
         started, done = time.monotonic(), done + 1
@@ -84,7 +121,7 @@ def _drain(
 
 
 class _Child:
-    """A forked process in a group of its own, and the pipe it writes its results to."""
+    """A forked process below a keeper, the socket of its results and the pipe of what it prints."""
 
     def __init__(
         self,
@@ -93,51 +130,99 @@ class _Child:
         setup: Callable[[], object],
         memory_mb: int | None,
     ) -> None:
-        self._read, write = os.pipe()
-        self._buffer = b""
+        ours, theirs = socket.socketpair()
+        self._results, write = ours.detach(), theirs.detach()
+        self._printed, output = os.pipe()
+        self._buffer, self._open = b"", {self._results, self._printed}
+        self._room, self._dropped = PRINTED, 0
         sys.stdout.flush()
         sys.stderr.flush()
-        parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
-            os.close(self._read)
-            _work_through(items, work, setup, memory_mb, write, parent)
-        os.close(write)
-        os.set_blocking(self._read, False)
+        self._others = processes.children(process_id())
+        self._keeper = processes.fork_kept(
+            lambda: _work_through(items, work, setup, memory_mb, write, output), (write, output)
+        )
+        for end in (write, output):
+            os.close(end)
+        for end in self._open:
+            os.set_blocking(end, False)
 
-    def receive(self, timeout: float) -> dict[str, Any] | Result:
+    def receive(self, deadline: float) -> dict[str, Any] | Result:
         """The next message, or how the child failed to send one."""
-        deadline = time.monotonic() + timeout
         while b"\n" not in self._buffer:
             wait = deadline - time.monotonic()
-            if wait <= 0 or not select.select([self._read], [], [], wait)[0]:
+            if wait <= 0:
                 return Result("timeout", None, "still running at its time limit; killed", 0.0)
-            chunk = os.read(self._read, 1 << 20)
-            if not chunk:
-                return Result("crashed", None, self._how_it_ended(), 0.0)
-            self._buffer += chunk
+            if self._results not in self._open or not self._read(min(wait, _SLICE)):
+                if ended := self._how_it_ended():
+                    return Result("crashed", None, ended, 0.0)
+                if self._results not in self._open:
+                    time.sleep(0.01)
         line, _, self._buffer = self._buffer.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return Result("crashed", None, "its results were overwritten by its own code", 0.0)
+        self._next_item()
+        with contextlib.suppress(OSError):
+            _write(self._results, b"\n")  # it waits for this, so that its output is the next item's
         return message
 
-    def _how_it_ended(self) -> str:
-        _, status = os.waitpid(self._pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        self._pid = 0 if code >= 0 else self._pid
-        if code < 0:
-            return f"process ended by {signal.Signals(-code).name}"
-        return f"process ended itself with status {code}"
-
-    def kill(self) -> None:
-        """End the child and everything it started."""
-        if self._pid:
+    def _read(self, wait: float) -> bool:
+        """Take what there is to read; False where there was nothing."""
+        ready, _, _ = select.select(list(self._open), [], [], wait)
+        for end in ready:
             try:
-                os.killpg(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-            except (ProcessLookupError, ChildProcessError):
-                pass
-            self._pid = 0
-        os.close(self._read)
+                chunk = _read(end, _CHUNK)
+            except ConnectionResetError:
+                chunk = b""
+            if not chunk:
+                self._open.remove(end)
+            elif end == self._results:
+                self._buffer += chunk
+            else:
+                self._pass_on(chunk)
+        return bool(ready)
+
+    def _pass_on(self, chunk: bytes) -> None:
+        """What the item prints belongs to the log, up to a size."""
+        kept = chunk[: self._room]
+        self._room -= len(kept)
+        self._dropped += len(chunk) - len(kept)
+        if kept:
+            sys.stdout.flush()
+            _write_all(2, kept)
+
+    def _next_item(self) -> None:
+        for _ in range(4):  # a pipe holds less; a thread of the item may go on printing
+            self._read(0)
+        if self._dropped:
+            _write_all(2, f"\n… and {self._dropped} bytes more, which were dropped\n".encode())
+        self._room, self._dropped = PRINTED, 0
+
+    def _how_it_ended(self) -> str:
+        """The end of the process, where it has ended."""
+        pid, status = os.waitpid(self._keeper, os.WNOHANG)
+        if not pid:
+            return ""
+        self._keeper = 0
+        code = os.waitstatus_to_exitcode(status)
+        if code >= 0:
+            return f"process ended itself with status {code}"
+        names = {each.value: each.name for each in signal.Signals}
+        return f"process ended by {names.get(-code, f'signal {-code}')}"
+
+    def end(self) -> None:
+        """End the child and everything it started."""
+        if self._keeper:
+            processes.kill(self._keeper, signal.SIGTERM)
+            processes.kill(self._keeper, signal.SIGCONT)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._keeper, 0)
+        # Below a keeper that was killed, what was left is now below this process.
+        processes.end_children(spared=self._others)
+        self._next_item()
+        for end in (self._results, self._printed):
+            os.close(end)
 
 
 def _work_through(
@@ -146,39 +231,61 @@ def _work_through(
     setup: Callable[[], object],
     memory_mb: int | None,
     write: int,
-    parent: int,
+    output: int,
 ) -> NoReturn:
     """The child's life: never returns, so that nothing of the parent's runs twice."""
-    status = 0
+    global _item_process
+    status = 1
+    _item_process = here = process_id()
+    keeper = os.getppid()
     try:
-        os.setsid()
-        die_with(parent)
+        for number in (1, 2):
+            os.dup2(output, number)
+        os.close(output)
         if memory_mb:
             resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
         setup()
         _send(write, {"ready": True})
+        _read(write, 1)
         for item in items:
-            _send(write, {"value": work(item)})
+            value = work(item)
+            end_copy()
+            processes.end_descendants(keeper, spared=[here])
+            _send(write, {"value": value})
+            _read(write, 1)
+        status = 0
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 1
-    except BaseException:
-        _send(write, {"error": traceback.format_exc()})
-        status = 1
+    except BaseException as error:
+        end_copy()
+        _send(write, _told(error))
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        try:
+            _flush()
+        finally:
+            exit_now(status)
 
 
-def die_with(parent: int) -> None:
-    """Ask Linux to kill this process when its parent dies, however that happens."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+def _told(error: BaseException) -> dict[str, Any]:
+    try:
+        return {"error": describe(error), "traceback": traceback.format_exc()}
+    except BaseException:  # out of memory again
+        return {"error": "an exception that cannot be told", "traceback": ""}
+
+
+def _flush() -> None:
+    """What was printed comes before the result. A model may have put anything in these places."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
 
 
 def _send(write: int, message: dict[str, Any]) -> None:
-    data = memoryview(json.dumps(message).encode() + b"\n")
+    _flush()
+    _write_all(write, _encode(message).encode() + b"\n")
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    data = memoryview(content)
     while data:
-        data = data[os.write(write, data) :]
+        data = data[_write(descriptor, data) :]

@@ -9,16 +9,29 @@ from typing import Any
 
 import onnx
 import onnx.helper
+from google.protobuf.message import DecodeError
 from typing_extensions import TypedDict
 
+from opset_atlas.base import failures
 from opset_atlas.base.files import file_sha256
-from opset_atlas.base.messages import clean, paragraph, shorten
+from opset_atlas.base.messages import clean, paragraph, shorten, text_of
 from opset_atlas.onnx_files import origins, tensors
 from opset_atlas.records import Declared, DeclaredPort
 
 # As onnx's checker names the node at fault, and what it puts before a message that needs no name.
 _NODE = re.compile(r"(?:Bad node spec for node\. Name: |node name: |Node\()([^\s,)]+)")
 _STATIC = re.compile(r"\[ShapeInferenceError\] (?:Inference error\(s\): )?")
+
+
+def says_of_file(error: Exception) -> bool:
+    """Whether what reading a file raised says something about the file, and not about this program.
+
+    That is what the libraries raise which read it, and the ValueError of ours; what else is raised
+    in a line of our own is a defect, and a lack of memory is this machine's.
+    """
+    if isinstance(error, MemoryError):
+        return False
+    return isinstance(error, DecodeError | ValueError) or not failures.is_ours(error)
 
 
 def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
@@ -151,8 +164,10 @@ def _fault(path: Path, model: onnx.ModelProto) -> Fault | None:
     """What onnx's checker, with strict shape inference, holds against the file."""
     try:
         onnx.checker.check_model(str(path), full_check=True)
+    except MemoryError:  # says something about this machine, and nothing about the file
+        raise
     except Exception as error:
-        text = clean(str(error))
+        text = clean(text_of(error))
         named = _NODE.search(text)
         told = paragraph(_STATIC.sub("", text))
         if named and named[1] not in told:

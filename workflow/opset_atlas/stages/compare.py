@@ -11,11 +11,14 @@ choice, or a mistake of one of them, which parity tells.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 
+from opset_atlas.base import failures
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.causes import Situation
 from opset_atlas.comparison.steps import (
@@ -26,6 +29,7 @@ from opset_atlas.comparison.steps import (
     usable_graphs,
 )
 from opset_atlas.differences.difference import Difference
+from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.records import (
     VERSION,
     Change,
@@ -34,6 +38,7 @@ from opset_atlas.records import (
     Contrast,
     DumpRecord,
     ExportRecord,
+    Failure,
     GraphFile,
     Range,
     Step,
@@ -48,8 +53,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--dump", type=Path, required=True, help="folder of the model's dump")
     parser.add_argument("--export", type=Path, required=True, help="folder of the model's exports")
     parser.add_argument("--output", type=Path, required=True, help="record to write")
+    parser.add_argument("--limits", type=json.loads, default={}, help="JSON: of one comparison")
     options = parser.parse_args(arguments)
-    write_json(options.output, compare_model(options.dump, options.export))
+    given, output = (options.dump, options.export), options.output
+    failures.guard(
+        lambda: write_json(output, compare_model(*given, options.limits)),
+        lambda failure: write_json(output, _stand_in(options.dump, failure)),
+    )
 
 
 def warm_up() -> None:
@@ -62,21 +72,64 @@ def warm_up() -> None:
     causes.modules()
 
 
-def compare_model(dump: Path, export: Path) -> CompareRecord:
-    """The record of a model; only cells that were delivered as asked are compared."""
+def _stand_in(dump: Path, failure: Failure) -> CompareRecord:
+    """The record of a model that this stage failed at: nothing is compared."""
+    dumped: DumpRecord = read_json(dump / "record.json", "dump")
+    return {
+        "version": VERSION,
+        "stage": "compare",
+        "model": dumped["model"],
+        "sweeps": {name: _nothing() for name in dumped["sweeps"]},
+        "pairs": [],
+        "failures": [failure],
+    }
+
+
+def _nothing() -> Compared:
+    return {"steps": [], "ranges": []}
+
+
+def compare_model(
+    dump: Path, export: Path, limits: Mapping[str, Any] | None = None
+) -> CompareRecord:
+    """The record of a model; only cells that were delivered as asked are compared.
+
+    In a child process. What it does not finish is nobody's fault but ours: the record says so.
+
+    Args:
+        limits: `cell_seconds` and `memory_mb`, of what a sweep or a pair of exporters may take.
+    """
     dumped: DumpRecord = read_json(dump / "record.json", "dump")
     exported: dict[str, ExportRecord] = {
         name: read_json(export / name / "record.json", "export") for name in dumped["sweeps"]
     }
     usable = {name: usable_graphs(dumped["sweeps"][name], exported[name]) for name in exported}
     graphs = _Graphs(dump)
-    return {
+
+    def work(names: tuple[str, ...]) -> Any:
+        if len(names) == 1:
+            return _sweep(exported[names[0]], usable[names[0]], graphs)
+        left, right = names
+        return list(_contrasts(left, right, usable, graphs))
+
+    record: CompareRecord = {
         "version": VERSION,
         "stage": "compare",
         "model": dumped["model"],
-        "sweeps": {name: _sweep(exported[name], usable[name], graphs) for name in usable},
-        "pairs": list(_contrasts(usable, graphs)),
+        "sweeps": {},
+        "pairs": [],
     }
+    most = limits or {}
+    seconds, memory = float(most.get("cell_seconds", 300)), most.get("memory_mb")
+    items = [*((name,) for name in usable), *combinations(usable, 2)]
+    for names, result in run_isolated(items, work, seconds, memory):
+        if result.status != "done":
+            record.setdefault("failures", []).append(result.failure(" and ".join(names)))
+        if len(names) == 1:
+            record["sweeps"][names[0]] = result.value or _nothing()
+        else:
+            record["pairs"] += result.value or []
+    return record
 
 
 class _Graphs:
@@ -113,21 +166,22 @@ def _sweep(exported: ExportRecord, usable: Mapping[int, str], graphs: _Graphs) -
     return {"steps": steps, "ranges": _ranges(next(iter(usable.items()), None), steps)}
 
 
-def _contrasts(usable: Mapping[str, Mapping[int, str]], graphs: _Graphs) -> Iterator[Contrast]:
-    """Every pair of exporters over the opsets that both delivered as asked."""
-    for left, right in combinations(usable, 2):
-        opsets: dict[tuple[str, str], list[int]] = {}
-        for opset in sorted(usable[left].keys() & usable[right].keys()):
-            opsets.setdefault((usable[left][opset], usable[right][opset]), []).append(opset)
-        for (one, other), shared in opsets.items():
-            yield {
-                "left": left,
-                "right": right,
-                "opsets": shared,
-                "left_graph": one,
-                "right_graph": other,
-                "changes": graphs.changes(one, other, Situation(shared[0], shared[0], left, right)),
-            }
+def _contrasts(
+    left: str, right: str, usable: Mapping[str, Mapping[int, str]], graphs: _Graphs
+) -> Iterator[Contrast]:
+    """Two exporters over the opsets that both delivered as asked."""
+    opsets: dict[tuple[str, str], list[int]] = {}
+    for opset in sorted(usable[left].keys() & usable[right].keys()):
+        opsets.setdefault((usable[left][opset], usable[right][opset]), []).append(opset)
+    for (one, other), shared in opsets.items():
+        yield {
+            "left": left,
+            "right": right,
+            "opsets": shared,
+            "left_graph": one,
+            "right_graph": other,
+            "changes": graphs.changes(one, other, Situation(shared[0], shared[0], left, right)),
+        }
 
 
 def _ranges(first: tuple[int, str] | None, steps: Iterable[Step]) -> list[Range]:

@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.base import stopped
+from opset_atlas.base import failures, stopped
 from opset_atlas.base.files import file_sha256, write_json
 from opset_atlas.base.messages import describe, trace
-from opset_atlas.execution.isolate import run_isolated
+from opset_atlas.execution.isolate import end_copy, run_isolated
 from opset_atlas.models.sizes import is_traced, run_at_others
-from opset_atlas.records import VERSION, DefineRecord, ReferenceSet, Signature, Source
+from opset_atlas.records import VERSION, DefineRecord, Failure, ReferenceSet, Signature, Source
 
 TENSOR_FILES = ("weights", "inputs", "reference")
 
@@ -37,12 +37,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     stopped.add_options(parser)
     options = parser.parse_args(arguments)
-    spec = stopped.spec_with_limits(options)
-    record, path = define(spec, options.output), options.output / "record.json"
-    write_json(path, record)
-    detail = record["detail"]
-    lost = record["outcome"] == "failed" and stopped.is_at_limit(detail.partition(":")[0], detail)
-    stopped.note(path, spec["limits"], options.again, lost)
+    spec, path = stopped.spec_with_limits(options), options.output / "record.json"
+
+    def work() -> None:
+        record = define(spec, options.output)
+        write_json(path, record)
+        detail = record["detail"]
+        lost = record["outcome"] != "ok" and stopped.is_at_limit(detail.partition(":")[0], detail)
+        stopped.note(path, spec["limits"], options.again, lost)
+
+    failures.guard(work, lambda failure: write_json(path, _stand_in(spec, path.parent, failure)))
 
 
 def warm_up() -> None:
@@ -52,6 +56,20 @@ def warm_up() -> None:
     from opset_atlas.models import module, truth  # noqa: F401
 
     torch.set_num_threads(1)
+
+
+def _stand_in(spec: Mapping[str, Any], folder: Path, failure: Failure) -> DefineRecord:
+    """The record of a model that this stage failed at."""
+    return _finished({**_blank_record(spec), **_failed(failure)}, folder)  # type: ignore[typeddict-item]
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {
+        "outcome": "internal-error",
+        "detail": failures.named(failure),
+        "traceback": failure["traceback"],
+        "failures": [failure],
+    }
 
 
 def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
@@ -66,15 +84,20 @@ def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
     def work(_: str) -> DefineRecord:
         return _define_onnx(spec, blank, folder) if "onnx" in spec else _define(spec, blank, folder)
 
-    record = blank
-    for _, result in run_isolated([spec["model"]], work, seconds):
-        if result.status == "done":
-            record = result.value
-        else:
-            record = {**blank, "detail": f"{result.status}: {result.detail}"}
+    ((_, result),) = run_isolated([spec["model"]], work, seconds, spec["limits"].get("memory_mb"))
+    if result.status == "done":
+        return _finished(result.value, folder)
+    if result.status == "internal-error":
+        return _finished({**blank, **_failed(result.failure(""))}, folder)  # type: ignore[typeddict-item]
+    return _finished({**blank, "detail": f"{result.status}: {result.detail}"}, folder)
+
+
+def _finished(record: DefineRecord, folder: Path) -> DefineRecord:
+    """The record with the hashes of its files, which are empty where there is no model."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name in TENSOR_FILES:
         path = folder / f"{name}.safetensors"
-        if record["outcome"] == "failed" or not path.exists():
+        if record["outcome"] != "ok" or not path.exists():
             _save({}, path)
     hashes = {
         f"{name}_sha256": file_sha256(folder / f"{name}.safetensors") for name in TENSOR_FILES
@@ -83,6 +106,7 @@ def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
 
 
 def _blank_record(spec: Mapping[str, Any]) -> DefineRecord:
+    """The record of a model of which nothing is known yet."""
     own = spec.get("distributions") or {}
     packages = ("torch", "numpy", "safetensors") if "factory" in spec else ("onnx", "onnxruntime")
     versions = {name: importlib.metadata.version(name) for name in packages}
@@ -121,6 +145,7 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
     try:
         _require(spec.get("distributions") or {})
         module = models.build(spec)
+        end_copy()  # a constructor may have forked
         record = {**record, "parameters": sum(p.numel() for p in module.parameters())}
         safetensors.torch.save_model(module, str(folder / "weights.safetensors"))
         names = list(spec["input_sets"])
@@ -142,6 +167,7 @@ def _define(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> Defin
         _save(runs.outputs, folder / "reference.safetensors")
         record["outcome"] = "ok"
     except BaseException as error:  # a factory may raise what is no Exception
+        end_copy()
         record = {**record, "detail": describe(error), "traceback": trace(error), "sets": []}
     record["sources"] = _sources(spec)
     return record
@@ -195,6 +221,7 @@ def _reference(
 
     with torch.no_grad():
         eager = flat(copy.deepcopy(module)(*_copies(tensors)))
+        end_copy()
         again = flat(copy.deepcopy(module)(*_copies(tensors)))
         exact, why_not = run_in_float64(module, tensors)
     same = len(eager) == len(again) and all(

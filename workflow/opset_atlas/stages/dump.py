@@ -10,23 +10,29 @@ schema versions are equal share one. The opset and IR version of a file belong t
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from opset_atlas.base import failures
 from opset_atlas.base.files import digest, read_json, write_json, write_text
 from opset_atlas.base.messages import describe
+from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.graph import picture
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.graph.reading import read, walk
 from opset_atlas.graph.spelling import operator
+from opset_atlas.onnx_files.facts import says_of_file
 from opset_atlas.records import (
     VERSION,
     Cell,
     DumpCell,
     DumpRecord,
     ExportRecord,
+    Failure,
     GraphEntry,
     GraphFile,
 )
@@ -39,41 +45,72 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m opset_atlas dump", description=__doc__)
     parser.add_argument("--export", type=Path, required=True, help="folder of the model's exports")
     parser.add_argument("--exporters", nargs="+", required=True, help="names, in their order")
+    parser.add_argument("--limits", type=json.loads, default={}, help="JSON: of one file")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)
-    dump(options.export, options.exporters, options.output)
+    given = options.export, options.exporters, options.output
+    failures.guard(lambda: dump(*given, options.limits), lambda failure: _stand_in(*given, failure))
 
 
-def dump(export: Path, exporters: Sequence[str], folder: Path) -> DumpRecord:
-    """Write every distinct graph of a model below `folder`, and the record, which is returned."""
-    exported: list[ExportRecord] = [
-        read_json(export / name / "record.json", "export") for name in exporters
-    ]
+def dump(
+    export: Path, exporters: Sequence[str], folder: Path, limits: Mapping[str, Any] | None = None
+) -> DumpRecord:
+    """Write every distinct graph of a model below `folder`, and the record, which is returned.
+
+    Args:
+        limits: `cell_seconds` and `memory_mb`, of what one file may take to read.
+    """
+    sweeps = _exported(export, exporters)
+    paths: dict[str, Path] = {}
+    for name, sweep in sweeps.items():
+        for cell in sweep["cells"]:
+            if cell["file"]:
+                paths.setdefault(str(cell["sha256"]), export / name / "cells" / cell["file"])
     shutil.rmtree(folder / "graphs", ignore_errors=True)
     graphs = _Graphs(folder / "graphs")
+    failed = graphs.read(paths, limits or {})
     record: DumpRecord = {
         "version": VERSION,
         "stage": "dump",
-        "model": exported[0]["model"],
+        "model": sweeps[exporters[0]]["model"],
         "sweeps": {
-            name: [_cell(cell, export / name / "cells", graphs) for cell in sweep["cells"]]
-            for name, sweep in zip(exporters, exported, strict=True)
+            name: [_cell(cell, graphs) for cell in sweep["cells"]] for name, sweep in sweeps.items()
         },
         "graphs": graphs.finished(),
     }
+    if failed:
+        record["failures"] = failed
     write_json(folder / "record.json", record)
     return record
 
 
-def _cell(cell: Cell, files: Path, graphs: _Graphs) -> DumpCell:
-    dumped: DumpCell = {"requested": cell["requested"], "graph": None, "imports": {}, "detail": ""}
-    if not cell["file"]:
-        return dumped
-    try:
-        key, imports = graphs.of(files / cell["file"], str(cell["sha256"]))
-    except Exception as error:  # an invalid file is a finding of the export stage already
-        return {**dumped, "detail": describe(error)}
-    return {**dumped, "graph": key, "imports": imports}
+def _exported(export: Path, exporters: Sequence[str]) -> dict[str, ExportRecord]:
+    return {name: read_json(export / name / "record.json", "export") for name in exporters}
+
+
+def _stand_in(export: Path, exporters: Sequence[str], folder: Path, failure: Failure) -> None:
+    """Write the record of a model that this stage failed at: no cell has a graph."""
+    shutil.rmtree(folder / "graphs", ignore_errors=True)
+    graphs = _Graphs(folder / "graphs")
+    sweeps = _exported(export, exporters)
+    detail = failures.named(failure)
+    record: DumpRecord = {
+        "version": VERSION,
+        "stage": "dump",
+        "model": sweeps[exporters[0]]["model"],
+        "sweeps": {
+            name: [{**_cell(cell, graphs), "detail": detail} for cell in sweep["cells"]]
+            for name, sweep in sweeps.items()
+        },
+        "graphs": {},
+        "failures": [failure],
+    }
+    write_json(folder / "record.json", record)
+
+
+def _cell(cell: Cell, graphs: _Graphs) -> DumpCell:
+    key, imports, detail = graphs.of(str(cell["sha256"]))
+    return {"requested": cell["requested"], "graph": key, "imports": imports, "detail": detail}
 
 
 class _Graphs:
@@ -82,23 +119,64 @@ class _Graphs:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         self._folder = folder
-        self._known: dict[str, tuple[str, dict[str, int]]] = {}
+        self._known: dict[str, tuple[str | None, dict[str, int], str]] = {}
         self._entries: dict[str, GraphEntry] = {}
         self._sources: dict[str, str] = {}
 
-    def of(self, path: Path, content: str) -> tuple[str, dict[str, int]]:
-        """Digest of a file's graph, and the file's opset imports; equal contents are read once.
+    def of(self, content: str) -> tuple[str | None, dict[str, int], str]:
+        """Of a file that was read its graph's digest and opset imports; else None and the reason.
 
-        Raises:
-            Whatever reading the file raises.
+        For what is no file the reason is "".
         """
-        if content not in self._known:
-            graph, imports = read(path)
-            key = digest(graph)[:DIGITS]
-            if key not in self._entries:
-                self._entries[key] = self._write(graph, key)
-            self._known[content] = key, imports
-        return self._known[content]
+        return self._known.get(content, (None, {}, ""))
+
+    def read(self, files: Mapping[str, Path], limits: Mapping[str, Any]) -> list[Failure]:
+        """Read files, which are given by the hash of their content; returns defects of our own.
+
+        In a child process, since a file can take any time and memory.
+        """
+        failed = []
+        seconds, memory = float(limits.get("cell_seconds", 300)), limits.get("memory_mb")
+        items = list(files.items())
+        for (content, path), result in run_isolated(items, self._read, seconds, memory):
+            name = f"{path.parents[1].name}/{path.name}"
+            if result.status == "internal-error":
+                failed.append(result.failure(name))
+                detail = failures.named(failed[-1])
+                self._known[content] = None, {}, detail
+            elif result.status != "done":  # the child has written nothing that anybody knows of
+                self._known[content] = None, {}, f"reading it: {result.status}, {result.detail}"
+            else:
+                self._take(content, result.value)
+        for path in self._folder.glob(".*.tmp"):
+            path.unlink()
+        return failed
+
+    def _read(self, item: tuple[str, Path]) -> dict[str, Any]:
+        """In the child: read a file, and write its graph where it is a new one."""
+        try:
+            graph, imports = read(item[1])
+        except Exception as error:
+            if not says_of_file(error):
+                raise
+            return {"detail": describe(error)}  # a finding of the export stage already
+        key = digest(graph)[:DIGITS]
+        if key in self._entries:
+            return {"key": key, "imports": imports}
+        source, notice = picture.source(graph)
+        self._entries[key] = self._write(graph, key, notice)
+        return {"key": key, "imports": imports, "entry": self._entries[key], "source": source}
+
+    def _take(self, content: str, found: Mapping[str, Any]) -> None:
+        """What the child says of a file."""
+        if "key" not in found:
+            self._known[content] = None, {}, found["detail"]
+            return
+        self._known[content] = found["key"], found["imports"], ""
+        if "entry" in found:
+            self._entries[found["key"]] = found["entry"]
+            if found["source"]:
+                self._sources[found["key"]] = found["source"]
 
     def finished(self) -> dict[str, GraphEntry]:
         """Draw what there is; an entry for every graph."""
@@ -110,13 +188,10 @@ class _Graphs:
                 write_text(self._folder / f"{key}.svg", svg)
         return dict(sorted(self._entries.items()))
 
-    def _write(self, graph: GraphFile, key: str) -> GraphEntry:
+    def _write(self, graph: GraphFile, key: str, notice: str) -> GraphEntry:
         # On one line: with indents it takes ten times as long, and for people there is the text.
         write_json(self._folder / f"{key}.json", graph, indent=None)
         write_text(self._folder / f"{key}.txt", as_text(graph))
-        source, notice = picture.source(graph)
-        if source:
-            self._sources[key] = source
         bodies = [graph["graph"], *(function["graph"] for function in graph["functions"])]
         operators = Counter(operator(node) for body in bodies for node in walk(body))
         return {

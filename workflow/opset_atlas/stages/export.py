@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from opset_atlas import exporters
-from opset_atlas.base import source_lines, stopped
+from opset_atlas.base import failures, source_lines, stopped
 from opset_atlas.base.files import digest, file_sha256, read_json, write_json
-from opset_atlas.base.messages import LIMIT, clean, describe, trace
-from opset_atlas.execution.isolate import Result, run_isolated
-from opset_atlas.records import VERSION, Cell, DefineRecord, ExportRecord, Message
+from opset_atlas.base.messages import LIMIT, clean, describe, text_of, trace
+from opset_atlas.execution.isolate import Result, end_copy, run_isolated
+from opset_atlas.records import VERSION, Cell, DefineRecord, ExportRecord, Failure, Message
 
 LOGGERS = ("", "torch", "torch.onnx", "onnxscript", "onnx_ir")
 
@@ -48,9 +48,22 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     spec = stopped.spec_with_limits(options)
     job = exporters.Job(spec, options.define, options.base)
-    cells = sweep(job, options.output, options.code)["cells"]
-    lost = any(stopped.is_at_limit(cell["outcome"], cell["detail"]) for cell in cells)
-    stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
+
+    def work() -> None:
+        cells = sweep(job, options.output, options.code)["cells"]
+        lost = any(stopped.is_at_limit(cell["outcome"], cell["detail"]) for cell in cells)
+        stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
+
+    failures.guard(work, lambda failure: _stand_in(spec, options.output, failure))
+
+
+def _stand_in(spec: Mapping[str, Any], folder: Path, failure: Failure) -> None:
+    """Write the record of a sweep that this stage failed at: no file, and every cell says why."""
+    shutil.rmtree(folder / "cells", ignore_errors=True)
+    (folder / "cells").mkdir(parents=True)
+    cells = [_failed(opset, failure) for opset in sorted(spec["opsets"])]
+    write_json(folder / "timing.json", {str(cell["requested"]): None for cell in cells})
+    write_json(folder / "record.json", _record(spec, {}, cells) | {"failures": [failure]})
 
 
 def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
@@ -74,19 +87,44 @@ def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
         print(f"{name}: {cell['outcome']} in {took:.2f} s", flush=True)
     _remove_others(cells, done.values())
     versions = {name: importlib.metadata.version(name) for name in exporter.PACKAGES}
+    record = _record(spec, versions, [done[opset] for opset in sorted(done)])
+    write_json(
+        folder / "timing.json", {str(opset): seconds.get(str(opset)) for opset in sorted(done)}
+    )
+    write_json(folder / "record.json", record)
+    return record
+
+
+def _record(
+    spec: Mapping[str, Any], versions: dict[str, str], cells: Sequence[Cell]
+) -> ExportRecord:
     record: ExportRecord = {
         "version": VERSION,
         "stage": "export",
         "model": spec["model"],
         "exporter": spec["exporter"],
         "versions": versions,
-        "cells": [done[opset] for opset in sorted(done)],
+        "cells": list(cells),
     }
-    write_json(
-        folder / "timing.json", {str(opset): seconds.get(str(opset)) for opset in sorted(done)}
-    )
-    write_json(folder / "record.json", record)
+    own = [cell for cell in cells if cell["outcome"] == "internal-error"]
+    if own:
+        record["failures"] = [_failure(cell) for cell in own]
     return record
+
+
+def _failed(opset: int, failure: Failure) -> Cell:
+    """A cell that this program failed at, whatever the exporter did."""
+    cell = _cell(opset, "internal-error", failures.named(failure))
+    return {**cell, "traceback": failure["traceback"]}
+
+
+def _failure(cell: Cell) -> Failure:
+    """What is behind such a cell."""
+    return {
+        "what": f"opset {cell['requested']}",
+        "detail": cell["detail"].removeprefix(f"{failures.NAMED}: "),
+        "traceback": cell["traceback"],
+    }
 
 
 def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
@@ -128,7 +166,8 @@ def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
         return True
 
     for cell in record["cells"]:
-        lasting = not stopped.is_at_limit(cell["outcome"], cell["detail"])
+        ours = cell["outcome"] == "internal-error"
+        lasting = not ours and not stopped.is_at_limit(cell["outcome"], cell["detail"])
         if lasting and prints.get(cell["requested"]) == cell["fingerprint"] and whole(cell):
             yield cell
 
@@ -158,10 +197,11 @@ def _export_cells(
 ) -> Iterator[tuple[int, Cell, float]]:
     """Export in child processes, one cell after the other; a fault costs its cell alone."""
     model: DefineRecord = read_json(job.define / "record.json", "define")
-    if model["outcome"] == "failed":
+    if model["outcome"] != "ok":
+        outcome = "no-model" if model["outcome"] == "failed" else "internal-error"
         source = source_lines.in_text(model["traceback"])
         for opset in opsets:
-            yield opset, {**_cell(opset, "no-model", model["detail"]), "source": source}, 0.0
+            yield opset, {**_cell(opset, outcome, model["detail"]), "source": source}, 0.0
         return
     spec = {
         **job.spec,
@@ -186,6 +226,8 @@ def _export_cells(
         ):
             if result.status == "done":
                 yield opset, *result.value
+            elif result.status == "internal-error":
+                yield opset, _failed(opset, result.failure("")), result.seconds
             else:
                 yield opset, _cell(opset, result.status, _fault(result)), result.seconds
 
@@ -212,6 +254,7 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
             base = export(opset, path)
         except BaseException as raised:  # SystemExit, and what pyo3 makes of a panic in Rust
             error = raised
+    end_copy()  # the code of a model may have forked
     took = time.perf_counter() - started
     if error is not None:
         path.unlink(missing_ok=True)
@@ -268,7 +311,7 @@ def _listening(heard: _Heard) -> Iterator[None]:
         def emit(self, record: logging.LogRecord) -> None:
             if not getattr(record, "_atlas_seen", False):
                 record._atlas_seen = True
-                text = clean(record.getMessage())
+                text = clean(_message(record))
                 if record.exc_info and record.exc_info[1]:
                     heard.raised.append(record.exc_info[1])
                     text = f"{text}: {describe(record.exc_info[1])}"
@@ -290,11 +333,19 @@ def _listening(heard: _Heard) -> Iterator[None]:
         for logger in loggers:
             logger.removeHandler(handler)
     for warning in caught:
-        text, place = str(warning.message), source_lines.at(warning.filename, warning.lineno)
+        text, place = text_of(warning.message), source_lines.at(warning.filename, warning.lineno)
         messages["warning", warning.category.__name__, clean(text), place] += 1
     if text := clean(printed.getvalue()):
         more = f" … ({printed.length} characters)" if printed.length > LIMIT else ""
         messages["print", "stdout", text + more, ""] += 1
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The text of a log line, whose values may have no text."""
+    try:
+        return record.getMessage()
+    except Exception:
+        return text_of(record.msg)
 
 
 class _Printed(io.StringIO):
@@ -314,15 +365,20 @@ def _read_cell(opset: int, path: Path, raised: Sequence[BaseException]) -> Cell:
 
     Args:
         raised: the exceptions that it logged.
+
+    Raises:
+        What reading a file must not raise, whatever is in it: a defect of ours, or MemoryError.
     """
     if not path.is_file() or path.stat().st_size == 0:
         missing = "an empty file" if path.is_file() else "no file"
         return _cell(opset, "invalid", f"the exporter returned normally and left {missing}")
-    from opset_atlas.onnx_files.facts import inspect
+    from opset_atlas.onnx_files.facts import inspect, says_of_file
 
     try:
         facts = inspect(path, apart=True)
     except Exception as error:
+        if not says_of_file(error):
+            raise
         cell = _cell(opset, "invalid", f"the file cannot be read: {describe(error)}")
         cell["file"], cell["size_bytes"] = path.name, path.stat().st_size
         cell["sha256"] = cell["delivered_sha256"] = file_sha256(path)

@@ -13,10 +13,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from opset_atlas.base import failures
 from opset_atlas.base.files import json_argument, read_json, write_json
 from opset_atlas.numerics import verdicts
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.records import VERSION, JudgeRecord, ParityRecord
+from opset_atlas.records import (
+    VERSION,
+    CellVerdict,
+    Failure,
+    JudgeRecord,
+    ParityRecord,
+    RunCell,
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,11 +60,35 @@ def judge(records: Iterable[ParityRecord], spec: Mapping[str, Any]) -> JudgeReco
     """
     common = Tolerances().updated(spec.get("tolerances") or {})
     special = spec.get("models") or {}
-    cells = []
+    judged: JudgeRecord = {"version": VERSION, "stage": "judge", "cells": []}
     for record in records:
         tolerances = common.updated(special.get(record["model"]) or {})
-        cells += [verdicts.judge_cell(record, cell, tolerances) for cell in record["cells"]]
-    return {"version": VERSION, "stage": "judge", "cells": cells}
+        for cell in record["cells"]:
+            try:
+                judged["cells"].append(verdicts.judge_cell(record, cell, tolerances))
+            except Exception as error:  # costs this cell, and not the run its report
+                failure = failures.of(error, f"{record['model']} × {_place(cell)}")
+                judged.setdefault("failures", []).append(failure)
+                judged["cells"].append(_undecided(record, cell, failure))
+    return judged
+
+
+def _place(cell: RunCell) -> str:
+    return f"{cell['exporter']} × {cell['requested']} in {cell['runtime']}"
+
+
+def _undecided(record: ParityRecord, cell: RunCell, failure: Failure) -> CellVerdict:
+    """The verdict on a cell that this program failed to judge."""
+    return {
+        "model": record["model"],
+        "exporter": cell["exporter"],
+        "requested": cell["requested"],
+        "runtime": cell["runtime"],
+        "verdict": "internal-error",
+        "detail": failures.named(failure),
+        "note": "",
+        "outputs": [],
+    }
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from opset_atlas import runtimes
-from opset_atlas.base import stopped
+from opset_atlas.base import failures, stopped
 from opset_atlas.base.files import digest, read_json, write_json
 from opset_atlas.execution.isolate import Result, run_isolated
 from opset_atlas.numerics import reference as frozen
@@ -32,6 +32,7 @@ from opset_atlas.records import (
     Declared,
     DefineRecord,
     ExportRecord,
+    Failure,
     ParityRecord,
     RunCell,
     RunOutcome,
@@ -61,9 +62,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     spec = stopped.spec_with_limits(options)
     job = Job(spec, options.define, options.export, options.runtime, options.code)
-    cells = measure_files(job, options.output, options.timing)["cells"]
-    lost = any(stopped.is_at_limit(cell["outcome"], cell["detail"]) for cell in cells)
-    stopped.note(options.output, spec.get("limits", {}), options.again, lost)
+    output, timing = options.output, options.timing
+
+    def work() -> None:
+        cells = measure_files(job, output, timing)["cells"]
+        lost = any(stopped.is_at_limit(cell["outcome"], cell["detail"]) for cell in cells)
+        stopped.note(output, spec.get("limits", {}), options.again, lost)
+
+    failures.guard(work, lambda failure: _stand_in(job, output, timing, failure))
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,15 @@ class Job:
     sweeps: Sequence[Path]
     runtime: str
     code: str = ""
+
+
+def _stand_in(job: Job, output: Path, timing: Path, failure: Failure) -> None:
+    """Write the record of a model that this stage failed at: nothing is measured."""
+    model = job.spec.get("model") or job.define.name
+    head = {"version": VERSION, "stage": "parity", "model": model, "runtime": job.runtime}
+    write_json(timing, {"version": VERSION, "model": model, "runtime": job.runtime, "cells": []})
+    empty = {"versions": {}, "fingerprint": "", "cells": []}
+    write_json(output, {**head, **empty, "failures": [failure]})
 
 
 def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
@@ -96,7 +111,9 @@ def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
     fingerprint = _fingerprint(job, model, versions)
     done = _kept(output, timing, fingerprint)
     items = _distinct(job, exported, runtime)
-    for item, result in _run_all(job, runtime, model, [i for i in items if i.key not in done]):
+    failed: list[Failure] = []
+    new = [item for item in items if item.key not in done]
+    for item, result in _run_all(job, runtime, model, new, failed):
         done[item.key] = result
         print(f"{item.label} in {item.variant}: {result['outcome']} {result['detail']}")
     rows = [
@@ -114,6 +131,8 @@ def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
         "fingerprint": fingerprint,
         "cells": [_run_cell(*row) for row in rows],
     }
+    if failed:
+        record["failures"] = failed
     write_json(timing, {"version": VERSION, **head, "cells": [_durations(*row) for row in rows]})
     write_json(output, record)
     return cast(ParityRecord, record)
@@ -230,9 +249,17 @@ def _durations(head: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any
 
 
 def _run_all(
-    job: Job, runtime: runtimes.Runtime, model: DefineRecord, items: Sequence[_Item]
+    job: Job,
+    runtime: runtimes.Runtime,
+    model: DefineRecord,
+    items: Sequence[_Item],
+    failed: list[Failure],
 ) -> Iterator[tuple[_Item, dict[str, Any]]]:
-    """Run the items in child processes; the reference is read once, before they fork."""
+    """Run the items in child processes; the reference is read once, before they fork.
+
+    Args:
+        failed: gets an entry for each item at which our own code raised.
+    """
     if not items or model["outcome"] != "ok":
         return
     ties, memoize = job.spec.get("index_outputs"), job.spec.get("memoize", True)
@@ -248,11 +275,14 @@ def _run_all(
 
     seconds, memory = float(limits.get("cell_seconds", 300)), limits.get("memory_mb")
     for item, result in run_isolated(items, work, seconds, memory):
+        if result.status == "internal-error":
+            failed.append(result.failure(f"{item.label} in {item.variant}"))
         yield item, result.value if result.status == "done" else _lost(result)
 
 
 def _lost(result: Result) -> dict[str, Any]:
-    return nothing(cast(RunOutcome, result.status), result.detail)
+    own = f"{failures.NAMED}: " if result.status == "internal-error" else ""
+    return nothing(cast(RunOutcome, result.status), own + result.detail)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,10 @@ class Defects:
         """What is to be written, by name."""
         return [self._known[name] for name in sorted(self._known)]
 
+    def remove(self, name: str) -> None:
+        """Remove what there is of a folder that could not be written."""
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+
     def write(self, defect: Defect) -> str:
         """Write one folder, in a child, since it runs files; returns why there is none, or ""."""
         case, folder = defect.case, self._folder / defect.name

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
-from opset_atlas.base import stopped
+from opset_atlas.base import failures, stopped
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.base.messages import clean
 from opset_atlas.execution.isolate import Result, run_isolated
@@ -38,6 +38,7 @@ from opset_atlas.records import (
     AuditRecord,
     AuditStep,
     DefineRecord,
+    Failure,
 )
 from opset_atlas.runtimes._oracle import ORACLE
 from opset_atlas.stages.audit import cuts as audit_cuts
@@ -67,9 +68,21 @@ def main(arguments: list[str] | None = None) -> None:
     stopped.add_options(parser)
     options = parser.parse_args(arguments)
     spec = stopped.spec_with_limits(options)
-    steps = audit(spec, options.results, options.output)["steps"]
-    lost = any(stopped.is_at_limit(step["outcome"], step["detail"]) for step in steps)
-    stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
+
+    def work() -> None:
+        steps = audit(spec, options.results, options.output)["steps"]
+        lost = any(stopped.is_at_limit(step["outcome"], step["detail"]) for step in steps)
+        stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
+
+    failures.guard(work, lambda failure: _stand_in(spec, options.output, failure))
+
+
+def _stand_in(spec: Mapping[str, Any], folder: Path, failure: Failure) -> None:
+    """Write the record of a model that this stage failed at: no step was tried."""
+    Defects(folder / "defects")
+    head = {"version": VERSION, "stage": "audit", "model": spec["model"]}
+    empty = {"versions": {}, "not_right": 0, "steps": []}
+    write_json(folder / "record.json", {**head, **empty, "failures": [failure]})
 
 
 def audit(spec: Mapping[str, Any], results: Path, folder: Path) -> AuditRecord:
@@ -83,10 +96,11 @@ def audit(spec: Mapping[str, Any], results: Path, folder: Path) -> AuditRecord:
     files, skipped = _right_files(spec, results)
     steps: list[AuditStep] = []
     defects = Defects(folder / "defects")
+    failed: list[Failure] = []
     if files:
         reference = Reference.read(define, model, spec.get("index_outputs"))
         with tempfile.TemporaryDirectory() as work:
-            steps = _steps(_Job(spec, Path(work)), files, reference, defects)
+            steps = _steps(_Job(spec, Path(work), failed), files, reference, defects)
     record: AuditRecord = {
         "version": VERSION,
         "stage": "audit",
@@ -95,6 +109,8 @@ def audit(spec: Mapping[str, Any], results: Path, folder: Path) -> AuditRecord:
         "not_right": skipped,
         "steps": steps,
     }
+    if failed:
+        record["failures"] = failed
     write_json(folder / "record.json", record)
     return record
 
@@ -144,16 +160,23 @@ def _right_requests(spec: Mapping[str, Any], results: Path, exporter: str) -> se
 
 @dataclass(frozen=True)
 class _Job:
-    """The specification of a model's audit and a folder for what is converted."""
+    """The specification of a model's audit and a folder for what is converted.
+
+    `failed` gets an entry for each item at which our own code raised.
+    """
 
     spec: Mapping[str, Any]
     work: Path
+    failed: list[Failure]
 
     def isolated(self, items: Sequence[T], work: Callable[[T], Any]) -> Iterator[tuple[T, Result]]:
         """Each item in a child process, which may die of it."""
         limits = self.spec["limits"]
         seconds, memory = float(limits["cell_seconds"]), limits.get("memory_mb")
-        return run_isolated(items, work, seconds, memory, ORACLE.prepare)
+        for item, result in run_isolated(items, work, seconds, memory, ORACLE.prepare):
+            if result.status == "internal-error":
+                self.failed.append(result.failure(_name(item)))
+            yield item, result
 
     def attempts(self, cases: Sequence[Case]) -> list[tuple[Case, Found]]:
         """Every case with what came of it."""
@@ -168,6 +191,12 @@ class _Job:
             detail = clean(" ".join(found.detail.replace(f"{self.work}/", "").split()))
             tried.append((case, Found(found.outcome, detail, found.set)))
         return tried
+
+
+def _name(item: object) -> str:
+    """What an item is called in a failure."""
+    case = item[0] if isinstance(item, tuple) else item
+    return f"{case.old} → {case.new}" if isinstance(case, Case) else str(getattr(case, "name", ""))
 
 
 @dataclass(frozen=True)
@@ -200,9 +229,9 @@ def _steps(
     ]
     for each, result in job.isolated(defects.wanted(), defects.write):
         if result.status != "done":
-            raise RuntimeError(f"the reproducer of {each.name}: {result.detail}")
-        if result.value:
-            print(f"no reproducer {each.name}: {result.value}")
+            defects.remove(each.name)
+        if reason := result.value if result.status == "done" else result.detail:
+            print(f"no reproducer {each.name}: {reason}")
             _forget(each.name, steps)
     return sorted(steps, key=lambda s: (s["from_opset"], s["to_opset"], s["cells"][0]["exporter"]))
 

@@ -20,10 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from opset_atlas.base import stopped
+from opset_atlas.base import failures, stopped
 from opset_atlas.base.files import digest, write_json
 from opset_atlas.execution.isolate import run_isolated
-from opset_atlas.records import VERSION, Located, LocateRecord
+from opset_atlas.records import VERSION, Failure, Located, LocateRecord
 from opset_atlas.stages.locate.judged_cells import Job, JudgedCell, judged_cells
 
 
@@ -43,10 +43,21 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     spec = stopped.spec_with_limits(options)
     job = Job(spec, options.define, options.export, options.parity)
-    found = locate(job, options.output)["located"]
-    details = [each["detail"] for each in found]
-    lost = any(stopped.is_at_limit(text.partition(":")[0], text) for text in details)
-    stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
+
+    def work() -> None:
+        details = [each["detail"] for each in locate(job, options.output)["located"]]
+        lost = any(stopped.is_at_limit(text.partition(":")[0], text) for text in details)
+        stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
+
+    failures.guard(work, lambda failure: _stand_in(job, options.output, failure))
+
+
+def _stand_in(job: Job, folder: Path, failure: Failure) -> None:
+    """Write the record of a model that this stage failed at: nothing is located."""
+    shutil.rmtree(folder / "reproducers", ignore_errors=True)
+    (folder / "reproducers").mkdir(parents=True)
+    head = {"version": VERSION, "stage": "locate", "model": job.spec["model"]}
+    write_json(folder / "record.json", {**head, "located": [], "failures": [failure]})
 
 
 def locate(job: Job, folder: Path) -> LocateRecord:
@@ -55,28 +66,43 @@ def locate(job: Job, folder: Path) -> LocateRecord:
     (folder / "reproducers").mkdir(parents=True)
     cells = list(judged_cells(job))
     wrong = [each for each in cells if each.wrong() and each.cell["file"]]
+    failed: list[Failure] = []
     record: LocateRecord = {
         "version": VERSION,
         "stage": "locate",
         "model": job.spec["model"],
-        "located": _located(job, cells, wrong, folder),
+        "located": _located(job, cells, wrong, folder, failed),
     }
+    if failed:
+        record["failures"] = failed
     write_json(folder / "record.json", record)
     return record
 
 
 def _located(
-    job: Job, cells: Sequence[JudgedCell], wrong: Sequence[JudgedCell], folder: Path
+    job: Job,
+    cells: Sequence[JudgedCell],
+    wrong: Sequence[JudgedCell],
+    folder: Path,
+    failed: list[Failure],
 ) -> list[Located]:
-    """What was found, files of one graph told once."""
+    """What was found, files of one graph told once.
+
+    Args:
+        failed: gets an entry for each file at which our own code raised.
+    """
     if not wrong:
         return []
     with tempfile.TemporaryDirectory() as store:
-        return _examined(replace(job, store=Path(store)), cells, wrong, folder)
+        return _examined(replace(job, store=Path(store)), cells, wrong, folder, failed)
 
 
 def _examined(
-    job: Job, cells: Sequence[JudgedCell], wrong: Sequence[JudgedCell], folder: Path
+    job: Job,
+    cells: Sequence[JudgedCell],
+    wrong: Sequence[JudgedCell],
+    folder: Path,
+    failed: list[Failure],
 ) -> list[Located]:
     """As `_located`, with a folder for large tensors."""
     from opset_atlas.stages.locate.case import Case, cases
@@ -96,6 +122,8 @@ def _examined(
         if result.status == "done":
             found += cast(list[Located], result.value)
         else:
+            if result.status == "internal-error":
+                failed.append(result.failure(case.name))
             found.append(stopped(case, f"{result.status}: {result.detail}"))
         print(f"{case.name}: {found[-1]['sentence']}")
     return _merged(found, folder)

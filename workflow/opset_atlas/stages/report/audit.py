@@ -17,6 +17,7 @@ LEGEND: tuple[tuple[AuditOutcome, str, str, str], ...] = (
     ("invalid", "!", "bad", "converted without an error; the checker or onnxruntime rejects it"),
     ("crashed", "✗", "bad", "the process died"),
     ("timeout", "✗", "bad", "it did not end in time"),
+    ("internal-error", "⚠", "none", "opset-atlas itself failed; nothing is said of the converter"),
     ("refused", "–", "none", "the converter says that it cannot"),
     ("unproven", "≈", "fair", "it runs; nothing shows it to be wrong or right"),
     ("no-kernel", "◌", "fair", "onnxruntime has no kernel for the version it became"),

@@ -84,6 +84,7 @@ _OUTCOMES = {
     "invalid": State("invalid", "!", "invalid", "bad"),
     "crashed": State("crashed", "✗", "crashed", "bad"),
     "timeout": State("timeout", "✗", "timeout", "bad"),
+    "internal-error": State("internal-error", "⚠", "opset-atlas failed", "none"),
 }
 
 # In the order of the legend: key, symbol, tone, what it means.
@@ -106,6 +107,7 @@ LEGEND = (
     ("timeout", "✗", "bad", "the exporter did not finish in time"),
     ("refused", "–", "none", "the exporter said no, with a reason"),
     ("no-model", "∅", "none", "the model itself does not run"),
+    ("internal-error", "⚠", "none", "opset-atlas itself failed; nothing is said of the exporter"),
     ("unmeasured", "?", "none", "no runtime was asked"),
 )
 

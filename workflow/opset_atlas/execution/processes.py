@@ -1,0 +1,163 @@
+"""Processes: which ends with which, and how to end everything that one of them has started.
+
+A process that calls `setsid` leaves its group, and one whose parent ends goes to another, so no
+group of processes holds all that an item has started. Linux can name a process to which such
+orphans go instead of to init (prctl(2), PR_SET_CHILD_SUBREAPER): the keeper, which ends them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NoReturn
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_TOLD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+
+# Code of a model may replace what is in modules; these are what they were at the start.
+exit_now, process_id = os._exit, os.getpid
+
+
+def die_with(parent: int, by: int = signal.SIGKILL) -> None:
+    """Ask Linux to send this process a signal when its parent dies, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+        if os.getppid() != parent:
+            exit_now(1)
+
+
+def adopt_orphans() -> None:
+    """From now on, what loses its parent below this process becomes this process's child."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process; none where there is no `/proc`."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found
+
+
+def end_descendants(pid: int, spared: Iterable[int] = ()) -> None:
+    """Kill everything below a process except `spared`; the dead are left to their parents."""
+    kept = set(spared)
+    deadline = time.monotonic() + 1  # what is then still there waits for a disk and dies after that
+    while living := [each for each in _below(pid) if each not in kept and _lives(each)]:
+        for each in living:
+            kill(each)
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.002)
+
+
+def end_children(spared: Iterable[int] = ()) -> None:
+    """Kill and reap the children of this process, and theirs as they become its own."""
+    kept = set(spared)
+    while below := [each for each in children(process_id()) if each not in kept]:
+        for each in below:
+            kill(each)
+        for each in below:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(each, 0)
+
+
+def kill(pid: int, by: int = signal.SIGKILL) -> None:
+    """Send a signal to a process that may be gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, by)
+
+
+def fork_kept(life: Callable[[], object], closed: Iterable[int]) -> int:
+    """Run `life` in a process below a keeper; returns the keeper's number.
+
+    When that process has ended, or when the keeper is sent SIGTERM or loses its parent, the keeper
+    ends everything that was started below it, and itself in the way in which the process ended.
+
+    Args:
+        life: ends the process itself; if it returns or raises, the status is 1.
+        closed: descriptors that only the process shall hold.
+    """
+    parent = process_id()
+    keeper = os.fork()
+    if keeper == 0:
+        try:
+            _keep(life, closed, parent)
+        finally:
+            exit_now(1)
+    return keeper
+
+
+def _keep(life: Callable[[], object], closed: Iterable[int], parent: int) -> NoReturn:
+    """The keeper's life."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
+    os.setsid()
+    adopt_orphans()
+    die_with(parent, signal.SIGTERM)
+    here = process_id()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setsid()
+            die_with(here)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            life()
+        finally:
+            exit_now(1)
+    for descriptor in closed:
+        os.close(descriptor)
+    code = _status(pid)
+    if sys.platform != "linux":
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    end_children()
+    _end_as(code)
+
+
+def _status(pid: int) -> int:
+    """Wait until a child has ended, or this process is told to end; its exit code, else 0."""
+    while True:
+        if signal.sigwait(_TOLD) != signal.SIGCHLD:
+            return 0
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == pid:
+                    return os.waitstatus_to_exitcode(ended[1])
+
+
+def _end_as(code: int) -> NoReturn:
+    """End this process with an exit code, or by the signal that a negative one stands for."""
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if code != -signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {-code})
+        os.kill(process_id(), -code)
+    exit_now(max(code, 0))
+
+
+def _below(pid: int) -> list[int]:
+    found = children(pid)
+    for each in found:  # grows while it is walked
+        found += children(each)
+    return found
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

@@ -12,7 +12,7 @@ rule compare:
         graphs=ancient("<results>/dump/{model}/graphs"),
         export=jobs.exports,
     output:
-        "<results>/compare/{model}/record.json",
+        record="<results>/compare/{model}/record.json",
     log:
         "<logs>/compare/{model}.log",
     conda:
@@ -24,8 +24,9 @@ rule compare:
     params:
         code=of_spec.code("compare"),
         spec=specs.of("compare"),
+        again=specs.again,
         dump=subpath(input.record, parent=True),
         export=of_job.folder_of_sweeps,
     shell:
-        "python -m opset_atlas --log {log} compare --dump {params.dump} --export {params.export}"
-        " --output {output}"
+        "python -m opset_atlas --log {log} compare --limits {specs.limits:q} --again {params.again:q}"
+        " --dump {params.dump} --export {params.export} --output {output.record}"

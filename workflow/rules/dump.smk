@@ -23,9 +23,10 @@ rule dump:
     params:
         code=of_spec.code("dump"),
         spec=specs.of("dump"),
+        again=specs.again,
         exporters=jobs.exporters,
         export=of_job.folder_of_sweeps,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m opset_atlas --log {log} dump --export {params.export} --exporters {params.exporters}"
-        " --output {params.folder}"
+        "python -m opset_atlas --log {log} dump --limits {specs.limits:q} --again {params.again:q}"
+        " --export {params.export} --exporters {params.exporters} --output {params.folder}"

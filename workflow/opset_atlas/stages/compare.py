@@ -11,14 +11,13 @@ choice, or a mistake of one of them, which parity tells.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.base import failures
+from opset_atlas.base import failures, stopped
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.causes import Situation
 from opset_atlas.comparison.steps import (
@@ -53,12 +52,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--dump", type=Path, required=True, help="folder of the model's dump")
     parser.add_argument("--export", type=Path, required=True, help="folder of the model's exports")
     parser.add_argument("--output", type=Path, required=True, help="record to write")
-    parser.add_argument("--limits", type=json.loads, default={}, help="JSON: of one comparison")
+    stopped.add_options(parser)
     options = parser.parse_args(arguments)
-    given, output = (options.dump, options.export), options.output
+
+    def work() -> None:
+        record = compare_model(options.dump, options.export, options.limits)
+        write_json(options.output, record)
+        details = [failure["detail"] for failure in record.get("failures", [])]
+        lost = any(stopped.is_at_limit(text.partition(":")[0], text) for text in details)
+        stopped.note(options.output, options.limits, options.again, lost)
+
     failures.guard(
-        lambda: write_json(output, compare_model(*given, options.limits)),
-        lambda failure: write_json(output, _stand_in(options.dump, failure)),
+        work, lambda failure: write_json(options.output, _stand_in(options.dump, failure))
     )
 
 

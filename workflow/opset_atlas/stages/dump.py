@@ -10,14 +10,13 @@ schema versions are equal share one. The opset and IR version of a file belong t
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.base import failures
+from opset_atlas.base import failures, stopped
 from opset_atlas.base.files import digest, read_json, write_json, write_text
 from opset_atlas.base.messages import describe
 from opset_atlas.execution.isolate import run_isolated
@@ -45,11 +44,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m opset_atlas dump", description=__doc__)
     parser.add_argument("--export", type=Path, required=True, help="folder of the model's exports")
     parser.add_argument("--exporters", nargs="+", required=True, help="names, in their order")
-    parser.add_argument("--limits", type=json.loads, default={}, help="JSON: of one file")
+    stopped.add_options(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)
     given = options.export, options.exporters, options.output
-    failures.guard(lambda: dump(*given, options.limits), lambda failure: _stand_in(*given, failure))
+
+    def work() -> None:
+        sweeps = dump(*given, options.limits)["sweeps"].values()
+        details = [cell["detail"] for cells in sweeps for cell in cells]
+        lost = any(stopped.is_at_limit(text.partition(":")[0], text) for text in details)
+        stopped.note(options.output / "record.json", options.limits, options.again, lost)
+
+    failures.guard(work, lambda failure: _stand_in(*given, failure))
 
 
 def dump(
@@ -145,7 +151,7 @@ class _Graphs:
                 detail = failures.named(failed[-1])
                 self._known[content] = None, {}, detail
             elif result.status != "done":  # the child has written nothing that anybody knows of
-                self._known[content] = None, {}, f"reading it: {result.status}, {result.detail}"
+                self._known[content] = None, {}, f"{result.status}: {result.detail}"
             else:
                 self._take(content, result.value)
         for path in self._folder.glob(".*.tmp"):

@@ -133,6 +133,25 @@ TABLES: Mapping[str, Table] = {
             **_NODES,
         },
     ),
+    "choices": Table(
+        "a difference between exporters over all models, what can matter first",
+        {
+            "kind": _CHANGE["kind"],
+            "operators": "where it is: parameters and operators, most frequent first",
+            "one": "one way of writing it, without values",
+            "other": "the other way",
+            "writers": "who writes it the one way against who writes it the other way, how often",
+            **_EFFECT,
+            "cause": _CAUSE["cause"],
+            "differences": "number of rows of `contrasts`",
+            "models": "number of models",
+            "example": "first model of the run with it",
+            **_PAIR,
+            "opset": "opset of the example",
+            "explanation": "why, in the example",
+            "url": _CAUSE["url"],
+        },
+    ),
     "models": Table(
         "a model",
         {
@@ -216,6 +235,11 @@ TABLES: Mapping[str, Table] = {
 def names(audit: bool = True) -> list[str]:
     """The tables of a run, in the order in which the report lists them."""
     return [name for name in TABLES if audit or name != "audit"]
+
+
+def shown() -> list[str]:
+    """The tables whose rows the report shows; it makes its own of the others."""
+    return [name for name in TABLES if name not in {"coverage", "audit"}]
 
 
 def about_models() -> list[str]:

@@ -62,7 +62,7 @@ def cited(change: Mapping[str, Any]) -> dict[str, str]:
     page = _PAGE.search(change["url"] or "")
     if page:
         return {"op": page[1], "versions": f"{page[2]} → {page[3]}"}
-    return {"op": change["op_type"], "versions": ""}
+    return {"op": change.get("op_type", ""), "versions": ""}
 
 
 def telling(data: Data) -> tuple[Sweep, Step, Change] | None:

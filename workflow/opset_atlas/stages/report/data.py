@@ -102,8 +102,8 @@ class Data:
     @cached_property
     def _index(self) -> dict[str, dict[tuple[str, ...], list[Row]]]:
         index: dict[str, dict[tuple[str, ...], list[Row]]] = {name: {} for name in self.tables}
-        for name, rows in self.tables.items():
-            for row in rows:
+        for name in columns.about_models():
+            for row in self.tables[name]:
                 index[name].setdefault((row["model"],), []).append(row)
                 if "exporter" in row:
                     index[name].setdefault((row["model"], row["exporter"]), []).append(row)
@@ -164,9 +164,7 @@ def load(spec: dict[str, Any], results: Path) -> Data:
     return Data(
         spec=spec,
         results=results,
-        tables={
-            name: _table(results / "tables" / f"{name}.json") for name in columns.about_models()
-        },
+        tables={name: _table(results / "tables" / f"{name}.json") for name in columns.shown()},
         definitions=_records(spec, results, "define"),
         dumps=dumps,
         comparisons=comparisons,

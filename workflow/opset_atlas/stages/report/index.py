@@ -110,6 +110,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "exporters": list(dict.fromkeys(e for es in data.spec["sweeps"].values() for e in es)),
         "case": _case(data, planner),
         "changes": told(data.tables["changes"]),
+        "choices": data.tables["choices"],
         "most_changes": MOST_CHANGES,
         "parity": parity_summary(data),
         "tolerances": data.tolerances(),
@@ -165,6 +166,7 @@ def figures(data: Data) -> dict[str, int]:
         "files": sum(cell["sha256"] is not None for cell in data.tables["cells"]),
         "graphs": len({key for record in data.dumps.values() for key in record["graphs"]}),
         "changes": len(changes),
+        "contrasts": len(data.tables["contrasts"]),
         "unexplained": unexplained,
         # Rounded down: nothing is called complete that is not.
         "explained_percent": 100 * (len(changes) - unexplained) // len(changes) if changes else 100,

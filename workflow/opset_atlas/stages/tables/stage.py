@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from opset_atlas.base.files import json_argument, read_json
-from opset_atlas.findings import audit_rows, coverage, opsets
+from opset_atlas.findings import audit_rows, choices, coverage, opsets
 from opset_atlas.findings.advice import recommend, spell_spans, surprises
 from opset_atlas.findings.columns import columns
 from opset_atlas.numerics.verdicts import outcome_in_runtimes
@@ -60,6 +60,7 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
         [read_json(results / stage / model / "record.json", stage) for model in sweeps]
         for stage in ("define", "dump", "compare")
     )
+    contrasts = [row for record in compared for row in _contrasts(record)]
     own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
     sizes = {(row["model"], row["exporter"], row["requested"]): row["nodes"] for row in cells}
     return {
@@ -68,7 +69,8 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
         "changes": [row for record in compared for row in _changes(record)],
         "ranges": [row for record in compared for row in _ranges(record, sizes)],
         "opsets": list(_opsets(results, dumped, compared, cells, judged["cells"])),
-        "contrasts": [row for record in compared for row in _contrasts(record)],
+        "contrasts": contrasts,
+        "choices": choices.rows(contrasts),
         "models": [
             recommend(record, own_cells[record["model"]], own_verdicts[record["model"]])
             for record in definitions

@@ -1,0 +1,97 @@
+"""What exporters write differently, over all models: equal differences of many models as one row.
+
+The table of contrasts has a row per difference, model, pair of exporters and range of opsets:
+thousands in a run of a hundred models. Here a difference is the same wherever one way of writing
+stands against the other: whichever of the two files is the first one, and whatever the values are.
+Where both ways mean the same (a default written or left out, a constant as a node or as an
+initializer) it is also the same for all operators, which are then listed by how often they occur.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Row = Mapping[str, Any]
+
+MOST_NAMED = 6  # operators in one row
+# As `differences` words them: how a value is given, then its type, shape and content.
+_GIVEN = re.compile(r"(constant|initializer|computed|the input)\b")
+_DEFAULT = re.compile(r"\((written|left to the default)\)$")
+_COUNT = re.compile(r"\b\d+ (?=[A-Z])")
+_WORDS = {"constant": "a Constant node", "initializer": "an initializer"}
+# Kinds of which a way of writing says all: its operators are either any, or its own words.
+_ANY_OPERATOR = {"encoding", "identity", "operators"}
+
+
+def rows(contrasts: Iterable[Row]) -> list[dict[str, Any]]:
+    """The groups: what can matter first, unexplained ones before others, then by models.
+
+    Args:
+        contrasts: rows of the table of contrasts.
+    """
+    groups: dict[tuple[Any, ...], list[tuple[tuple[str, str], Row]]] = {}
+    for row in contrasts:
+        one, other = _form(row, row["before"]), _form(row, row["after"])
+        writers = row["left"], row["right"]
+        if one > other:
+            one, other, writers = other, one, writers[::-1]
+        own = "" if row["kind"] in _ANY_OPERATOR else _name(row)
+        key = (row["kind"], own, one, other, row["neutral"], row["cause"])
+        groups.setdefault(key, []).append((writers, row))
+    found = [_group(key[2], key[3], members) for key, members in groups.items()]
+    return sorted(
+        found,
+        key=lambda row: (
+            row["neutral"],
+            row["cause"] != "unexplained",
+            -row["models"],
+            -row["differences"],
+        ),
+    )
+
+
+def _group(one: str, other: str, members: list[tuple[tuple[str, str], Row]]) -> dict[str, Any]:
+    example = members[0][1]
+    writers = Counter(f"{ours} against {theirs}" for (ours, theirs), _ in members)
+    return {
+        "kind": example["kind"],
+        "operators": _operators(row for _, row in members),
+        "one": one,
+        "other": other,
+        "writers": "; ".join(f"{names}: {count}" for names, count in writers.most_common()),
+        "neutral": example["neutral"],
+        "numeric": any(row["numeric"] for _, row in members),
+        "cause": example["cause"],
+        "differences": len(members),
+        "models": len({row["model"] for _, row in members}),
+        "example": example["model"],
+        "left": example["left"],
+        "right": example["right"],
+        "opset": int(re.split(r"[–,]", example["opsets"])[0]),
+        "explanation": example["explanation"],
+        "url": example["url"],
+    }
+
+
+def _form(row: Row, text: str) -> str:
+    """How something is written, without the values of one model."""
+    if default := _DEFAULT.search(text):
+        return default[1]
+    if given := _GIVEN.match(text):
+        return _WORDS.get(given[1], given[1])
+    return _COUNT.sub("", text) if row["kind"] == "identity" else text
+
+
+def _name(row: Row) -> str:
+    """`roi of Resize`, or the operator."""
+    return f"{row['parameter']} of {row['op_type']}" if row["parameter"] else row["op_type"]
+
+
+def _operators(members: Iterable[Row]) -> str:
+    """The operators by how often they occur; of very many the first ones."""
+    names = [name for name, _ in Counter(map(_name, members)).most_common()]
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

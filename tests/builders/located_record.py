@@ -64,6 +64,7 @@ def finding(exporter: str, opset: int, text: str = "") -> Located:
         "instead": "",
         "right_at": 13,
         "inherited": "",
+        "source": "net.py:7, forward: `return x.softmax(1)`",
         "sentence": f"Softmax-11(axis=1) {text} is the first node whose result is wrong.",
         "reproducer": f"reproducers/{exporter}/opset_{opset}",
         "shows": True,

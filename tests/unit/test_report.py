@@ -95,6 +95,7 @@ def test_surprises_are_ranges_and_what_moved_is_told_once_for_all_models() -> No
             "requested": opset,
             "runtime": runtime,
             "sentence": f"dynamo at opset {opset}{rest}",
+            "source": "net.py:7: `x`",
         }
 
     moved = " returned normally with opset 18"
@@ -106,8 +107,8 @@ def test_surprises_are_ranges_and_what_moved_is_told_once_for_all_models() -> No
     assert told.models == {"a": [9, 10, 11], "b": [9, 10, 11]}
     assert [finding.text for finding in told.findings] == ["returned normally with opset 18"]
     assert wrong.models == {"a": [9, 10]}
-    assert [(f.text, f.opsets, f.runtimes) for f in wrong.findings] == [
-        ("differs", [9, 10], ["x", "y"])
+    assert [(f.text, f.source, f.opsets, f.runtimes) for f in wrong.findings] == [
+        ("differs", "net.py:7: `x`", [9, 10], ["x", "y"])
     ]
     assert spell_spans([9, 10, 11, 13]) == "9–11, 13"
 

@@ -58,15 +58,17 @@ def verdict(exporter: str, requested: int, found: str, **more: Any) -> CellVerdi
 
 
 def cell(exporter: str, requested: int, outcome: str = "ok", nodes: int = 3) -> dict[str, Any]:
-    delivered = 18 if outcome == "moved" else requested
+    detail = "" if outcome == "ok" else f"{outcome} detail"
+    if outcome == "moved":
+        detail = f"asked for opset {requested}; the file is opset 18: no adapter"
     return {
         "model": "m",
         "exporter": exporter,
         "requested": requested,
         "outcome": outcome,
-        "delivered": delivered,
+        "delivered": 18 if outcome == "moved" else requested,
         "nodes": nodes,
-        "detail": f"{outcome} detail" if outcome != "ok" else "",
+        "detail": detail,
     }
 
 
@@ -230,6 +232,29 @@ def test_where_wrong_results_begin(results: Path) -> None:
     assert row["reproducer"] == "locate/m/reproducers/torchscript/opset_13"
     assert row["nodes"].startswith("'=HYPERLINK")
     assert "\x1b" not in row["sentence"]
+    assert row["source"] == "net.py:7, forward: `return x.softmax(1)`"
+
+
+def test_the_line_of_a_wrong_cell_is_that_of_its_node_else_what_the_tracer_warned_of(
+    results: Path,
+) -> None:
+    tables = run_tables(results)
+    lines = dict(zip(tables["cells"]["requested"][:3], tables["cells"]["source"][:3], strict=True))
+    located = "net.py:7, forward: `return x.softmax(1)`"
+    assert {opset: line for opset, line in lines.items() if not pd.isna(line)} == {13: located}
+    worst = tables["surprises"].to_dict("records")[0]
+    assert worst["source"] == located
+    assert worst["sentence"].startswith(
+        "torchscript at opset 13: onnxruntime computes something else, from Softmax-11(axis=1) on: "
+    )
+    record = json.loads((results / "export/m/torchscript/record.json").read_text())
+    for cell in record["cells"]:
+        said = {"level": "warning", "text": "the trace might not generalize", "count": 1}
+        cell["messages"].append({**said, "source": "TracerWarning", "place": "net.py:5: `if x:`"})
+    write_json(results / "export/m/torchscript/record.json", record)
+    located_record.write(results, "m")
+    lines = run_tables(results)["cells"]["source"]
+    assert [line for line in lines if not pd.isna(line)] == ["net.py:5: `if x:`"]
 
 
 MODEL: Any = {"model": "m", "kind": "torch", "outcome": "ok", "detail": "", "parameters": 5}
@@ -358,7 +383,7 @@ def test_surprises_worst_first() -> None:
     assert found[4]["sentence"] == (
         "torchscript at opset 16 declares what it does not give: axis 0 of output y is …"
     )
-    assert found[5]["sentence"] == "dynamo at opset 9 returned normally with opset 18"
+    assert found[5]["sentence"] == "dynamo at opset 9 returned normally with opset 18: no adapter"
     assert surprises([cell("torchscript", 9, "refused"), cell("torchscript", 14)], []) == []
 
 

@@ -465,8 +465,9 @@ class Located(TypedDict):
     output is right. `idle`: the blamed node changes nothing, so that something is missing at its
     place. `instead`: what the right computation has there. `right_at`: an opset under
     which the very same nodes are right. `inherited`: the file was converted from this one, which is
-    wrong too. `reproducer` is a folder beside the record, "" with the reason in `detail`; `shows`:
-    the cut in it was run, and is wrong.
+    wrong too. `source`: the lines of the user's code that the nodes were made from, where some file
+    of the model says so. `reproducer` is a folder beside the record, "" with the reason in
+    `detail`; `shows`: the cut in it was run, and is wrong.
     """
 
     exporter: str
@@ -490,6 +491,7 @@ class Located(TypedDict):
     instead: str
     right_at: int | None
     inherited: str
+    source: str
     sentence: str
     reproducer: str
     shows: bool

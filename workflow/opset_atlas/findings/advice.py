@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from opset_atlas.base.messages import shorten
 from opset_atlas.numerics.verdicts import RIGHT, UNPROVEN
 from opset_atlas.records import CellVerdict, DefineRecord
 
 Row = Mapping[str, Any]
 Key = tuple[str, str, int]
 
+_MOST_OPERATORS = 100  # characters of the operators where a wrong result begins
 SEVERITY = {
     "silently-wrong": 1,
     "fixed-size": 1,
@@ -74,32 +76,44 @@ def recommend(
     return row | _avoid(own, by_cell)
 
 
-def surprises(cells: Iterable[Row], verdicts: Iterable[CellVerdict]) -> list[dict[str, Any]]:
-    """What an exporter reported as success and is not, worst first."""
-    by_cell = _by_cell(verdicts)
-    found = [row for cell in cells for row in _surprises(cell, by_cell.get(_key(cell), []))]
+def surprises(
+    cells: Iterable[Row], verdicts: Iterable[CellVerdict], located: Mapping[Key, Row] | None = None
+) -> list[dict[str, Any]]:
+    """What an exporter reported as success and is not, worst first.
+
+    Args:
+        cells, located: rows of these tables; of `located` one per cell.
+    """
+    by_cell, begins = _by_cell(verdicts), located or {}
+    found = [
+        row
+        for cell in cells
+        for row in _surprises(cell, by_cell.get(_key(cell), []), begins.get(_key(cell)))
+    ]
     order = ("severity", "model", "exporter", "runtime", "requested")
     return sorted(found, key=lambda row: tuple(row[name] for name in order))
 
 
-def _surprises(cell: Row, verdicts: Sequence[CellVerdict]) -> Iterator[dict[str, Any]]:
+def _surprises(
+    cell: Row, verdicts: Sequence[CellVerdict], located: Row | None
+) -> Iterator[dict[str, Any]]:
     asked = f"{cell['exporter']} at opset {cell['requested']}"
     if cell["outcome"] == "moved":
-        yield _surprise(
-            cell, "silently-moved", "", f"{asked} returned normally with opset {cell['delivered']}"
-        )
+        moved = f"opset {cell['delivered']}"
+        why = (cell["detail"] or "").partition(f"; the file is {moved}")[2]
+        yield _surprise(cell, "silently-moved", "", f"{asked} returned normally with {moved}{why}")
     if cell["outcome"] == "invalid":
         yield _surprise(cell, "invalid", "", f"{asked} returned normally; {cell['detail']}")
     for verdict in verdicts:
+        runtime, detail = verdict["runtime"], verdict["detail"]
         if verdict["verdict"] == "mismatch":
-            sentence = f"{asked}: {verdict['runtime']} computes something else: {verdict['detail']}"
-            yield _surprise(cell, "silently-wrong", verdict["runtime"], sentence)
+            sentence = f"{asked}: {runtime} computes something else{_beginning(located)}: {detail}"
+            yield _surprise(cell, "silently-wrong", runtime, sentence)
         if verdict["verdict"] == "fixed-size":
-            sentence = f"{asked}: {verdict['runtime']}: {verdict['detail']}"
-            yield _surprise(cell, "fixed-size", verdict["runtime"], sentence)
+            yield _surprise(cell, "fixed-size", runtime, f"{asked}: {runtime}: {detail}")
         if verdict["verdict"] == "above-noise":
-            sentence = f"{asked}: {verdict['runtime']} is beyond float noise: {verdict['detail']}"
-            yield _surprise(cell, "above-noise", verdict["runtime"], sentence)
+            sentence = f"{asked}: {runtime} is beyond float noise{_beginning(located)}: {detail}"
+            yield _surprise(cell, "above-noise", runtime, sentence)
     promises = [v for v in verdicts if v["verdict"] == "misdeclared"]
     if promises:  # of the file, so that every runtime says the same
         sentence = f"{asked} declares what it does not give: {promises[0]['detail']}"
@@ -110,6 +124,12 @@ def _surprises(cell: Row, verdicts: Sequence[CellVerdict]) -> Iterator[dict[str,
         yield _surprise(cell, "loads-nowhere", "", sentence)
 
 
+def _beginning(located: Row | None) -> str:
+    """`, from Softmax-11(axis=1) on`: where a wrong result begins."""
+    operators = (located["operators"] or "") if located else ""
+    return f", from {shorten(operators, _MOST_OPERATORS)} on" if operators else ""
+
+
 def _surprise(cell: Row, kind: str, runtime: str, sentence: str) -> dict[str, Any]:
     names = ("model", "exporter", "requested")
     return {
@@ -118,6 +138,7 @@ def _surprise(cell: Row, kind: str, runtime: str, sentence: str) -> dict[str, An
         **{name: cell[name] for name in names},
         "runtime": runtime,
         "sentence": sentence,
+        "source": cell.get("source") or "",
     }
 
 

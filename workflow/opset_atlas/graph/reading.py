@@ -104,7 +104,7 @@ def _node(index: int, node: ir.Node, graph: ir.Graph, imports: Mapping[str, int]
         "op": node.op_type,
         "domain": domain,
         "since": since,
-        "scope": _scope(node),
+        "scope": _scope(node.metadata_props, node.name or ""),
         "inputs": inputs,
         "outputs": [
             _typed(name, value, "value") if value.name else _omitted(name)
@@ -119,15 +119,20 @@ def _node(index: int, node: ir.Node, graph: ir.Graph, imports: Mapping[str, int]
     }
 
 
-def _scope(node: ir.Node) -> str:
+def scope_of(node: onnx.NodeProto) -> str:
+    """The module path that made a node of a file that is read as it is."""
+    return _scope({entry.key: entry.value for entry in node.metadata_props}, node.name)
+
+
+def _scope(metadata: Mapping[str, str], name: str) -> str:
     """The module path that made a node: from torch's metadata, else from a `/module/Op` name."""
-    scopes = node.metadata_props.get("pkg.torch.onnx.name_scopes", "")
+    scopes = metadata.get("pkg.torch.onnx.name_scopes", "")
     if scopes.startswith("["):
         try:
             return str((ast.literal_eval(scopes)[-2:-1] or [""])[0])
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return ""
-    parts = [part for part in (node.name or "").split("/")[1:-1] if part]
+    parts = [part for part in name.split("/")[1:-1] if part]
     return ".".join(parts)
 
 

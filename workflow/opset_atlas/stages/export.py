@@ -271,11 +271,12 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
 
 def _refused(opset: int, error: BaseException) -> Cell:
     """The reason in the exporter's plain words, or what it raised; the traceback of what it was."""
-    refusal = isinstance(error, exporters.Refusal)
-    reason = str(error) if refusal else describe(error)
+    raised: BaseException | None = error
+    reason, source = describe(error), source_lines.in_traceback(error)
+    if isinstance(error, exporters.Refusal):
+        reason, source, raised = str(error), error.source, error.__cause__
     cell = _cell(opset, "refused", "; ".join([reason, *_beyond(opset)]))
-    cell["source"] = getattr(error, "source", "") or source_lines.in_traceback(error)
-    raised = error.__cause__ if refusal else error
+    cell["source"] = source
     cell["traceback"] = trace(raised) if raised else ""
     return cell
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from opset_atlas.base.messages import describe
 from opset_atlas.records import Located, Measure
-from opset_atlas.stages.locate import reproduce
+from opset_atlas.stages.locate import reproduce, source
 from opset_atlas.stages.locate.case import Case
 from opset_atlas.stages.locate.diagnose import Finding, diagnose
 from opset_atlas.stages.locate.right_computations import RightComputations
@@ -29,6 +29,9 @@ def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]
             why_not = reproduce.write(finding.cut, folder / name, case.job.store)
             row["reproducer"] = "" if why_not else f"reproducers/{name}"
             row["detail"] = f"no reproducer: {why_not}" if why_not else ""
+        row["source"] = source.lines(
+            case.first.path(case.job.export), case.job.export, row["nodes"]
+        )
         row["sentence"] = sentence(row)
         found.append(row)
     return found
@@ -72,6 +75,7 @@ def _blank(case: Case, output: str) -> Located:
         "instead": "",
         "right_at": None,
         "inherited": case.inherited,
+        "source": "",
         "sentence": "",
         "reproducer": "",
         "shows": False,

@@ -42,9 +42,10 @@ MOST_FILES = 1000  # files whose hashes stand here; the table of cells has all
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of some opsets, in some runtimes."""
+    """What is said of some opsets, in some runtimes; `source`: about which line of whose code."""
 
     text: str
+    source: str
     opsets: list[int]
     runtimes: list[str]
 
@@ -184,7 +185,7 @@ def group_surprises(rows: Iterable[Row]) -> list[Surprise]:
         _add(surprise.models.setdefault(row["model"], []), row["requested"])
         same = [finding for finding in surprise.findings if finding.text == text]
         if not same:
-            same = [Finding(text, [], [])]
+            same = [Finding(text, row["source"] or "", [], [])]
             surprise.findings.extend(same)
         _add(same[0].opsets, row["requested"])
         if row["runtime"]:

@@ -9,9 +9,13 @@ from opset_atlas.stages.report.data import Data
 
 @dataclass
 class Origin:
-    """A finding of the locate stage. `reproducer` is a folder below results, "" for none."""
+    """A finding of the locate stage. `reproducer` is a folder below results, "" for none.
+
+    `source`: the lines of the user's code that it is about.
+    """
 
     sentence: str
+    source: str
     inputs: list[str]
     reproducer: str
     opsets: list[int] = field(default_factory=list)
@@ -24,7 +28,7 @@ def origins(data: Data) -> dict[tuple[str, str], list[Origin]]:
     for row in data.tables["located"]:
         sweep = found.setdefault((row["model"], row["exporter"]), {})
         inputs = list(filter(None, (row["inputs"] or "").split("; ")))
-        fresh = Origin(row["sentence"], inputs, row["reproducer"] or "")
+        fresh = Origin(row["sentence"], row["source"] or "", inputs, row["reproducer"] or "")
         origin = sweep.setdefault((fresh.sentence, fresh.reproducer), fresh)
         for values, value in ((origin.opsets, row["requested"]), (origin.runtimes, row["runtime"])):
             if value not in values:

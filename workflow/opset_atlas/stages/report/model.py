@@ -235,14 +235,14 @@ def _ways(sweep: Sweep) -> dict[str, list[int]]:
 
 def _messages(sweep: Sweep) -> list[Row]:
     """What the exporter said, each text once, with the opsets at which it did."""
-    found: dict[tuple[str, str, str], list[int]] = {}
+    found: dict[tuple[str, str, str, str], list[int]] = {}
     for cell in sweep.export["cells"]:
-        said = [(each["level"], each["source"], each["text"]) for each in cell["messages"]]
+        said = [(m["level"], m["source"], m["text"], m["place"]) for m in cell["messages"]]
         if cell["traceback"]:
-            said.append(("traceback", "", cell["traceback"]))
+            said.append(("traceback", "", cell["traceback"], ""))
         for key in dict.fromkeys(said):
             found.setdefault(key, []).append(cell["requested"])
     return [
-        {"level": level, "source": source, "text": text, "opsets": opsets}
-        for (level, source, text), opsets in found.items()
+        {"level": level, "source": source, "text": text, "place": place, "opsets": opsets}
+        for (level, source, text, place), opsets in found.items()
     ]

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from opset_atlas.base.files import json_argument, read_json
+from opset_atlas.base.source_lines import listed
 from opset_atlas.findings import audit_rows, choices, coverage, opsets
 from opset_atlas.findings.advice import recommend, spell_spans, surprises
 from opset_atlas.findings.columns import columns
-from opset_atlas.numerics.verdicts import outcome_in_runtimes
+from opset_atlas.numerics.verdicts import WRONG, outcome_in_runtimes
 from opset_atlas.records import (
     BlamedInput,
     Cell,
@@ -54,7 +55,11 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
     judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
     verdicts_of = _by_cell(judged["cells"])
-    cells = [row for record, seconds in exports for row in _cells(record, seconds, verdicts_of)]
+    located = [row for model in sweeps for row in _located(results / "locate" / model)]
+    found_in = {(row["model"], row["exporter"], row["requested"]): row for row in reversed(located)}
+    cells = [
+        row for record, seconds in exports for row in _cells(record, seconds, verdicts_of, found_in)
+    ]
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
     definitions, dumped, compared = (
         [read_json(results / stage / model / "record.json", stage) for model in sweeps]
@@ -76,8 +81,8 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
             for record in definitions
         ],
         "coverage": coverage.rows(dumped),
-        "surprises": surprises(cells, judged["cells"]),
-        "located": [row for model in sweeps for row in _located(results / "locate" / model)],
+        "surprises": surprises(cells, judged["cells"], found_in),
+        "located": located,
     }
 
 
@@ -101,13 +106,30 @@ def _by_cell(verdicts: Iterable[CellVerdict]) -> Mapping[Key, list[CellVerdict]]
 
 
 def _cells(
-    record: ExportRecord, seconds: Mapping[str, float], verdicts: Mapping[Key, list[CellVerdict]]
+    record: ExportRecord,
+    seconds: Mapping[str, float],
+    verdicts: Mapping[Key, list[CellVerdict]],
+    located: Mapping[Key, Row],
 ) -> Iterator[Row]:
     for cell in record["cells"]:
-        spoken = verdicts.get((record["model"], record["exporter"], cell["requested"]), [])
+        key = (record["model"], record["exporter"], cell["requested"])
+        spoken = verdicts.get(key, [])
         outcome, detail = outcome_in_runtimes(cell, spoken)
         detail = "; ".join(filter(None, [detail, _beside(cell["beside"])]))
-        yield {**_cell(record, cell, seconds), "outcome": outcome, "detail": detail}
+        source = _source(cell, spoken, located.get(key))
+        row = _cell(record, cell, seconds)
+        yield {**row, "outcome": outcome, "detail": detail, "source": source}
+
+
+def _source(cell: Cell, verdicts: Iterable[CellVerdict], located: Row | None) -> str:
+    """The lines that a cell is about: of its reason, of its fault, or that a tracer warned of.
+
+    What a tracer fixes shows at other sizes, so its warnings count only where something is wrong.
+    """
+    known = cell["source"] or (located["source"] if located else "")
+    if known or not WRONG.intersection(verdict["verdict"] for verdict in verdicts):
+        return known
+    return listed(m["place"] for m in cell["messages"] if m["source"] == "TracerWarning")
 
 
 def _beside(count: int) -> str:

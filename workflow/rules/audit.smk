@@ -27,7 +27,7 @@ rule audit:
     params:
         code=of_spec.code("audit"),
         spec=specs.of("audit"),
-        again=specs.again,
+        again=specs.again("results/audit/{model}/record.json"),
         results=subpath(input.define, ancestor=3),
         folder=subpath(output.record, parent=True),
     shell:

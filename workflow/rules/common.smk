@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from opset_atlas.config import jobs as of_job
 from opset_atlas.config import settings as configuration
 from opset_atlas.config import specs as of_spec
-from opset_atlas.execution import environments, levels, scheduler, server
+from opset_atlas.execution import environments, levels, scheduler
 
 os.environ |= environments.variables()
 
@@ -53,6 +53,8 @@ def write_run():
 def start_worker():
     """Jobs on this machine share warm processes; those of a cluster are on others."""
     if settings.worker and workflow.local_exec:
+        from opset_atlas.execution import server
+
         jobs = list(workflow.dag.needrun_jobs())
         needed = {
             job.params.get("level") or levels.of_stage(job.rule.name) for job in jobs

@@ -31,7 +31,7 @@ rule export:
     params:
         code=of_spec.code_of("export"),
         spec=specs.of("export"),
-        again=specs.again,
+        again=specs.again("results/export/{model}/{exporter}/record.json"),
         level=of_job.level,
         base="",
         define=subpath(input.define, parent=True),
@@ -54,7 +54,7 @@ use rule export as convert with:
     params:
         code=of_spec.code_of("export"),
         spec=specs.of("export"),
-        again=specs.again,
+        again=specs.again("results/export/{model}/{exporter}/record.json"),
         level=of_job.level,
         base=of_job.base_option,
         define=subpath(input.define, parent=True),

@@ -31,7 +31,7 @@ rule locate:
     params:
         code=of_spec.code("locate"),
         spec=specs.of("locate"),
-        again=specs.again,
+        again=specs.again("results/locate/{model}/record.json"),
         define=subpath(input.define, parent=True),
         export=of_job.folder_of_sweeps,
         parity=of_job.folder_of_parity,

@@ -26,7 +26,7 @@ rule parity:
     params:
         code=of_spec.code_of("parity"),
         spec=specs.of("parity"),
-        again=specs.again,
+        again=specs.again("results/parity/{model}/{runtime}.json"),
         define=subpath(input.define, parent=True),
         sweeps=of_job.folders_of_sweeps,
     shell:

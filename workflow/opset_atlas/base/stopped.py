@@ -1,8 +1,8 @@
 """What was stopped at a limit of time or memory, so that another limit tries it again, and only it.
 
 Beside a job's record, in a file of its own that a job writes only where something was stopped: the
-limits then, and the text that the job was told as `--again`. Snakemake compares that text, a
-parameter of the job, with the one of the job's last run (`again`).
+limits then, and how often it was tried again, which the job was told as `--again`. Snakemake
+compares that number, a parameter of the job, with the one of the job's last run (`again`).
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.base.files import canonical_json, write_json
+from opset_atlas.base.files import write_json
 
 Limits = Mapping[str, Any]
-NO = "no"
+NEVER = "0"
 _NO_MEMORY = ("MemoryError", "bad_alloc", "allocate memory", "Failed to allocate", "out of memory")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options `--limits` and `--again` of a stage."""
     parser.add_argument("--limits", type=json.loads, default={}, help="JSON, over the spec's own")
-    parser.add_argument("--again", default=NO, help="why what was stopped is tried again")
+    parser.add_argument("--again", default=NEVER, help="how often it was tried again")
 
 
 def spec_with_limits(options: argparse.Namespace) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def note(record: Path, limits: Limits, told: str, anything: bool) -> None:
         told: what the job was given as `--again`, that is, what `again` said when it began.
         anything: whether something was stopped.
     """
-    if anything or told != NO:
+    if anything or told != NEVER:
         write_json(_beside(record), {"limits": limits if anything else None, "told": told})
     else:
         _beside(record).unlink(missing_ok=True)
@@ -59,13 +59,12 @@ def again(record: Path, limits: Limits) -> str:
     """What a job is to be told now: the same as at its last run, unless it must run again."""
     try:
         found = json.loads(_beside(record).read_text(encoding="utf-8"))
-        if found["limits"] in (None, limits):
-            return str(found["told"])
+        told = int(found["told"])
+        return str(told if found["limits"] in (None, limits) else told + 1)
     except FileNotFoundError:
-        return NO
-    except (OSError, ValueError, KeyError):
-        pass
-    return canonical_json(limits)
+        return NEVER
+    except (OSError, ValueError, KeyError, TypeError):
+        return "-1"  # damaged
 
 
 def _beside(record: Path) -> Path:

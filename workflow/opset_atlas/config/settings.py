@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from opset_atlas import plugins
@@ -15,6 +15,7 @@ from opset_atlas.config.checks import NOT_FOR_ONNX, check, needs_base
 from opset_atlas.config.reading import ConfigError, load, merge
 from opset_atlas.config.references import distribution, source_file, version
 from opset_atlas.config.schema import fill, schema
+from opset_atlas.onnx_files import external_data
 
 __all__ = ["ConfigError", "ModelSpec", "Settings", "load", "resolve"]
 
@@ -170,4 +171,7 @@ def _files(spec: Mapping[str, Any], root: Path) -> list[str]:
     callables = [spec["factory"], spec["inputs"] if isinstance(spec["inputs"], str) else None]
     found = [source_file(reference, root) for reference in callables if reference]
     named = [*found, spec["weights"], spec["onnx"], *spec["sources"]]
+    if spec["onnx"]:
+        folder = PurePath(spec["onnx"]).parent
+        named += [str(folder / name) for name in external_data.files(root / spec["onnx"])]
     return list(dict.fromkeys(name for name in named if name))

@@ -86,9 +86,18 @@ class Specs:
         """Canonical JSON of the limits of every job."""
         return canonical_json(self._settings.limits)
 
-    def again(self, wildcards: Any, output: Any) -> str:
-        """A parameter that changes when what was stopped at other limits is to be tried again."""
-        return stopped.again(Path(output.record), self._settings.limits)
+    def again(self, record: str) -> Callable[[Any], str]:
+        """A parameter that changes when what was stopped at other limits is to be tried again.
+
+        Args:
+            record: the path of the job's record, with its wildcards. Snakemake does not compare a
+                parameter that is made from the job's output, so it is not asked for that.
+        """
+
+        def again(wildcards: Any) -> str:
+            return stopped.again(Path(record.format(**wildcards)), self._settings.limits)
+
+        return again
 
     def of(self, stage: str) -> Callable[[Any], str]:
         """A parameter of Snakemake: the specification of a job, by its wildcards."""

@@ -251,7 +251,8 @@ def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> 
         record = {**record, **loaded, "outcome": "ok"}  # type: ignore[typeddict-item]
     except BaseException as error:  # a factory may raise what is no Exception
         record = {**record, "detail": describe(error), "traceback": trace(error)}
-    record["sources"] = [_source(Path(spec["onnx"]))]
+    files = {Path(path) for path in (spec["onnx"], *spec.get("source_files", []))}
+    record["sources"] = [_source(path) for path in sorted(files) if path.is_file()]
     return record
 
 

@@ -24,7 +24,7 @@ rule compare:
     params:
         code=of_spec.code("compare"),
         spec=specs.of("compare"),
-        again=specs.again,
+        again=specs.again("results/compare/{model}/record.json"),
         dump=subpath(input.record, parent=True),
         export=of_job.folder_of_sweeps,
     shell:

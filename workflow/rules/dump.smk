@@ -23,7 +23,7 @@ rule dump:
     params:
         code=of_spec.code("dump"),
         spec=specs.of("dump"),
-        again=specs.again,
+        again=specs.again("results/dump/{model}/record.json"),
         exporters=jobs.exporters,
         export=of_job.folder_of_sweeps,
         folder=subpath(output.record, parent=True),

@@ -1,7 +1,8 @@
 """Two runs compared: `python -m opset_atlas.tools.baseline OLD/results NEW/results`.
 
 Per cell the outcome and the verdicts, per graph the changes with their causes, under the versions
-that made them. Exit status 0: nothing that matters differs, 1: something does, 2: an error.
+that made them. What only the earlier run has matters; what only the later one has does not. Exit
+status 0: nothing that matters differs, 1: something does, 2: an error.
 """
 
 from __future__ import annotations
@@ -83,8 +84,13 @@ def _versions(sweep: str, before: ExportRecord, after: ExportRecord) -> Iterator
 
 
 def _outcomes(sweep: str, before: ExportRecord, after: ExportRecord) -> Iterator[Row]:
-    """Cells of both runs that came out differently, equal ones together."""
+    """Cells that came out differently, equal ones together, and those that only one run has."""
     old = {cell["requested"]: cell for cell in before["cells"]}
+    new = {cell["requested"] for cell in after["cells"]}
+    if lost := sorted(old.keys() - new):
+        yield _row(sweep, lost, "cells", "only in the earlier run", matters=True)
+    if added := sorted(new - old.keys()):
+        yield _row(sweep, added, "cells", "only in the later run", matters=False)
     found: dict[str, list[int]] = {}
     for cell in after["cells"]:
         one = old.get(cell["requested"])
@@ -123,12 +129,14 @@ def _graphs(
 
 
 def _verdicts(baseline: Path, results: Path) -> Iterator[Row]:
+    """Verdicts of the earlier run that are others in the later one, or that it lacks."""
     old, new = (_judged(folder) for folder in (baseline, results))
     found: dict[tuple[str, str], list[int]] = {}
-    for key in sorted(old.keys() & new.keys()):
-        if old[key] != new[key]:
-            sweep, requested, runtime = key
-            found.setdefault((sweep, f"{runtime}: {old[key]} → {new[key]}"), []).append(requested)
+    for key in sorted(old):
+        sweep, requested, runtime = key
+        verdict = new.get(key, "none")
+        if old[key] != verdict:
+            found.setdefault((sweep, f"{runtime}: {old[key]} → {verdict}"), []).append(requested)
     for (sweep, text), opsets in found.items():
         yield _row(sweep, opsets, "verdict", text, matters=True)
 

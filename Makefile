@@ -21,7 +21,7 @@ help:  ## this list
 
 report: env  ## run the workflow and print the report's path
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
-	@echo "report: $(CURDIR)/results/report/index.html"
+	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
 
 test: dev  ## all tests; those that need a missing program say so
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
@@ -31,7 +31,7 @@ unit: dev  ## tests that need no torch, in seconds
 
 architectures: $(VENV)/architectures.stamp  ## real architectures of transformers, then the report's path
 	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
-	@echo "report: $(CURDIR)/results/report/index.html"
+	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
 
 env: $(VENV)/main.stamp  ## the environment, from envs/main.lock
 

@@ -68,6 +68,40 @@ def test_another_outcome_and_verdict_matter(
     assert any("ok → invalid" in row["text"] and row["model"] == "hard_swish" for row in rows)
 
 
+def test_cells_that_the_later_run_lost_matter_and_those_that_it_gained_do_not(
+    results: Path, later: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = later / "export/hard_swish/torchscript/record.json"
+    record = json.loads(path.read_text())
+    record["cells"] = [cell for cell in record["cells"] if cell["requested"] not in (9, 12)]
+    path.write_text(json.dumps(record))
+    assert baseline.main([str(results), str(later)]) == 1
+    said = capsys.readouterr().out
+    assert said == "≠ hard_swish × torchscript × 9, 12: cells only in the earlier run\n"
+    assert baseline.main([str(later), str(results)]) == 0
+    assert "= hard_swish × torchscript × 9, 12: cells only in the later run" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_runtime_that_the_later_run_lacks_matters(
+    results: Path, later: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or a model: its export record may still be there, from before it was taken out."""
+    path = later / "judge/verdicts.json"
+    record = json.loads(path.read_text())
+    record["cells"] = [
+        cell
+        for cell in record["cells"]
+        if (cell["model"], cell["runtime"]) != ("simple_model", "onnxruntime")
+    ]
+    path.write_text(json.dumps(record))
+    assert baseline.main([str(results), str(later)]) == 1
+    said = capsys.readouterr().out
+    assert "simple_model × dynamo × 9–20: verdict onnxruntime: within-noise → none" in said
+    assert baseline.main([str(later), str(results)]) == 0
+
+
 def test_a_folder_without_a_run_is_an_error(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

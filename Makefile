@@ -7,12 +7,16 @@ CORES ?= 4
 CONFIG ?=
 TORCH_INDEX ?=
 MINUTES ?= 90
+ENVS ?= envs
 CHANGES := nothing,opset,model,tolerance,template
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
-.PHONY: help report test unit architectures env dev lint format types schemas \
+NIGHT := results/nightly
+SHORT := --models 3 --repeat 1 --output $(NIGHT)/speed.jsonl
+
+.PHONY: help report test unit nightly architectures env dev lint format types schemas \
 	pictures rooms figures explained growth validate bench bench-zoo bench-chunks bench-medium \
 	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-all bench-report truth lock clean
 
@@ -74,7 +78,7 @@ pictures: dev  ## the pictures of the README, from a finished run
 	$(BIN)/python docs/pictures.py
 
 bench-report: dev  ## how the report grows, from a finished run
-	$(BIN)/python docs/bench_report.py
+	$(BIN)/python docs/bench_report.py $(ARGS)
 
 rooms: dev  ## lines by room, in CONTRIBUTING.md
 	$(BIN)/python docs/rooms.py --write
@@ -133,7 +137,26 @@ growth: env  ## the time of comparisons at 100, 1,000 and 10,000 nodes
 	$(BIN)/python docs/growth.py $(ARGS)
 
 lock:  ## resolve envs/*.in again
-	envs/lock.sh $(PYTHON)
+	$(ENVS)/lock.sh $(PYTHON)
+
+# Everything once that tests do not run; the measurements over three models, into a folder of theirs.
+nightly: test  ## what takes hours: all tests, every program of docs/, and every measurement in short
+	mkdir -p $(NIGHT)
+	$(MAKE) report architectures
+	$(MAKE) report CONFIG=config/zoo.yaml
+	$(MAKE) unit pictures explained figures validate growth bench-report
+	$(BIN)/python docs/outcomes.py >$(NIGHT)/outcomes.md
+	$(BIN)/python docs/silently_wrong.py >$(NIGHT)/silently-wrong.md
+	$(BIN)/python docs/large.py >$(NIGHT)/large.md
+	if $(BIN)/python -c 'import netron'; then $(BIN)/python docs/pictures_netron.py; fi
+	$(MAKE) truth ARGS="--output $(NIGHT)/truth.jsonl"
+	$(MAKE) bench bench-medium bench-zoo bench-hundred bench-thousand ARGS="$(SHORT)"
+	$(MAKE) bench-chunks MINUTES=5 ARGS="$(SHORT)"
+	$(MAKE) bench-growth ARGS="--run 10 --copy 100 --graph 10 100 --output $(NIGHT)/growth.jsonl"
+	$(MAKE) bench-others ARGS="--output $(NIGHT)/others.jsonl"
+	$(MAKE) bench-docs
+	cp -R envs $(NIGHT)
+	$(MAKE) lock ENVS=$(NIGHT)/envs
 
 clean:  ## remove results and Snakemake's memory of them
 	rm -rf results/* .snakemake

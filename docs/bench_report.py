@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from opset_atlas.base.files import read_json, write_json
+from opset_atlas.findings import columns
 from opset_atlas.records import Graph, Node
 from opset_atlas.stages.report.canvas import Canvas, File, Pair
 from opset_atlas.stages.report.data import load
@@ -31,7 +32,7 @@ from opset_atlas.stages.report.stage import build
 from playwright.sync_api import Page, sync_playwright
 
 RESULTS = Path("results")
-STAGES = ("define", "export", "dump", "compare")
+STAGES = ("define", "export", "dump", "compare", "locate")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 REPEATS = 5
 
@@ -106,7 +107,7 @@ def _multiply(results: Path, cells: int) -> dict[str, Any]:
         exporters = sweeps.setdefault(row["model"], [])
         if row["exporter"] not in exporters:
             exporters.append(row["exporter"])
-    times = round(cells / len(tables["cells"]))
+    times = max(1, round(cells / len(tables["cells"])))
     names = {model: [f"{model}_{number}" for number in range(times)] for model in sweeps}
     for stage in STAGES:
         (results / stage).mkdir(parents=True)
@@ -115,9 +116,15 @@ def _multiply(results: Path, cells: int) -> dict[str, Any]:
                 (results / stage / name).symlink_to((RESULTS / stage / model).resolve())
     (results / "tables").mkdir()
     for table, rows in tables.items():
-        copied = [
-            {**row, "model": names[row["model"]][number]} for number in range(times) for row in rows
-        ]
+        copied = rows
+        if table in columns.about_models():
+            copied = [
+                _renamed(row, names[row["model"]][number])
+                for number in range(times)
+                for row in rows
+            ]
+        if table == "choices":
+            copied = [{**row, "example": names[row["example"]][0]} for row in rows]
         write_json(results / "tables" / f"{table}.json", copied)
         (results / "tables" / f"{table}.csv").write_text("", encoding="utf-8")
     judged = read_json(RESULTS / "judge" / "verdicts.json", "judge")
@@ -128,6 +135,14 @@ def _multiply(results: Path, cells: int) -> dict[str, Any]:
     ]
     write_json(results / "judge" / "verdicts.json", judged)
     return {"sweeps": {name: sweeps[model] for model in sweeps for name in names[model]}}
+
+
+def _renamed(row: dict[str, Any], name: str) -> dict[str, Any]:
+    """A row about a copy of its model; a reproducer is below the folder of the copy."""
+    copied = {**row, "model": name}
+    if row.get("reproducer"):
+        copied["reproducer"] = row["reproducer"].replace(f"/{row['model']}/", f"/{name}/", 1)
+    return copied
 
 
 def _load(page: Page, index: Path) -> float:

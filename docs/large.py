@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-STAGES = ("define", "export", "parity", "dump", "compare", "contrast", "locate", "audit")
+STAGES = ("define", "export", "parity", "dump", "compare", "locate", "audit")
 
 
 def main(results: Path) -> None:
@@ -27,8 +27,9 @@ def main(results: Path) -> None:
     print("\n| folder | MB | times the weights |\n|---|---|---|")
     for folder in sorted(folders(results)):
         weights = size(results / "define" / folder.parts[1] / "weights.safetensors")
-        bytes_ = size(results / folder)
-        print(f"| {folder} | {bytes_ / 1e6:.1f} | {bytes_ / weights:.3f} |")
+        if weights:  # a model that does not run has none
+            bytes_ = size(results / folder)
+            print(f"| {folder} | {bytes_ / 1e6:.1f} | {bytes_ / weights:.3f} |")
 
 
 def folders(results: Path) -> Iterator[Path]:

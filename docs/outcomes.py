@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from opset_atlas.findings.advice import recommend, spell_spans, surprises
+from opset_atlas.numerics.verdicts import ORDER, WRONG
 
 RESULTS = Path("results")
-WORST = ("mismatch", "fixed-size", "failed", "rejected", "no-kernel", "crashed", "timeout",
-         "ill-conditioned", "no-noise-floor", "vacuous", "above-noise", "within-noise", "exact",
-         "absent")  # fmt: skip
+NOT_RUN = ("absent", "unavailable")
 
 
 def main() -> None:
@@ -43,7 +42,14 @@ def _worst(verdicts: Sequence[dict[str, Any]]) -> dict[tuple[str, str, int], str
     found: dict[tuple[str, str, int], list[str]] = defaultdict(list)
     for row in verdicts:
         found[row["model"], row["exporter"], row["requested"]].append(row["verdict"])
-    return {key: min(names, key=WORST.index) for key, names in found.items()}
+    return {key: max(names, key=_badness) for key, names in found.items()}
+
+
+def _badness(verdict: str) -> tuple[int, int]:
+    """A wrong result is worse than none, none worse than one that is not proven right."""
+    if verdict in ORDER:
+        return (3 if verdict in WRONG else 1), ORDER.index(verdict)
+    return (0 if verdict in NOT_RUN else 2), 0
 
 
 def _print_outcomes(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:

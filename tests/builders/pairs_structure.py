@@ -113,6 +113,28 @@ STRUCTURE_PAIRS = {
         ),
         (("encoding", "Reshape", "shape", "unexplained", True),),
     ),
+    "a size that one file fixes": Pair(
+        Side("g (float[n] x) => (float[5] y) { y = Relu(x) }", 13),
+        Side("g (float[n] x) => (float[n] y) { y = Relu(x) }", 13),
+        (("declaration", "", "y", "exporter", False),),
+        ("`y`: axis 0 is 5 in one file, axis 0 is n in the other. Whoever writes a file",),
+        "dynamo",
+    ),
+    "a size that a conversion fixes": Pair(
+        Side("g (float[n,m] x) => (float[n,m] y) { y = Relu(x) }", 13),
+        Side("g (float[n,3] x) => (float[n,3] y) { y = Relu(x) }", 14),
+        (
+            ("declaration", "", "x", "converter", False),
+            ("declaration", "", "y", "converter", False),
+        ),
+        ("`x`: axis 1 is m in one file, axis 1 is 3 in the other.",),
+        "converter",
+    ),
+    "sizes that are called otherwise": Pair(
+        Side("g (float[n] x) => (float[n] y) { y = Relu(x) }", 13),
+        Side("g (float[k] x) => (float[k] y) { y = Relu(x) }", 13),
+        (),
+    ),
     "a computed constant that the graph returns": Pair(
         Side(f"g () => (int64[2] s) {{ {SIX_FOUR} }}", 13),
         Side("g () => (int64[2] s) { s = Constant<value = int64[2] {6, 4}>() }", 13),

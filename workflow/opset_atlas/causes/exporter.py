@@ -18,6 +18,8 @@ ORDER = 30
 
 def explain(difference: Difference, situation: Situation) -> Cause | None:
     """The exporter's own choice, or the converter's."""
+    if difference.kind == "declaration":
+        return _declared(difference, situation)
     if situation.other:
         return _two_exporters(difference, situation)
     equal = difference.neutral and difference.kind == "signature"
@@ -38,6 +40,20 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         explanation=f"{_what(difference)} {end}; {who} chose.",
         neutral=difference.neutral,
         numeric=not difference.neutral,
+    )
+
+
+def _declared(difference: Difference, situation: Situation) -> Cause:
+    """No operator is asked what a file says of its inputs and outputs: whoever writes it decides.
+
+    The numbers are the same either way, yet who relies on a fixed size is wrong at other sizes.
+    """
+    return Cause(
+        cause="converter" if situation.converted else "exporter",
+        explanation=(
+            f"`{difference.parameter}`: {difference.before} in one file, {difference.after} in the"
+            " other. Whoever writes a file declares these sizes; no schema does."
+        ),
     )
 
 

@@ -20,10 +20,16 @@ from opset_atlas.graph.view import View, name_of
 from opset_atlas.operators import definitions
 from opset_atlas.records import Attribute, Graph, Node, Port
 
+_INFERRED = "unk__"  # how onnx's shape inference calls a size that no file declares
+
 
 def differences(left: Graph, right: Graph) -> list[Difference]:
     """Everything that differs between two graphs, subgraphs of matched nodes included."""
-    return [*_named_alike(left, right), *_aligned(align(left, right, fold=True))]
+    return [
+        *_named_alike(left, right),
+        *_declared(left, right),
+        *_aligned(align(left, right, fold=True)),
+    ]
 
 
 def body_differences(left: Graph, right: Graph) -> list[Difference]:
@@ -51,6 +57,21 @@ def _named_alike(left: Graph, right: Graph) -> Iterator[Difference]:
         one, other = ([p["name"] for p in g[side]] for g in (left, right))  # type: ignore[literal-required]
         if one != other:
             yield _of_graph(side, ", ".join(one), ", ".join(other), None)
+
+
+def _declared(left: Graph, right: Graph) -> Iterator[Difference]:
+    """Sizes of a model's inputs and outputs that one file fixes and the other one leaves open."""
+    for one, other in zip(
+        [*left["inputs"], *left["outputs"]], [*right["inputs"], *right["outputs"]], strict=False
+    ):
+        ours, theirs = one.get("shape"), other.get("shape")
+        if ours is None or theirs is None or len(ours) != len(theirs):
+            continue
+        for axis, pair in enumerate(zip(ours, theirs, strict=True)):
+            kinds = {type(size) for size in pair}
+            if kinds == {int, str} and not any(str(size).startswith(_INFERRED) for size in pair):
+                before, after = (visible(f"axis {axis} is {size}", WORDS) for size in pair)
+                yield Difference("declaration", "", "", one["name"], before, after, (), ())
 
 
 def _signature(alignment: Alignment, within: tuple[Node, Node] | None) -> Iterator[Difference]:

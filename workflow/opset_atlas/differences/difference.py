@@ -19,6 +19,7 @@ Kind = Literal[
     "identity",  # nodes that compute nothing
     "function",  # a local function, whose nodes stand in their place in the other file
     "signature",  # inputs or outputs of the graph
+    "declaration",  # a size of an input or output that one file fixes and the other leaves open
 ]
 
 

@@ -16,6 +16,7 @@ from opset_atlas.numerics.verdicts import ORDER, WRONG
 
 RESULTS = Path("results")
 NOT_RUN = ("absent", "unavailable")
+UNMADE = ("refused", "crashed", "timeout", "no-model", "unsupported", "internal-error")
 
 
 def main() -> None:
@@ -121,7 +122,7 @@ def _print_surprises(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]
 def _print_refusals(cells: list[dict[str, Any]]) -> None:
     grouped: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
-        if cell["outcome"] in {"refused", "crashed", "timeout", "no-model"}:
+        if cell["outcome"] in UNMADE:
             reason = cell["detail"].replace(f"opset version {cell['requested']}", "opset version …")
             grouped[cell["exporter"], reason[:140]][cell["model"]].append(cell["requested"])
     _row("exporter", "reason", "models and opsets")

@@ -93,7 +93,7 @@ def freeze(
     eager: dict[str, list[np.ndarray]],
     exact: dict[str, list[np.ndarray]],
     names: tuple[Iterable[str], Iterable[str]],
-    deterministic: bool = True,
+    random: dict[str, str] | None = None,
 ) -> Path:
     """What the define stage would leave in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def freeze(
         "inputs": signature(names[0], inputs[first]),
         "outputs": signature(names[1], eager[first]),
         "sets": [
-            {"name": n, "deterministic": deterministic, "float64": n in exact, "why_not": ""}
+            {"name": n, "random": random or {}, "float64": n in exact, "why_not": ""}
             for n in inputs
         ],
         "inputs_sha256": file_sha256(folder / "inputs.safetensors"),

@@ -104,6 +104,7 @@ def _define(results: Path, model: str, outcome: str, detail: str, text: str) -> 
         "traceback": f"Traceback\n  {text}" if detail else "",
         "definition": text,
         "parameters": 84,
+        "set_to_eval": [text],
         "seed": 0,
         "inputs": [{"name": text, "dtype": "float32", "shape": [1, 3]}],
         "outputs": [],

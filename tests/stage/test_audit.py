@@ -20,7 +20,6 @@ from opset_atlas.base.files import read_json
 from opset_atlas.config.specs import Specs
 from opset_atlas.findings import audit_rows
 from opset_atlas.numerics.reference import Reference
-from opset_atlas.numerics.verdicts import RIGHT_BY_RUNTIME
 from opset_atlas.records import AuditRecord, AuditStep
 from opset_atlas.stages import parity
 from opset_atlas.stages.audit.attempt import Case, Found, read_cut, write_cuts
@@ -108,7 +107,7 @@ def test_a_reproducer_ends_well_where_the_converter_is_right(root: Path) -> None
     run(root, SOFTMAX, 13)
     model = read_json(root / "results/define/m/record.json", "define")
     reference = Reference.read(root / "results/define/m", model)
-    case = Case(root / "m.onnx", 13, 14, root / "none.onnx", reference, RIGHT_BY_RUNTIME)
+    case = Case(root / "m.onnx", 13, 14, root / "none.onnx", reference)
     defects = Defects(root / "defects")
     name = defects.note("Softmax", case, Found("invalid", "not really"))
     (defect,) = defects.wanted()
@@ -236,7 +235,7 @@ def test_a_cut_is_measured_against_itself(root: Path) -> None:
     run(root, RELU_SOFTMAX, 13)
     model = read_json(root / "results/define/m/record.json", "define")
     reference = Reference.read(root / "results/define/m", model)
-    case = Case(root / "m.onnx", 13, 12, root / "after.onnx", reference, RIGHT_BY_RUNTIME)
+    case = Case(root / "m.onnx", 13, 12, root / "after.onnx", reference)
     written = {ops: Path(path) for path, ops in write_cuts(case, Found("wrong", ""))}
     cut = read_cut(case, written["Softmax",])
     (of_set,) = cut.reference.model["sets"]

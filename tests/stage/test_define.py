@@ -180,7 +180,7 @@ def test_what_is_frozen(root: Path) -> None:
     assert record["inputs"] == [{"name": "x", "dtype": "float32", "shape": [2, 3]}]
     assert record["outputs"] == [{"name": "y", "dtype": "float32", "shape": [2, 4]}]
     assert [entry["name"] for entry in record["sets"]] == sets
-    assert all(entry["deterministic"] and entry["float64"] for entry in record["sets"])
+    assert all(not entry["random"] and entry["float64"] for entry in record["sets"])
     weights, given, reference = (tensors(root, n) for n in ("weights", "inputs", "reference"))
     for name in sets:
         x, weight = given[f"{name}/0"], weights["linear.weight"]
@@ -239,7 +239,7 @@ def test_training_mode_is_left(root: Path) -> None:
     eager = torch.nn.functional.linear(x, weights["linear.weight"], weights["linear.bias"]) * 3
     assert torch.equal(tensors(root, "reference")["random-0/eager/0"], eager)
     # The control: in training mode the same module drops elements, and is found out.
-    assert not run_define(root, model("AlwaysTraining"))["sets"][0]["deterministic"]
+    assert run_define(root, model("AlwaysTraining"))["sets"][0]["random"] == {"output": "values"}
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_float64_that_is_no_truth(root: Path, name: str, reason: str) -> None:
     record = run_define(root, model(name))
     assert record["outcome"] == "ok"
     (entry,) = record["sets"]
-    assert entry["deterministic"] and not entry["float64"] and reason in entry["why_not"]
+    assert not entry["random"] and not entry["float64"] and reason in entry["why_not"]
     assert tensors(root, "reference").keys() == {"random-0/eager/0"}
 
 
@@ -311,7 +311,7 @@ def test_a_package_that_is_not_installed_is_named(root: Path) -> None:
     assert made.notices == ["no-such-package is not installed: 1 models will not be available"]
     record = run_define(root, model(packages=["no-such-package", "numpy"]))
     assert record["outcome"] == "failed"
-    assert record["detail"] == "ModuleNotFoundError: not installed: no-such-package"
+    assert record["detail"] == "not installed: no-such-package"
     assert "no-such-package" not in record["versions"]
 
 
@@ -329,13 +329,13 @@ def test_another_version_of_a_package_makes_another_model(
 
 def test_a_forward_pass_that_differs_each_time(root: Path) -> None:
     record = run_define(root, model("Noisy"))
-    assert record["outcome"] == "ok" and not record["sets"][0]["deterministic"]
+    assert record["outcome"] == "ok" and record["sets"][0]["random"] == {"output": "values"}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_forward_pass_that_changes_its_module_and_its_input(root: Path, dtype: str) -> None:
     record = run_define(root, model("Mutates", dtype=dtype), input_sets=["random-0", "random-1"])
-    assert all(entry["deterministic"] and entry["float64"] for entry in record["sets"])
+    assert all(not entry["random"] and entry["float64"] for entry in record["sets"])
     weights, given, reference = (tensors(root, n) for n in ("weights", "inputs", "reference"))
     weight = weights["linear.weight"] + 1
     for name in ("random-0", "random-1"):
@@ -396,8 +396,7 @@ def test_inputs_from_a_callable(root: Path) -> None:
     given["inputs"] = "models.py:inputs_of_lists"
     failed = run_define(root, given)
     assert failed["detail"] == (
-        "TypeError: inputs: models.py:inputs_of_lists must return a tensor, or a tuple or dict of"
-        " tensors"
+        "inputs: models.py:inputs_of_lists must return a tensor, or a tuple or dict of tensors"
     )
 
 

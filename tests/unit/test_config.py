@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from opset_atlas.config.references import callable_problem
 from opset_atlas.config.settings import PACKAGE, ConfigError, load, resolve
 from opset_atlas.exporters import _torch_options as torch_options
 from safetensors.numpy import save_file
@@ -29,6 +30,28 @@ if True:
 first, second = Net, Net
 annotated: object = Net
 '''
+
+
+# Each makes `Net` while it is imported, in a way that its text does not show.
+UNSEEN = (
+    "for name in ['Net']:\n    globals()[name] = type(name, (), {})",
+    "import sys\nsetattr(sys.modules[__name__], 'Net', object)",
+    "import sys as system\nfrom sys import modules\nmodules[__name__].Net = object",
+    "exec('class Net: pass')",
+    "from models import *",
+    "def __getattr__(name):\n    return object",
+    "def helper(): pass\nhelper.__globals__['Net'] = object",
+    "from registry import export_all\nexport_all(__name__)",
+    "def make():\n    global Net\n    Net = object\nmake()",
+    "match [object]:\n    case [Net]: pass",
+    "if (Net := object): pass",
+)
+# What looks like it and makes no name of the module.
+SEEN = (
+    "import logging\nlog = logging.getLogger(__name__)",
+    "class Other:\n    def __getattr__(self, name): return self.modules()",
+    "def build(model):\n    return model.eval()",
+)
 
 
 @pytest.fixture
@@ -229,7 +252,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     ),
     "sizes of a callable": (
         one(inputs="models.py:Net", dynamic_sizes={"batch": [1]}),
-        ["models.m.dynamic_sizes.batch: expected a list of inputs: those of a callable"],
+        ["models.m.dynamic_sizes.batch: no dimension of `dynamic_shapes` has this name"],
     ),
     "neither": (
         {"models": {"m": {}}},
@@ -375,3 +398,17 @@ def test_a_file_that_yaml_would_misread_is_refused_with_its_place(
         load(path)
     assert len(caught.value.problems) == 1
     assert str(caught.value).startswith(f"config: {path}{YAML[text]}")
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_a_name_that_a_file_makes_while_it_is_imported_is_left_to_the_stage(
+    project: Path, text: str
+) -> None:
+    (project / "made.py").write_text(text + "\n")
+    assert callable_problem("made.py:Net", project) == ""
+
+
+@pytest.mark.parametrize("text", SEEN)
+def test_a_name_that_a_file_cannot_define_is_refused(project: Path, text: str) -> None:
+    (project / "made.py").write_text(text + "\n")
+    assert "defines no 'Net'" in callable_problem("made.py:Net", project)

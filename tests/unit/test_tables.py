@@ -257,7 +257,14 @@ def test_the_line_of_a_wrong_cell_is_that_of_its_node_else_what_the_tracer_warne
     assert [line for line in lines if not pd.isna(line)] == ["net.py:5: `if x:`"]
 
 
-MODEL: Any = {"model": "m", "kind": "torch", "outcome": "ok", "detail": "", "parameters": 5}
+MODEL: Any = {
+    "model": "m",
+    "kind": "torch",
+    "outcome": "ok",
+    "detail": "",
+    "parameters": 5,
+    "sets": [{"name": "random-0", "random": {}, "float64": True, "why_not": ""}],
+}
 
 
 def advise(cells: list[dict[str, Any]], verdicts: list[CellVerdict]) -> dict[str, Any]:
@@ -298,7 +305,21 @@ def test_one_wrong_runtime_disqualifies_a_cell() -> None:
     assert row["avoid"] == "torchscript 11"
 
 
-@pytest.mark.parametrize("found", ["no-noise-floor", "above-noise", "vacuous", "ill-conditioned"])
+def test_right_without_a_noise_floor_is_right_and_says_so() -> None:
+    cells = [cell("torchscript", 11), cell("torchscript", 12)]
+    verdicts = [verdict("torchscript", 11, "no-noise-floor"), verdict("torchscript", 12, "exact")]
+    row = advise(cells, verdicts)
+    assert row["use_opset"] == 11
+    assert row["why"].startswith("right in every runtime, judged without a noise floor; ")
+
+
+@pytest.mark.parametrize("found", ["vacuous", "random"])
+def test_what_could_not_be_compared_is_not_recommended(found: str) -> None:
+    row = advise([cell("torchscript", 11)], [verdict("torchscript", 11, found)])
+    assert row["use_opset"] is None and row["why"] == f"no cell qualifies: 1 {found}"
+
+
+@pytest.mark.parametrize("found", ["above-noise", "ill-conditioned"])
 def test_what_is_not_proven_is_second_best(found: str) -> None:
     cells = [cell("torchscript", 11), cell("torchscript", 12)]
     row = advise(cells, [verdict("torchscript", 11, found), verdict("torchscript", 12, "exact")])

@@ -16,11 +16,13 @@ from typing_extensions import TypedDict
 
 VERSION = 1
 
-# What became of a cell. `no-model` is the model's own fault: nothing was handed to an exporter;
-# `internal-error` is that of this program.
+# What became of a cell. Nothing was handed to an exporter where the model itself does not run
+# (`no-model`), where it is beyond what this program can do (`unsupported`), or where this program
+# failed over it (`internal-error`).
 Outcome = Literal[
-    "ok", "refused", "moved", "invalid", "crashed", "timeout", "no-model", "internal-error"
-]
+    "ok", "refused", "moved", "invalid", "crashed", "timeout", "no-model", "unsupported",
+    "internal-error",
+]  # fmt: skip
 
 # What a runtime did with a cell's file.
 RunOutcome = Literal[
@@ -31,7 +33,7 @@ RunOutcome = Literal[
 # Ordered from best to worst; `judge` takes the worst of a cell's outputs.
 Verdict = Literal[
     "exact", "within-noise", "above-noise", "vacuous", "no-noise-floor",
-    "ill-conditioned", "misdeclared", "fixed-size", "mismatch",
+    "ill-conditioned", "misdeclared", "random", "fixed-size", "mismatch",
 ]  # fmt: skip
 
 
@@ -61,15 +63,20 @@ class Source(TypedDict):
     sha256: str
 
 
+# What of an output changes from run to run.
+Randomness = Literal["values", "shape"]
+
+
 class ReferenceSet(TypedDict):
     """How the eager module behaved on one input set.
 
-    `name`: with `@batch=1,length=7` at its end where these dimensions are not as traced. `float64`:
-    whether a run in float64 is the truth here; `why_not` says what spoilt it.
+    `name`: with `@batch=1,length=7` at its end where these dimensions are not as traced. `random`:
+    by name, the outputs that change from run to run, and what of them. `float64`: whether a run in
+    float64 is the truth here; `why_not` says what spoilt it.
     """
 
     name: str
-    deterministic: bool
+    random: dict[str, Randomness]
     float64: bool
     why_not: str
 
@@ -79,17 +86,21 @@ class DefineRecord(TypedDict):
 
     `inputs.safetensors` holds "{set}/{i}" for input i; `reference.safetensors` holds
     "{set}/eager/{i}" (the model's own dtype) and, where usable, "{set}/float64/{i}" for output i.
+    `outcome`: `failed` is the model's own fault, shown by a run without anything of this package
+    too; `unsupported` a limit of this package. `set_to_eval`: `name (Class)` of the submodules that
+    were in training mode and compute something else there.
     """
 
     version: int
     stage: Literal["define"]
     model: str
     kind: Literal["torch", "onnx"]
-    outcome: Literal["ok", "failed", "internal-error"]
+    outcome: Literal["ok", "failed", "unsupported", "internal-error"]
     detail: str
     traceback: str
     definition: str
     parameters: int
+    set_to_eval: list[str]
     seed: int
     inputs: list[Signature]
     outputs: list[Signature]
@@ -307,7 +318,8 @@ class Measure(TypedDict):
     discrete values that differ; of declared indices, `flip_margin` is the largest distance in
     float64 of a flipped one's value to its neighbor in rank, `flip_error` how far off values are.
     `flat_input`: every float input is one value throughout, or every integer one where there is no
-    float; `undecided`: so which index is right is open.
+    float; `undecided`: so which index is right is open. `random`: what torch's own output changes
+    from run to run, on whatever input set; then only `structure` is measured.
     """
 
     output: str
@@ -336,6 +348,7 @@ class Measure(TypedDict):
     flip_error: float | None
     flat_input: NotRequired[bool]
     undecided: NotRequired[bool]
+    random: NotRequired[Randomness]
 
 
 class Misdeclared(TypedDict):

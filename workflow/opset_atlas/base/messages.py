@@ -113,7 +113,12 @@ def trace(error: BaseException) -> str:
 
     The exception that all others follow from is at the beginning, the last one at the end.
     """
-    text = clean("".join(traceback.format_exception(error)), limit=WHOLE)
+    return ends("".join(traceback.format_exception(error)))
+
+
+def ends(text: str) -> str:
+    """A text, cleaned; of a long one both ends."""
+    text = clean(text, limit=WHOLE)
     if len(text) <= LIMIT:
         return text
     part = LIMIT // 2

@@ -260,10 +260,7 @@ def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
     if not model.get("onnx"):
         known = sorted({name for axes in declared.values() for name in axes.values()})
         for name in model.get("dynamic_sizes") or {}:
-            if not isinstance(inputs, list):
-                text = "expected a list of inputs: those of a callable have the sizes it gives them"
-                yield (*path, "dynamic_sizes", name), text
-            elif name not in known:
+            if name not in known:
                 text = f"no dimension of `dynamic_shapes` has this name; {suggestion(name, known)}"
                 yield (*path, "dynamic_sizes", name), text
     if not isinstance(inputs, list):

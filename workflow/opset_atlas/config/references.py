@@ -126,26 +126,55 @@ def _find_module(name: str, root: Path) -> ModuleSpec | None:
 
 @functools.cache
 def _names(path: Path, changed: int) -> frozenset[str] | None:
-    """Names that a file binds at module level; None where that cannot be told from the text.
+    """Names that a file binds at module level; None where its text cannot tell them all.
 
     `changed`, its time of change, is part of the cache's key.
     """
-    names = set(_bound(ast.parse(path.read_bytes()).body))
-    return None if {"*", "__getattr__"} & names else frozenset(names)
+    tree = ast.parse(path.read_bytes())
+    names = frozenset(_bound(tree.body))
+    hidden = "__getattr__" in names or any(map(_binds_unseen, ast.walk(tree)))
+    return None if hidden else names
+
+
+# What makes names of a module that its text does not show: functions, attributes.
+_BY_NAME = frozenset(["globals", "locals", "vars", "setattr", "exec", "eval", "__import__"])
+_NAMESPACES = frozenset(["__dict__", "__setattr__", "__globals__", "f_globals", "import_module"])
+
+
+def _binds_unseen(node: ast.AST) -> bool:
+    """Whether a part of a file may bind names while it is imported that its text does not show."""
+    if isinstance(node, ast.ImportFrom):
+        names = {alias.name for alias in node.names}
+        return bool(names & ({"*", "modules"} | _BY_NAME | _NAMESPACES))
+    if isinstance(node, ast.Name):
+        return node.id in _BY_NAME
+    if isinstance(node, ast.Attribute):
+        return node.attr in _NAMESPACES or ast.unparse(node) == "sys.modules"
+    if not isinstance(node, ast.Call):
+        return False
+    # `export_all(__name__)`: a helper that knows which module to put names into.
+    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    handed = any(isinstance(value, ast.Name) and value.id == "__name__" for value in given)
+    return handed and ast.unparse(node.func).rpartition(".")[2] != "getLogger"
 
 
 def _bound(statements: list[ast.stmt]) -> Iterator[str]:
+    """Names that statements bind; those that a part of one binds for itself alone count too."""
     for node in statements:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                yield alias.asname or alias.name.partition(".")[0]
-        else:
             for inner in ast.walk(node):
-                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-                    yield inner.id
-                elif isinstance(inner, ast.FunctionDef | ast.ClassDef):
-                    yield inner.name
-                elif isinstance(inner, ast.Import | ast.ImportFrom):
-                    yield from (a.asname or a.name.partition(".")[0] for a in inner.names)
+                if isinstance(inner, ast.Global):
+                    yield from inner.names
+            continue
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                yield inner.id
+            elif isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield inner.name
+            elif isinstance(inner, ast.Import | ast.ImportFrom):
+                yield from (alias.asname or alias.name.partition(".")[0] for alias in inner.names)
+            elif isinstance(inner, ast.MatchAs | ast.MatchStar) and inner.name:
+                yield inner.name
+            elif isinstance(inner, ast.MatchMapping) and inner.rest:
+                yield inner.rest

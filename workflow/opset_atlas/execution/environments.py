@@ -13,17 +13,20 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-WORKFLOW = Path(__file__).parents[2]
+from opset_atlas.execution import python_path
+
 HERE = sys.prefix
 
 
 def variables() -> dict[str, str]:
     """Variables under which `python -m opset_atlas STAGE` is this very tree, run by this Python.
 
-    Under `--sdm conda` the environment of a rule comes before this Python again.
+    Under `--sdm conda` the environment of a rule comes before this Python again. What the user has
+    in PYTHONPATH comes after this tree.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {"PYTHONPATH": str(WORKFLOW), "PATH": path}
+    own = python_path.with_own(os.environ.get("PYTHONPATH", ""))
+    return {"PYTHONPATH": own, "PATH": path}
 
 
 def unsupported(platform: str = sys.platform) -> str:

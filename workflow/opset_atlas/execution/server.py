@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from opset_atlas.execution import environments, forked, levels
+from opset_atlas.execution import environments, forked, levels, python_path
 from opset_atlas.execution.client import DECLINED, WORKERS, socket_path
 
 _LOOK_AROUND = 1.0  # seconds between looks whether the run is still there
@@ -183,6 +183,7 @@ def _work(request: dict[str, Any], outputs: list[int]) -> NoReturn:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(request["folder"])
+    python_path.follow(os.environ, request["environment"])
     os.environ.clear()
     os.environ.update(request["environment"])
     forked.work(request["arguments"], outputs, warm=True)

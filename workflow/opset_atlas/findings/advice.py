@@ -2,7 +2,8 @@
 
 The rule, stated in the report too. A cell qualifies when the exporter delivered the opset that was
 asked for, onnx's checker accepts it, and every runtime computes the model's function with it to
-within float32's own noise. Of those: the fewest nodes, then the lowest opset (older runtimes read
+within float32's own noise, or within assert_close's tolerances where no float64 run tells what
+noise is. Of those: the fewest nodes, then the lowest opset (older runtimes read
 it), then the order of the configuration. None qualifying is an answer.
 """
 
@@ -32,6 +33,14 @@ SEVERITY = {
 }
 
 
+# What a model's outcome means for its row, where nothing was exported.
+NOTHING_DONE = {
+    "failed": "the model itself does not run",
+    "unsupported": "the model may be sound",
+    "internal-error": "the model may be sound",
+}
+
+
 def recommend(
     record: DefineRecord, cells: Iterable[Row], verdicts: Iterable[CellVerdict]
 ) -> dict[str, Any]:
@@ -52,8 +61,8 @@ def recommend(
         "avoid": "",
         "avoid_why": "",
     }
-    if record["outcome"] == "failed":
-        return {**row, "why": f"the model itself does not run: {record['detail']}"}
+    if record["outcome"] != "ok":
+        return {**row, "why": f"{NOTHING_DONE[record['outcome']]}: {record['detail']}"}
     own = list(cells)
     by_cell = _by_cell(verdicts)
     usable = [cell for cell in own if cell["outcome"] == "ok"]
@@ -62,7 +71,7 @@ def recommend(
     ]
     proven = bool(right)
     if not right:
-        right = [cell for cell in usable if _verdicts(by_cell, cell) and not _wrong(by_cell, cell)]
+        right = [cell for cell in usable if _verdicts(by_cell, cell) and _may_be(by_cell, cell)]
     if right:
         order = list(dict.fromkeys(cell["exporter"] for cell in own))
         best = min(right, key=lambda c: (c["nodes"], c["requested"], order.index(c["exporter"])))
@@ -71,6 +80,9 @@ def recommend(
             "use_opset": best["requested"],
             "why": _why(best, right, proven, _verdicts(by_cell, best)),
         }
+    elif random := sorted({name for each in record["sets"] for name in each["random"]}):
+        names = " and ".join(f"`{name}`" for name in random)
+        row["why"] = f"the model is random: its output {names} changes from run to run in torch"
     else:
         row["why"] = "no cell qualifies: " + _tally(own, by_cell)
     return row | _avoid(own, by_cell)
@@ -158,14 +170,16 @@ def _verdicts(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> set[st
     return {verdict["verdict"] for verdict in by_cell.get(_key(cell), [])}
 
 
-def _wrong(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> bool:
-    return bool(_verdicts(by_cell, cell) - RIGHT - UNPROVEN)
+def _may_be(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> bool:
+    """Whether there was something to compare and nothing is shown to be wrong."""
+    return _verdicts(by_cell, cell) <= (RIGHT | UNPROVEN) - {"vacuous"}
 
 
 def _why(best: Row, right: Sequence[Row], proven: bool, verdicts: set[str]) -> str:
     """One clause per rule that decided."""
+    floor = ", judged without a noise floor" if "no-noise-floor" in verdicts else ""
     quality = (
-        "right in every runtime"
+        f"right in every runtime{floor}"
         if proven
         else f"nothing proven wrong ({', '.join(sorted(verdicts))})"
     )

@@ -60,7 +60,8 @@ TABLES: Mapping[str, Table] = {
             **_CELL,
             "delivered": "opset that the file has",
             "ir_version": "IR version of the file",
-            "outcome": "`ok`, `refused`, `moved`, `invalid`, `crashed`, `timeout` or `no-model`",
+            "outcome": "`ok`, `refused`, `moved`, `invalid`, `crashed`, `timeout`, `no-model`,"
+            " `unsupported` or `internal-error`",
             "detail": "the reason, where the outcome is not `ok`",
             "source": "line of the user's code that the reason or a wrong result is about",
             "export_seconds": "seconds that the export took",

@@ -19,7 +19,8 @@ def make(items: Sequence[Mapping[str, Any]], input_set: str, seed: int) -> list[
     kind, _, number = input_set.partition("-")
     # Independent of the other sets and of how many there are.
     generator = np.random.default_rng([seed, int(number or 0)])
-    return [_array(item, kind, generator) for item in items]
+    # asarray: what numpy computes from an array without axes is no array.
+    return [np.asarray(_array(item, kind, generator)) for item in items]
 
 
 def dtype_of(item: Mapping[str, Any], default: str) -> str:

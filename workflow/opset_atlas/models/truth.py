@@ -7,65 +7,102 @@ although they look like it. So every operator of the run is watched, not assumed
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from opset_atlas.base.messages import clean, describe
+from opset_atlas.models.module import flat
+from opset_atlas.models.watching import Look, Watching, watched
 
 
-class _Wide(TorchDispatchMode):  # type: ignore[misc]
-    """Casts to float32 become casts to float64; what still computes in less is noted.
+class _Wide(Watching):
+    """Casts to float32 become casts to float64.
 
     Transformers compute normalizations and softmax in float32 whatever the model's type
     (`x.to(torch.float32)`), which does nothing in a float32 model and more than nothing in float16.
     Either way it is there for precision, so it may not take any away here.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.narrow: set[str] = set()
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        given = dict(kwargs or {})
-        if given.get("dtype") == torch.float32:
-            given["dtype"] = torch.float64
-        result = function(*args, **given)
+    def call(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        if kwargs.get("dtype") == torch.float32:
+            kwargs["dtype"] = torch.float64
+        result = _WIDE.get(function, function)(*args, **kwargs)
         if function is torch.ops.aten.lift_fresh.default and result.dtype == torch.float32:
             return result.double()  # torch.tensor(number, dtype=torch.float32)
-        for tensor in flat(result):
-            if tensor.is_floating_point() and tensor.dtype != torch.float64:
-                self.narrow.add(
-                    f"{function} computes in {str(tensor.dtype).removeprefix('torch.')}"
-                )
         return result
+
+
+def _grouped_product(
+    left: torch.Tensor,
+    right: torch.Tensor,
+    offs: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """`torch._grouped_mm`, whose kernel takes float32 and bfloat16 alone: one product per group.
+
+    `offs` holds where each group ends: of the rows of `left` where that has two axes, else of the
+    columns of `right`; where both have two axes, of the axis that is summed over. A mixture of
+    experts computes with it. Rows beyond the last group are zero.
+    """
+    if offs is None:
+        return torch.bmm(left, right)
+    ends = [int(end) for end in offs]
+    spans = list(zip([0, *ends[:-1]], ends, strict=True))
+    if left.dim() == right.dim() == 2:
+        return torch.stack([left[:, a:b] @ right[a:b] for a, b in spans])
+    if left.dim() == 2:
+        result = left.new_zeros(left.shape[0], right.shape[-1])
+        for group, (a, b) in enumerate(spans):
+            result[a:b] = left[a:b] @ right[group]
+        return result
+    result = left.new_zeros(left.shape[1], right.shape[-1])
+    for group, (a, b) in enumerate(spans):
+        result[:, a:b] = left[group] @ right[:, a:b]
+    return result
+
+
+# Operators without a float64 kernel, and the same computed with such that have one.
+_WIDE: dict[Any, Callable[..., Any]] = {}
+if hasattr(torch.ops.aten, "_grouped_mm"):
+    _WIDE[torch.ops.aten._grouped_mm.default] = _grouped_product
+
+
+@contextmanager
+def in_float64(
+    module: torch.nn.Module, tensors: Sequence[torch.Tensor], look: Look
+) -> Iterator[tuple[torch.nn.Module, list[torch.Tensor]]]:
+    """A copy of the module and of its inputs to run in float64; `look` sees every operator."""
+    default = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        double = copy.deepcopy(module).double()
+        copies = [tensor.clone() for tensor in tensors]
+        wide = [t.double() if t.is_floating_point() else t for t in copies]
+        with watched(_Wide(look)):
+            yield double, wide
+    finally:
+        torch.set_default_dtype(default)
 
 
 def run_in_float64(
     module: torch.nn.Module, tensors: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor], str]:
     """The outputs of a run in float64, and why they cannot be trusted ("" where they can)."""
-    default = torch.get_default_dtype()
-    watch = _Wide()
+    narrow: set[str] = set()
+
+    def look(function: Any, result: Any) -> None:
+        """What still computes in less is noted."""
+        for tensor in flat(result):
+            if tensor.is_floating_point() and tensor.dtype != torch.float64:
+                narrow.add(f"{function} computes in {str(tensor.dtype).removeprefix('torch.')}")
+
     try:
-        torch.set_default_dtype(torch.float64)
-        double = copy.deepcopy(module).double()
-        copies = [tensor.clone() for tensor in tensors]
-        wide = [t.double() if t.is_floating_point() else t for t in copies]
-        with watch:
+        with in_float64(module, tensors, look) as (double, wide):
             outputs = flat(double(*wide))
     except Exception as error:
         return [], clean(f"float64 run raised {describe(error)}", 400)
-    finally:
-        torch.set_default_dtype(default)
-    return outputs, "; ".join(sorted(watch.narrow)[:3])
-
-
-def flat(value: Any) -> list[torch.Tensor]:
-    """The tensors in a result of any nesting, in the order in which exporters flatten it."""
-    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+    return outputs, "; ".join(sorted(narrow)[:3])

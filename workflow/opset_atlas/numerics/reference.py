@@ -13,7 +13,7 @@ import safetensors.numpy
 from opset_atlas.base.arrays import Array
 from opset_atlas.numerics import ties
 from opset_atlas.numerics.measure import measure
-from opset_atlas.records import DefineRecord, Measure
+from opset_atlas.records import DefineRecord, Measure, Randomness
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class Reference:
             eager = self.outputs[f"{set_name}/eager/{i}"]
             exact = self.outputs.get(f"{set_name}/float64/{i}", eager)
             found[port["name"]] = ties.Expected(i, eager, exact)
+        return found
+
+    def random(self) -> dict[str, Randomness]:
+        """The outputs that change from run to run on any input set, and what of them."""
+        found: dict[str, Randomness] = {}
+        for each in self.model["sets"]:
+            for name, what in each["random"].items():
+                found[name] = "shape" if what == "shape" else found.get(name, what)
         return found
 
     def measure(self, i: int, name: str, set_name: str, got: Array | None) -> Measure:

@@ -19,7 +19,7 @@ from opset_atlas.models.sizes import is_traced
 from opset_atlas.numerics import declared, ties
 from opset_atlas.numerics.measure import blank_measure, is_flat
 from opset_atlas.numerics.reference import Reference
-from opset_atlas.records import Declared, DefineRecord, Measure, RunOutcome
+from opset_atlas.records import Declared, DefineRecord, Measure, Randomness, RunOutcome
 from opset_atlas.runtimes._feeding import input_positions
 
 SECONDS = ("load_seconds", "first_run_seconds", "best_run_seconds")
@@ -54,6 +54,8 @@ def run_file(
     measures: list[Measure] = []
     times: list[float] = []
     kept: dict[str, list[declared.Disagreement]] = {}
+    random = reference.random()
+    notes += [f"output {name} changes from run to run in torch" for name in random]
     for of_set in reference.model["sets"]:
         tensors = reference.feed(of_set["name"])
         feed = {name: tensors[i] for name, i in zip(session.input_names, positions, strict=True)}
@@ -71,8 +73,6 @@ def run_file(
         measures += _measure_set(reference, of_set["name"], session.output_names, got)
         if promised:
             kept[of_set["name"]] = declared.disagreements(promised, feed, got)
-        if not of_set["deterministic"]:
-            notes.append(f"{of_set['name']}: torch's output changes from run to run, not compared")
     measured: Sequence[float | None] = [loaded, *times[:1], min(times, default=None)]
     return {
         "outcome": "ran",
@@ -110,7 +110,7 @@ def _measure_set(
     """The measures of one input set: outputs by position, checked for number and order."""
     names = [port["name"] for port in reference.model["outputs"]]
     index_outputs = reference.index_outputs
-    deterministic = {s["name"]: s["deterministic"] for s in reference.model["sets"]}[set_name]
+    random = reference.random()
     flat = is_flat(reference.feed(set_name))
     measures: list[Measure] = []
     for i, name in enumerate(names):
@@ -125,8 +125,9 @@ def _measure_set(
         else:
             array = None if value is None else np.asarray(value)
             found = reference.measure(i, name, set_name, array)
-            found = found if deterministic or found["structure"] else blank
-            if name in index_outputs and found["flips"]:
+            if name in random:
+                found = _of_random(found, blank, random[name])
+            elif name in index_outputs and found["flips"]:
                 found = ties.rank(
                     found, reference.results(set_name), got, index_outputs[name], flat
                 )
@@ -138,6 +139,14 @@ def _measure_set(
         extra = graph[i] if i < len(graph) else f"output {i}"
         measures.append(blank_measure(extra, set_name, dtype, "the model has no such output"))
     return measures
+
+
+def _of_random(found: Measure, blank: Measure, what: Randomness) -> Measure:
+    """What can be said of an output that changes from run to run: whether it is one of its kind."""
+    structure = found["structure"]
+    if what == "shape" and structure.startswith("shape"):
+        structure = ""
+    return {**blank, "structure": structure, "random": what}
 
 
 def nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:

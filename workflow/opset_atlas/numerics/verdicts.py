@@ -6,10 +6,11 @@ A verdict is of one output on one input set first:
   within-noise    every slice: n_runtime <= max(noise_factor * n_torch, noise_floor)
   above-noise     beyond that, yet inside assert_close's tolerances for the dtype
   vacuous         nothing differs where nothing could: empty, constant or nothing finite
-  no-noise-floor  no float64 run to tell noise from error; inside assert_close's tolerances, or
-                  within noise_floor units of torch's own result
+  no-noise-floor  no float64 run to tell noise from error (in a float64 model there is none);
+                  inside assert_close's tolerances, or within noise_floor units of torch's result
   ill-conditioned n_torch > ill_conditioned: torch's own result is not to be trusted; no pass
   misdeclared     right, yet the file declares another dtype, rank or size than comes out
+  random          torch's own output changes from run to run: there is nothing to compare with
   fixed-size      a mismatch at a size other than the traced one, and none at the traced one
   mismatch        beyond both, or structure, masks or discrete values differ
 
@@ -46,13 +47,12 @@ from opset_atlas.records import (
 ORDER: tuple[str, ...] = get_args(Verdict)  # from best to worst
 
 # The classes of verdicts, for everybody who counts, colors or acts on them.
-RIGHT = frozenset({"exact", "within-noise"})
+# `no-noise-floor`: judged by tolerances alone, which is all that there is for a float64 model, or
+# where a runtime's own result is the reference.
+RIGHT = frozenset({"exact", "within-noise", "no-noise-floor"})
 # Nothing is wrong with these, and nothing is proven either.
-UNPROVEN = frozenset({"no-noise-floor", "vacuous", "ill-conditioned", "above-noise"})
+UNPROVEN = frozenset({"vacuous", "ill-conditioned", "above-noise"})
 WRONG = frozenset({"mismatch", "fixed-size"})
-# Where a runtime's own result is the reference there is no float64 run, so that a result which is
-# close without being bit-equal is called `no-noise-floor`, and is right.
-RIGHT_BY_RUNTIME = RIGHT | {"no-noise-floor"}
 
 _MOST_TOLD = 3
 
@@ -141,6 +141,8 @@ def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputV
     worst = max(telling or findings, key=lambda f: (ORDER.index(f.verdict), f.badness))
     vacuous = [f.measure["set"] for f in findings if f.verdict == "vacuous"]
     detail = f"worst on {worst.measure['set']}: {worst.reason}"
+    if worst.verdict == "random":
+        detail = worst.reason
     if worst.verdict == "fixed-size":
         detail = _with_sizes(worst, findings)
     if not telling:
@@ -201,6 +203,9 @@ def _judge_measure(measure: Measure, tolerances: Tolerances) -> _Finding:
     infinite = float("inf")
     if measure["structure"]:
         return _Finding("mismatch", measure["structure"], measure, infinite)
+    if what := measure.get("random"):
+        reason = f"torch's own {what} change{'s' * (what == 'shape')} from run to run"
+        return _Finding("random", reason, measure)
     if measure["masks"]:
         return _Finding("mismatch", measure["masks"], measure, infinite)
     if not measure["elements"]:

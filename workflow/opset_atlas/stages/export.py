@@ -198,7 +198,7 @@ def _export_cells(
     """Export in child processes, one cell after the other; a fault costs its cell alone."""
     model: DefineRecord = read_json(job.define / "record.json", "define")
     if model["outcome"] != "ok":
-        outcome = "no-model" if model["outcome"] == "failed" else "internal-error"
+        outcome = "no-model" if model["outcome"] == "failed" else model["outcome"]
         source = source_lines.in_text(model["traceback"])
         for opset in opsets:
             yield opset, {**_cell(opset, outcome, model["detail"]), "source": source}, 0.0

@@ -19,7 +19,7 @@ from opset_atlas.base.messages import describe
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.running import run_file
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.numerics.verdicts import RIGHT_BY_RUNTIME, WRONG, judge_cell
+from opset_atlas.numerics.verdicts import RIGHT, WRONG, judge_cell
 from opset_atlas.onnx_files import tensors
 from opset_atlas.onnx_files.facts import inspect
 from opset_atlas.records import AuditOutcome, CellVerdict, DefineRecord, Signature
@@ -51,7 +51,6 @@ class Case:
     new: int
     after: Path
     reference: Reference
-    accepted: frozenset[str]
 
     def tensors(self, set_name: str) -> dict[str, Array]:
         """The inputs of a set by name; of the first one where none is named."""
@@ -90,7 +89,7 @@ def attempt(case: Case, tolerances: Tolerances) -> Found:
     if all(_as_before(case, variant) for variant in ORACLE.VARIANTS):
         return Found("right", "bit-equal to the file before its conversion")
     verdicts = {variant: _judge(case, variant, tolerances) for variant in ORACLE.VARIANTS}
-    return _weigh(verdicts.pop(PLAIN), list(verdicts.values()), case.accepted)
+    return _weigh(verdicts.pop(PLAIN), list(verdicts.values()))
 
 
 def _as_before(case: Case, variant: str) -> bool:
@@ -141,11 +140,11 @@ def _judge(case: Case, variant: str, tolerances: Tolerances) -> CellVerdict:
     return judge_cell(record, cell, tolerances)
 
 
-def _weigh(plain: CellVerdict, optimized: Sequence[CellVerdict], accepted: frozenset[str]) -> Found:
+def _weigh(plain: CellVerdict, optimized: Sequence[CellVerdict]) -> Found:
     """A fault that only the runtime's optimizations show is not the converter's."""
     verdict, detail = plain["verdict"], plain["detail"]
-    if verdict in accepted:
-        other = next((each for each in optimized if each["verdict"] not in accepted), None)
+    if verdict in RIGHT:
+        other = next((each for each in optimized if each["verdict"] not in RIGHT), None)
         if other is None:
             return Found("right", verdict)
         said = f"{other['verdict']}, yet only with {NAME}'s optimizations"
@@ -201,7 +200,7 @@ def read_cut(case: Case, path: Path) -> Case:
         "model": case.reference.model["model"],
         "inputs": [_signature(*pair) for pair in zip(graph.input, given, strict=True)],
         "outputs": [_signature(*pair) for pair in zip(graph.output, results, strict=True)],
-        "sets": [{"name": "cut", "deterministic": True, "float64": False, "why_not": "a cut"}],
+        "sets": [{"name": "cut", "random": {}, "float64": False, "why_not": "a cut"}],
     }
     reference = Reference(
         cast(DefineRecord, model),
@@ -210,7 +209,7 @@ def read_cut(case: Case, path: Path) -> Case:
         {},
     )
     after = path.with_name(f"{path.stem}_after.onnx")
-    return Case(path, case.old, case.new, after, reference, RIGHT_BY_RUNTIME)
+    return Case(path, case.old, case.new, after, reference)
 
 
 def _signature(port: Any, array: np.ndarray) -> Signature:

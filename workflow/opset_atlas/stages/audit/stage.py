@@ -27,7 +27,7 @@ from opset_atlas.base.messages import clean
 from opset_atlas.execution.isolate import Result, run_isolated
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.numerics.verdicts import RIGHT, RIGHT_BY_RUNTIME, judge_cell
+from opset_atlas.numerics.verdicts import RIGHT, judge_cell
 from opset_atlas.operators import definitions
 from opset_atlas.operators.conversions import named_operator
 from opset_atlas.records import (
@@ -212,10 +212,8 @@ def _steps(
     job: _Job, files: Sequence[_File], reference: Reference, defects: Defects
 ) -> list[AuditStep]:
     """What came of every step, by opset, down before up."""
-    own = reference.model["kind"] == "onnx"  # the reference is the runtime's own result
-    accepted = RIGHT_BY_RUNTIME if own else RIGHT
     cases = [
-        Case(file.path, file.opset, new, job.work / f"{i}_to_{new}.onnx", reference, accepted)
+        Case(file.path, file.opset, new, job.work / f"{i}_to_{new}.onnx", reference)
         for i, file in enumerate(files)
         for new in (file.opset - 1, file.opset + 1)
         if definitions.in_force("Add", new)  # an opset that onnx knows

@@ -132,7 +132,7 @@ class Case:
 
     def _sets(self, deciding: str) -> list[str]:
         """The set that decided, and a random one beside it: what agrees on both is no chance."""
-        known = [s["name"] for s in self.reference.model["sets"] if s["deterministic"]]
+        known = [s["name"] for s in self.reference.model["sets"] if not s["random"]]
         others = [name for name in known if name.startswith("random") and name != deciding]
         return [deciding, *others][:MOST_SETS]
 

@@ -11,10 +11,11 @@ import ml_dtypes
 import numpy as np
 import safetensors.torch
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from opset_atlas.base.arrays import Array
 from opset_atlas.models import module as model
+from opset_atlas.models import truth
+from opset_atlas.models.watching import Watching, watched
 from opset_atlas.runtimes._feeding import Trace
 
 Result = tuple[str, torch.Tensor]
@@ -37,7 +38,7 @@ def trace(spec: Mapping[str, Any], define: Path, sets: Sequence[str], double: bo
     safetensors.torch.load_model(module, define / "weights.safetensors")
     tensors = safetensors.torch.load_file(define / "inputs.safetensors")
     runs = [_run(module, _inputs(tensors, name)) for name in sets]
-    wide = [_run(copy.deepcopy(module).double(), _wide(tensors, n)) for n in sets] if double else []
+    wide = [_run(module, _inputs(tensors, name), double=True) for name in sets] if double else []
     same = [run for run in runs if _way(run) == _way(runs[0])]
     runs, wide = (runs, wide) if len(same) == len(runs) else (runs[:1], wide[:1])
     wide = wide if all(_way(a) == _way(b) for a, b in zip(runs, wide, strict=False)) else []
@@ -49,32 +50,24 @@ def _inputs(tensors: Mapping[str, torch.Tensor], name: str) -> list[torch.Tensor
     return [tensors[f"{name}/{i}"].clone() for i in range(count)]
 
 
-def _wide(tensors: Mapping[str, torch.Tensor], name: str) -> list[torch.Tensor]:
-    return [t.double() if t.is_floating_point() else t for t in _inputs(tensors, name)]
+def _run(
+    module: torch.nn.Module, inputs: Sequence[torch.Tensor], double: bool = False
+) -> list[Result]:
+    """Every operator's results in order; copies, since operators may write into them later."""
+    results: list[Result] = []
 
+    def keep(function: Any, result: Any) -> None:
+        name = str(function).removesuffix(".default")
+        results.extend((name, tensor.detach().clone()) for tensor in model.flat(result))
 
-class _Record(TorchDispatchMode):  # type: ignore[misc]
-    """Keeps a copy of every result: operators may write into them later."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.results: list[Result] = []
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        result = function(*args, **(kwargs or {}))
-        for leaf in torch.utils._pytree.tree_leaves(result):
-            if isinstance(leaf, torch.Tensor):
-                self.results.append((str(function).removesuffix(".default"), leaf.detach().clone()))
-        return result
-
-
-def _run(module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Result]:
-    record, own = _Record(), copy.deepcopy(module)
-    with torch.no_grad(), record:
-        own(*inputs)
-    return record.results
+    with torch.no_grad():
+        if double:
+            with truth.in_float64(module, inputs, keep) as (wide, tensors):
+                wide(*tensors)
+        else:
+            with watched(Watching(keep)):
+                copy.deepcopy(module)(*inputs)
+    return results
 
 
 def _way(run: Sequence[Result]) -> list[tuple[str, torch.Size]]:

@@ -84,7 +84,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         for model, exporters in data.spec["sweeps"].items()
     }
     occurring = {key for group in lines.values() for each in group for key in each.states}
-    advice = [row for row in data.tables["models"] if row["outcome"] != "failed"]
+    advice = [row for row in data.tables["models"] if row["outcome"] == "ok"]
     found = group_surprises(data.tables["surprises"])
     return {
         "spec": data.spec,
@@ -94,7 +94,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "advice": advice,
         "most_picks": MOST_PICKS,
         "groups": group_advice(advice) if len(advice) > MOST_SENTENCES else [],
-        "broken": [row for row in data.tables["models"] if row["outcome"] == "failed"],
+        "broken": [row for row in data.tables["models"] if row["outcome"] != "ok"],
         "surprises": found,
         "kinds": [(kind, list(group)) for kind, group in groupby(found, lambda each: each.title)],
         "tables": data.table_names,

@@ -81,6 +81,7 @@ UNMEASURED = State("unmeasured", "?", "not measured", "none")
 _OUTCOMES = {
     "refused": State("refused", "–", "refused", "none"),
     "no-model": State("no-model", "∅", "model fails", "none"),
+    "unsupported": State("unsupported", "∅", "unsupported", "none"),
     "invalid": State("invalid", "!", "invalid", "bad"),
     "crashed": State("crashed", "✗", "crashed", "bad"),
     "timeout": State("timeout", "✗", "timeout", "bad"),
@@ -106,7 +107,9 @@ LEGEND = (
     ("crashed", "✗", "bad", "the exporter's process died"),
     ("timeout", "✗", "bad", "the exporter did not finish in time"),
     ("refused", "–", "none", "the exporter said no, with a reason"),
+    ("random", "~", "none", "the model’s own output changes from run to run"),
     ("no-model", "∅", "none", "the model itself does not run"),
+    ("unsupported", "∅", "none", "the model is beyond what opset-atlas can handle"),
     ("internal-error", "⚠", "none", "opset-atlas itself failed; nothing is said of the exporter"),
     ("unmeasured", "?", "none", "no runtime was asked"),
 )
@@ -174,6 +177,10 @@ def state(cell: dict[str, Any], verdicts: Iterable[CellVerdict]) -> State:
     if "fixed-size" in found:
         text = f"one size, as {cell['delivered']}" if moved else "one size"
         return State("fixed-size", "≠", text, "bad")
+    if "random" in found:
+        return State(
+            "random", "~", f"random, as {cell['delivered']}" if moved else "random", "none"
+        )
     if "misdeclared" in found:
         text = f"misdeclared, as {cell['delivered']}" if moved else "misdeclared"
         return State("misdeclared", "≠", text, "fair")

@@ -16,6 +16,7 @@ from opset_atlas.stages.report.drawing.layout import Planner
 from opset_atlas.stages.report.drawing.scene import Scene, scene
 from opset_atlas.stages.report.matrix import LEGEND, Line, columns, least, line, state
 from opset_atlas.stages.report.plot import facets
+from opset_atlas.stages.report.reference import remarks
 
 _MEASURES = ("runtime", "output", "verdict", "max_abs", "max_rel", "n_torch", "n_runtime", "detail")
 
@@ -87,6 +88,7 @@ class View:
             "model": model,
             "description": data.spec["descriptions"].get(model, ""),
             "definition": data.definitions[model],
+            "remarks": list(remarks(data.definitions[model])),
             "advice": data.rows("models", model)[0],
             "opsets": _opsets(data, model),
             "least": {name: least(data, model, name) for name in ("nodes", "size_bytes")},

@@ -1,0 +1,51 @@
+"""What a reader of a model's page must know of the reference that its files are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from opset_atlas.records import DefineRecord
+
+MOST_NAMED = 6
+
+
+def remarks(definition: DefineRecord) -> Iterator[str]:
+    """A sentence each: mode, randomness, sets without a truth in float64, sizes not run at."""
+    if definition["outcome"] != "ok":
+        return
+    if names := definition["set_to_eval"]:
+        number = "1 part" if len(names) == 1 else f"{len(names)} parts"
+        yield (
+            f"Set to eval() before anything was run; {number} of it had been in training mode and"
+            f" would compute something else there: {_listed(names)}."
+        )
+    random = {name: what for each in definition["sets"] for name, what in each["random"].items()}
+    for name, what in random.items():
+        yield (
+            f"Its output {name} is random: in torch its {what}"
+            f" change{'s' * (what == 'shape')} from run to run, so that there is nothing to compare"
+            " a file with."
+        )
+    yield from _without_truth(definition)
+    if definition["detail"]:
+        yield definition["detail"]
+
+
+def _without_truth(definition: DefineRecord) -> Iterator[str]:
+    """Why there is no run in float64 to tell noise from error."""
+    floats = [port["dtype"] for port in definition["outputs"] if "float" in port["dtype"]]
+    if floats and set(floats) == {"float64"}:
+        yield "It computes in float64, so that it is judged without a noise floor, by tolerances."
+        return
+    reasons: dict[str, list[str]] = {}
+    for each in definition["sets"]:
+        if not each["float64"]:
+            reasons.setdefault(each["why_not"], []).append(each["name"])
+    for why, sets in reasons.items():
+        where = "" if len(sets) == len(definition["sets"]) else f" on {_listed(sets)}"
+        yield f"Judged without a noise floor{where}: there is no truth in float64, as {why}."
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -93,6 +93,9 @@ PADS = """a = Constant<value = int32[2] {{0, 0}}>() b = Constant<value = int32[2
     s = Constant<value = int64[2] {{2, 2}}>() c = Concat<axis = 0>(a, b) d = Reshape(c, s)
     t = Transpose<perm = [1, 0]>(d) f = Constant<value = int64[1] {{-1}}>() r = Reshape(t, f)
     p = Cast<to = 7>(r) y = Pad(x, p)"""
+TOP = "g (float[2, 3] x) => (float[2, 3] y, int64[2, 3] i)"
+POOL = "y = AveragePool<kernel_shape = [2], pads = [0, {}], count_include_pad = {}>(x)"
+LINEAR = SCALES.replace("{", "{{").replace("}", "}}") + 'y = Resize<mode = "linear", {}>(x, _, sc)'
 SLICE_INPUTS = """s = Constant<value = int64[1] {1}>() e = Constant<value = int64[1] {3}>()
     a = Constant<value = int64[1] {2}>() y = Slice(x, s, e, a)"""
 
@@ -308,6 +311,33 @@ SCHEMA_PAIRS = {
         unary("y = Softmax<axis = 1>(x)", 13),
         (("semantics", "Softmax", "", "schema", False),),
         ("Softmax-13: Up to 11 the input is flattened to 2-D",),
+    ),
+    "TopK: K is computed from the shape of the input": Pair(
+        Side(f"{TOP} {{ y, i = TopK<axis = -1, k = 3>(x) }}", 9),
+        Side(
+            f"{TOP} {{ s = Shape(x) a = Constant<value = int64[1] {{1}}>() k = Gather(s, a)"
+            " y, i = TopK<axis = -1>(x, k) }",
+            10,
+        ),
+        (("attribute-to-input", "TopK", "K", "schema", True),),
+        ("int64[1] [3] (computed from fixed shapes by Shape, Gather)",),
+    ),
+    "AveragePool: count_include_pad without padding": Pair(
+        unary(POOL.format(0, 0), 10, result="2, 3, 3"),
+        unary(POOL.format(0, 1), 10, result="2, 3, 3"),
+        (("attribute", "AveragePool", "count_include_pad", "schema", True),),
+        ("is read only where a window reaches into padding, and there is none here",),
+    ),
+    "AveragePool: count_include_pad with padding": Pair(
+        unary(POOL.format(1, 0), 10, result="2, 3, 4"),
+        unary(POOL.format(1, 1), 10, result="2, 3, 4"),
+        (("attribute", "AveragePool", "count_include_pad", "unexplained", False),),
+    ),
+    "Resize: nearest_mode of a linear Resize": Pair(
+        unary(LINEAR.format('nearest_mode = "ceil"'), 13, "1, 1, 2, 2", "1, 1, 4, 4"),
+        unary(LINEAR.format('nearest_mode = "floor"'), 13, "1, 1, 2, 2", "1, 1, 4, 4"),
+        (("attribute", "Resize", "nearest_mode", "schema", True),),
+        ("is read only when `mode` is `nearest` (here it is `linear`)",),
     ),
     "Softmax: the last axis, counted from the back": Pair(
         unary("y = Softmax<axis = 2>(x)", 12),

@@ -80,9 +80,9 @@ NODES = {
 CASES = [(opset, text) for opset, texts in NODES.items() for text in texts]
 
 
-def outcome(text: str, opset: int, folder: Path, kind: str = "int64") -> tuple[Port | None, object]:
-    """What is known of `y`, and the model."""
-    model = parse(f"g () => ({kind} y) {{ {text} }}", opset)
+def outcome(text: str, opset: int, folder: Path) -> tuple[Port | None, object]:
+    """What is known of `y`, whose type is left to inference, and the model."""
+    model = parse(f"g () => (int64[?] q) {{ {text} q = Shape(y) }}", opset)
     return view(graph(model, folder)["graph"], fold=True).known.get("y"), model
 
 
@@ -91,7 +91,7 @@ def test_results_are_those_of_the_reference(tmp_path: Path, opset: int, text: st
     known, model = outcome(text, opset, tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        (expected,) = ReferenceEvaluator(model).run(None, {})
+        (expected,) = ReferenceEvaluator(model).run(["y"], {})
     assert known is not None
     found = np.array(known["value"], folding._TYPES[known["dtype"]]).reshape(known["shape"])
     assert found.dtype == expected.dtype
@@ -134,10 +134,23 @@ def test_nothing_is_said_where_the_result_is_open_large_or_not_exact(
 
 
 def test_what_depends_on_an_input_is_not_computed_nor_is_a_large_weight(tmp_path: Path) -> None:
-    text = "g (int64[2] x) => (int64[2] y) { a = Add(x, x) s = Shape(x) y = Add(a, s) z = Abs(w) }"
+    text = "g (int64[N] x) => (int64[N] y) { a = Add(x, x) s = Shape(x) y = Add(a, s) z = Abs(w) }"
     model = parse(text, 13)
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.arange(17), "w"))
     assert view(graph(model, tmp_path)["graph"], fold=True).known == {}
+
+
+def test_the_shape_of_an_input_counts_and_what_a_file_states_of_other_values_does_not(
+    tmp_path: Path,
+) -> None:
+    text = """g (int64[2] x, bool c) => (int64[1] y) {
+        a = Neg(x) i = Shape(a) s = Shape(x)
+        y = If (c) <then_branch = t () => (int64[1] p) { p = Shape(x) },
+                    else_branch = e () => (int64[1] q) { q = Identity(s) }> }"""
+    found = view(graph(parse(text, 13), tmp_path)["graph"], fold=True)
+    assert found.known.keys() == {"s"} and found.known["s"]["value"] == [2]
+    branch = found.graph["nodes"][-1]["subgraphs"]["then_branch"]
+    assert view(branch, found, fold=True).known == {}
 
 
 def test_a_long_chain_is_cut_and_takes_no_longer_for_it(tmp_path: Path) -> None:
@@ -154,5 +167,6 @@ def test_nodes_behind_a_value_are_told(tmp_path: Path) -> None:
     known, _ = outcome(f"{A} a = Neg(c0) b = Shape(a) y = Size(b)", 13, tmp_path)
     assert known is not None and known["value"] == 2
     assert [node["op"] for node in known["computed"]] == ["Neg", "Shape", "Size"]
-    nodes = graph(outcome(f"{A} y = Neg(c0)", 13, tmp_path)[1], tmp_path)["graph"]["nodes"]
-    assert compute({**nodes[-1], "since": None}, nodes[-1]["inputs"]) is None
+    *_, node, _ = graph(outcome(f"{A} y = Neg(c0)", 13, tmp_path)[1], tmp_path)["graph"]["nodes"]
+    assert compute(node, node["inputs"]) is not None
+    assert compute({**node, "since": None}, node["inputs"]) is None

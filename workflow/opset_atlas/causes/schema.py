@@ -23,7 +23,7 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         return None
     case = _Case(difference, situation, one, other)
     if one["since"] == other["since"]:
-        return case.unread() if difference.kind == "input" else None
+        return case.unread() if difference.kind in {"input", "attribute"} else None
     match difference.kind:
         case "input":
             return case.input()
@@ -62,7 +62,7 @@ class _Case:
         return self.unread()
 
     def unread(self) -> Cause | None:
-        """An input that the schema says is not read here, however it is given."""
+        """A parameter that the schema says is not read here, however it is given."""
         name = self.difference.parameter
         unread, condition = self._condition(name)
         if not unread:
@@ -103,12 +103,17 @@ class _Case:
         return self._cause(sentence, neutral=unread or empty, numeric=not (unread or empty))
 
     def _condition(self, name: str) -> tuple[bool, str]:
-        """Whether the schema says that an input is not read here, and when it is read."""
+        """Whether the schema says that a parameter is not read here, and when it is read."""
+        if (self.op, name) in _WITH_PADDING and not self.domain:
+            unread = not any(map(_padded, (self.one, self.other)))
+            return unread, "where a window reaches into padding" + (
+                ", and there is none here" if unread else ""
+            )
         condition = None
         for version in sorted({self.old, self.new}, reverse=True):
-            if name in {
-                parameter.name for parameter in definitions.inputs(self.op, version, self.domain)
-            }:
+            inputs = definitions.inputs(self.op, version, self.domain)
+            attributes = definitions.attributes(self.op, version, self.domain)
+            if name in {parameter.name for parameter in inputs} | attributes.keys():
                 condition = condition or definitions.condition_value(
                     self.op, version, name, self.domain
                 )
@@ -172,7 +177,7 @@ class _Case:
                     f"{self.op}-{self._since(name)}, and the file leaves it to the default."
                 )
                 return self._cause(sentence, neutral=False, numeric=True)
-        return self._reworded(name)
+        return self.unread() or self._reworded(name)
 
     def _new_attribute(self, name: str, after: Attribute) -> Cause:
         value = self.difference.after
@@ -184,7 +189,10 @@ class _Case:
         else:
             end = f"{self._who()} sets it to `{value}`"
         sentence = f"`{name}` is an attribute since {self.op}-{self._since(name)}; {end}."
-        return self._cause(sentence, neutral=same, numeric=not same)
+        unread, condition = self._condition(name)
+        if unread and not same:
+            sentence += f" It is read only {condition}, so nothing that is computed changes."
+        return self._cause(sentence, neutral=same or unread, numeric=not (same or unread))
 
     def _gone_attribute(self, name: str) -> Cause:
         same = as_before(self.one, name, self.new)
@@ -282,6 +290,17 @@ class _Case:
             neutral=neutral,
             numeric=numeric,
         )
+
+
+# "Whether include pad pixels when calculating values for the edges": without any, it says nothing.
+_WITH_PADDING = {("AveragePool", "count_include_pad")}
+
+
+def _padded(node: Node) -> bool:
+    """Whether a pooling window may reach beyond the input."""
+    found = {each["name"]: each["value"] for each in node["attributes"]}
+    explicit = found.get("auto_pad", "NOTSET") in {"NOTSET", "VALID"}
+    return not explicit or bool(found.get("ceil_mode", 0)) or any(found.get("pads", []))
 
 
 def _named(node: Node, name: str) -> Attribute | None:

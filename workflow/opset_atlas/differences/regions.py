@@ -15,8 +15,7 @@ from opset_atlas.records import Node
 
 def region(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...]) -> Difference:
     """The difference that a region of unmatched nodes is."""
-    ours = tuple(alignment.left.nodes[i] for i in left)
-    theirs = tuple(alignment.right.nodes[j] for j in right)
+    ours, theirs = _whole(alignment.left, left), _whole(alignment.right, right)
     name = main_node(theirs) or main_node(ours)
     assert name is not None, "a region has a node"
     around = tuple(_around(alignment, left, right))
@@ -25,6 +24,15 @@ def region(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...]) 
     return Difference(
         "operators", name["op"], name["domain"], "", before, after, ours, theirs, around=around
     )
+
+
+def _whole(view: View, indices: tuple[int, ...]) -> tuple[Node, ...]:
+    """The nodes of a region, and those without a partner that compute its constants."""
+    ports = (port for index in indices for port in view.nodes[index]["inputs"])
+    makers = {node["index"] for port in ports for node in port.get("computed", [])}
+    found = {index: view.folded[index] for index in makers if index in view.folded}
+    found |= {index: view.nodes[index] for index in indices}
+    return tuple(found[index] for index in sorted(found))
 
 
 def _instead(view: View, around: tuple[Wire, ...], side: Literal["left", "right"]) -> str:

@@ -18,7 +18,9 @@ def given(port: Port | None, side: View | None = None) -> str:
         return "omitted"
     content = visible(content_of(port), CONTENT)
     if "computed" in port:
-        return f"{type_of(port)} {content} (computed from constants by {made_by(port)})"
+        shapes = any(node["op"] in {"Shape", "Size"} for node in port["computed"])
+        what = "fixed shapes" if shapes else "constants"
+        return f"{type_of(port)} {content} (computed from {what} by {made_by(port)})"
     if port["given"] == "empty":
         return f"an empty tensor {type_of(port)}"
     if port["given"] in {"constant", "initializer"}:

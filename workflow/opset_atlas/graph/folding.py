@@ -1,7 +1,7 @@
 """What a file computes from its own constants, computed: for a comparison, another constant.
 
 One exporter writes `pads` as a constant, another as ten nodes that compute it from constants. Only
-a value says whether both are equal. So nodes that depend on no input of the graph are computed here
+a value says whether both are equal. So nodes that depend on no value of an input are computed here
 where every runtime gets the same result: values are moved, integers and comparisons computed, and
 floats only by operations that IEEE 754 rounds correctly. Only contents that a record holds are read
 (`content.SMALL`), so no weights are, and results have at most `MOST_ELEMENTS`.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ _TYPES: dict[str, type[np.generic]] = {
     **{f"{u}int{b}": getattr(np, f"{u}int{b}") for u in ("", "u") for b in (8, 16, 32, 64)},
 }
 _NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
+_FIXED = {"constant", "initializer", "empty"}
 _BY_TYPE = {"CastLike": 1, "Shape": 0, "Size": 0}  # the input of which no value is read
 
 
@@ -38,6 +39,7 @@ class _Call(NamedTuple):
     inputs: list[np.ndarray | None]
     ports: Sequence[Port]
     attributes: dict[str, Any]
+    shaped: Set[str]  # how values are given whose shape counts
 
     def get(self, place: int) -> np.ndarray | None:
         return self.inputs[place] if place < len(self.inputs) else None
@@ -56,11 +58,12 @@ class _Call(NamedTuple):
         return None if found is None else [int(each) for each in found.reshape(-1)]
 
 
-def compute(node: Node, inputs: Sequence[Port]) -> list[Port] | None:
+def compute(node: Node, inputs: Sequence[Port], outermost: bool = True) -> list[Port] | None:
     """The outputs of a node as constants; None where they are not known from the file alone.
 
     Args:
         inputs: the node's inputs, given as the constants behind them where there are any.
+        outermost: the node is in no subgraph.
     """
     operator = _OPERATORS.get(node["op"])
     if operator is None or node["domain"] or node["since"] is None or len(node["outputs"]) != 1:
@@ -79,7 +82,8 @@ def compute(node: Node, inputs: Sequence[Port]) -> list[Port] | None:
     attributes = {each["name"]: each["value"] for each in node["attributes"]}
     try:
         with np.errstate(all="raise"):
-            result = np.asarray(operator(_Call(arrays, inputs, attributes)))
+            shaped = _FIXED | {"input"} if outermost else _FIXED
+            result = np.asarray(operator(_Call(arrays, inputs, attributes, shaped)))
     except (ArithmeticError, ValueError, IndexError, KeyError, TypeError, np.exceptions.AxisError):
         return None  # no valid node, or one whose result the specification leaves open
     if result.dtype not in _NAMES or result.size > MOST_ELEMENTS:
@@ -153,11 +157,17 @@ def _cast_like(call: _Call) -> np.ndarray:
 
 
 def _sizes(call: _Call) -> list[int]:
-    """The shape of a constant: that of an input is what the file declares, which can be wrong."""
-    port = call.ports[0]
-    if port["given"] not in {"constant", "initializer", "empty"}:
-        raise ValueError("no constant")
-    return [int(size) for size in port.get("shape") or () if size is not None]
+    """The shape of a constant or of the model's input, where the file declares a fixed one.
+
+    Runtimes hold the caller to the shape of an input. What a file states of other values can be
+    wrong, and so can that of a subgraph's inputs.
+    """
+    port, shape = call.ports[0], call.ports[0].get("shape")
+    if port["given"] not in call.shaped or shape is None:
+        raise ValueError("no fixed shape")
+    if not all(isinstance(size, int) for size in shape):
+        raise ValueError("a variable dimension")
+    return [int(size) for size in shape if size is not None]
 
 
 def _shape(call: _Call) -> np.ndarray:

@@ -42,7 +42,8 @@ class View:
     `nodes` maps a node's index to it; `producer` a value's name to the node that computes it;
     `consumers` a node's index to those that read its results. `alias` leads
     from the result of an Identity to the value behind it, `fixed` from there to a constant's port.
-    `known` leads from a value's name to what it is, where the file's constants alone fix it.
+    `known` leads from a value's name to what it is, where the file's constants alone fix it;
+    `folded` holds the nodes that were taken for what they compute.
     `outer` is the view of the graph around a subgraph.
     """
 
@@ -51,6 +52,7 @@ class View:
     nodes: dict[int, Node] = field(default_factory=dict)
     identities: list[Node] = field(default_factory=list)
     known: dict[str, Port] = field(default_factory=dict)
+    folded: dict[int, Node] = field(default_factory=dict)
     alias: dict[str, str] = field(default_factory=dict)
     fixed: dict[str, Port] = field(default_factory=dict)
     producer: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -84,15 +86,22 @@ class View:
 
     def is_known(self, index: int) -> bool:
         """Whether all results of a node are known from the file alone."""
-        return all(port["name"] in self.known for port in self.nodes[index]["outputs"])
+        results = self.nodes[index]["outputs"]
+        return bool(results) and all(port["name"] in self.known for port in results)
 
     def fold(self, indices: Iterable[int]) -> None:
         """Take the results of these nodes, all of them known, for constants."""
         gone = set(indices)
         for index in gone:
-            for port in self.nodes.pop(index)["outputs"]:
+            self.folded[index] = self.nodes.pop(index)
+            for port in self.folded[index]["outputs"]:
                 self.producer.pop(port["name"], None)
                 self.fixed[port["name"]] = self.known[port["name"]]
+        for node in [*self.identities]:  # that pass such a result on
+            found = self.fixed.get(self.resolve(node["outputs"][0]["name"]))
+            if found and "computed" in found:
+                self.identities.remove(node)
+                found["computed"] = [*found["computed"], node]
         self.consumers = defaultdict(
             list,
             {
@@ -124,10 +133,7 @@ def view(graph: Graph, outer: View | None = None, fold: bool = False) -> View:
     for node in graph["nodes"]:
         if node["op"] == "Constant" and not node["domain"]:
             continue
-        inputs = [result.content(port) for port in node["inputs"]] if fold else []
-        if made := folding.compute(node, inputs) if fold else None:
-            result.known |= {port["name"]: port for port in made}
-        if _passes_on(node) and not (made and "computed" in inputs[0]):
+        if _passes_on(node):
             _look_through(result, node, node["inputs"][0])
             continue
         before = casts.get(node["inputs"][0]["name"]) if _is_cast(node) else None
@@ -139,6 +145,10 @@ def view(graph: Graph, outer: View | None = None, fold: bool = False) -> View:
             continue
         if _is_cast(node):
             casts[node["outputs"][0]["name"]] = node
+        if fold:
+            inputs = [result.content(port) for port in node["inputs"]]
+            for port in folding.compute(node, inputs, outer is None) or ():
+                result.known[port["name"]] = port
         result.nodes[node["index"]] = node
         for position, port in enumerate(node["outputs"]):
             result.producer[port["name"]] = (node["index"], position)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.findings.advice import recommend, spell_spans, surprises
+from opset_atlas.findings.advice import spell_spans
 from opset_atlas.numerics.verdicts import ORDER, WRONG
 
 RESULTS = Path("results")
@@ -21,21 +21,16 @@ UNMADE = ("refused", "crashed", "timeout", "no-model", "unsupported", "internal-
 
 def main() -> None:
     """Print every table."""
-    cells = list(_cells())
-    verdicts = json.loads((RESULTS / "judge/verdicts.json").read_text())["cells"]
-    _print_outcomes(cells, verdicts)
-    _print_models(cells, verdicts)
-    _print_surprises(cells, verdicts)
+    cells = _table("cells")
+    _print_outcomes(cells, json.loads((RESULTS / "judge/verdicts.json").read_text())["cells"])
+    _print_models(cells)
+    _print_surprises()
     _print_refusals(cells)
 
 
-def _cells() -> Iterator[dict[str, Any]]:
-    for path in sorted(RESULTS.glob("export/*/*/record.json")):
-        record = json.loads(path.read_text())
-        seconds = json.loads(path.with_name("timing.json").read_text())
-        for cell in record["cells"]:
-            where = {"model": record["model"], "exporter": record["exporter"]}
-            yield {**cell, **where, "seconds": seconds.get(str(cell["requested"])) or 0.0}
+def _table(name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((RESULTS / f"tables/{name}.json").read_text())
+    return rows
 
 
 def _worst(verdicts: Sequence[dict[str, Any]]) -> dict[tuple[str, str, int], str]:
@@ -68,15 +63,13 @@ def _print_outcomes(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]])
     print()
 
 
-def _print_models(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:
+def _print_models(cells: list[dict[str, Any]]) -> None:
     exporters = sorted({cell["exporter"] for cell in cells})
     own_error = _own_error()
     _row("model", "parameters", "torch, u", "use", "nodes", *(f"{name}, s" for name in exporters))
     _row(*["---"] * (5 + len(exporters)))
-    for path in sorted(RESULTS.glob("define/*/record.json")):
-        record = json.loads(path.read_text())
-        own = [cell for cell in cells if cell["model"] == record["model"]]
-        row = recommend(record, own, [v for v in verdicts if v["model"] == record["model"]])
+    for row in sorted(_table("models"), key=lambda row: row["model"]):
+        own = [cell for cell in cells if cell["model"] == row["model"]]
         use, nodes = f"none: {row['why']}", "–"
         if row["use_exporter"]:
             use = f"{row['use_exporter']} {row['use_opset']}"
@@ -86,10 +79,13 @@ def _print_models(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -
                 if (cell["exporter"], cell["requested"]) == (row["use_exporter"], row["use_opset"])
             ]
             nodes = chosen["nodes"]
-        seconds = [sum(c["seconds"] for c in own if c["exporter"] == name) for name in exporters]
-        error = own_error.get(record["model"], "–")
+        seconds = [
+            sum(c["export_seconds"] or 0.0 for c in own if c["exporter"] == name)
+            for name in exporters
+        ]
+        error = own_error.get(row["model"], "–")
         shown = (f"{second:.1f}" for second in seconds)
-        _row(record["model"], record["parameters"], error, use, nodes, *shown)
+        _row(row["model"], row["parameters"], error, use, nodes, *shown)
     print()
 
 
@@ -104,10 +100,10 @@ def _own_error() -> dict[str, str]:
     return {name: f"{error:.1f}" for name, error in found.items()}
 
 
-def _print_surprises(cells: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:
+def _print_surprises() -> None:
     """Equal sentences, but for the opset and the runtime, as one."""
     grouped: dict[tuple[Any, ...], set[int]] = defaultdict(set)
-    for row in surprises(cells, verdicts):
+    for row in _table("surprises"):
         if row["kind"] != "silently-moved":
             sentence = row["sentence"].partition(": ")[2].partition(": ")[2] or row["sentence"]
             key = (row["severity"], row["kind"], row["model"], row["exporter"], sentence[:160])

@@ -13,7 +13,7 @@ import pytest
 from builders import located_record
 from builders.stage_files import X, run_define, run_export
 from opset_atlas.base.files import write_json
-from opset_atlas.findings.advice import SEVERITY, recommend, spans, surprises
+from opset_atlas.findings.advice import SEVERITY, computing_nodes, recommend, spans, surprises
 from opset_atlas.findings.columns import TABLES, columns, document, names
 from opset_atlas.records import CellVerdict, DefineRecord
 from opset_atlas.stages.compare import compare_model
@@ -68,6 +68,7 @@ def cell(exporter: str, requested: int, outcome: str = "ok", nodes: int = 3) -> 
         "outcome": outcome,
         "delivered": 18 if outcome == "moved" else requested,
         "nodes": nodes,
+        "computing_nodes": nodes,
         "detail": detail,
     }
 
@@ -214,7 +215,7 @@ def test_what_to_use_and_what_to_avoid(results: Path) -> None:
     (row,) = tables["models"].to_dict("records")
     assert (row["use_exporter"], row["use_opset"]) == ("torchscript", 14)
     assert row["why"] == (
-        "right in every runtime; 2 nodes where others have up to 3; the only cell like it"
+        "right in every runtime; 2 computing nodes where others have up to 3; the only cell like it"
     )
     assert (row["avoid"], row["avoid_why"]) == (
         "torchscript 13",
@@ -284,12 +285,13 @@ def test_fewest_nodes_then_lowest_opset_then_order() -> None:
     row = advise(cells, right)
     assert (row["use_exporter"], row["use_opset"]) == ("converter", 13)
     assert row["why"] == (
-        "right in every runtime; 3 nodes where others have up to 5; the lowest opset of these"
+        "right in every runtime; 3 computing nodes where others have up to 5;"
+        " the lowest opset of these"
     )
     without = [c for c in cells if c["exporter"] != "converter"]
     assert advise(without, right)["use_exporter"] == "torchscript"
     assert advise(cells[:1], right)["why"] == (
-        "right in every runtime; all 1 such cells have 5 nodes; the only cell like it"
+        "right in every runtime; all 1 such cells have 5 computing nodes; the only cell like it"
     )
 
 
@@ -456,3 +458,19 @@ def test_no_text_becomes_a_formula_and_numbers_stay(
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as stream:
         assert [*csv.reader(stream)] == [["a"], [written]]
     assert json.loads((tmp_path / "t.json").read_text()) == [{"a": text}]
+
+
+def test_constants_and_identities_do_not_decide(results: Path) -> None:
+    def dumped(operators: dict[str, int]) -> dict[str, Any]:
+        cell = {"requested": 13, "graph": "g"}
+        return {"model": "m", "sweeps": {"x": [cell]}, "graphs": {"g": {"operators": operators}}}
+
+    counts = {"Constant-13": 5, "Identity-14": 2, "Conv-11": 3, "mine.Identity-1": 1}
+    record: Any = dumped(counts)
+    assert computing_nodes([record]) == {("m", "x", 13): 4}
+    own = cell("torchscript", 13, nodes=9) | {"computing_nodes": 2}
+    other = cell("dynamo", 18, nodes=3) | {"computing_nodes": 3}
+    right = [verdict(c["exporter"], c["requested"], "exact") for c in (own, other)]
+    assert advise([own, other], right)["use_opset"] == 13
+    cells = run_tables(results)["cells"].set_index(["exporter", "requested"])
+    assert cells.loc[("torchscript", 14), ["nodes", "computing_nodes"]].tolist() == [2, 2]

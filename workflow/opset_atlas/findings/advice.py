@@ -3,12 +3,14 @@
 The rule, stated in the report too. A cell qualifies when the exporter delivered the opset that was
 asked for, onnx's checker accepts it, and every runtime computes the model's function with it to
 within float32's own noise, or within assert_close's tolerances where no float64 run tells what
-noise is. Of those: the fewest nodes, then the lowest opset (older runtimes read
-it), then the order of the configuration. None qualifying is an answer.
+noise is. Of those: the fewest nodes that compute something (Constant and Identity do not), then the
+lowest opset (older runtimes read it), then the order of the configuration. None qualifying is an
+answer.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -16,12 +18,14 @@ from typing import Any
 
 from opset_atlas.base.messages import shorten
 from opset_atlas.numerics.verdicts import RIGHT, UNPROVEN
-from opset_atlas.records import CellVerdict, DefineRecord
+from opset_atlas.records import CellVerdict, DefineRecord, DumpRecord
 
 Row = Mapping[str, Any]
 Key = tuple[str, str, int]
 
 _MOST_OPERATORS = 100  # characters of the operators where a wrong result begins
+# As the dump counts operators: with the schema version, other domains with a prefix.
+_COMPUTES_NOTHING = re.compile(r"(Constant|Identity)-\d+")
 SEVERITY = {
     "silently-wrong": 1,
     "fixed-size": 1,
@@ -74,7 +78,9 @@ def recommend(
         right = [cell for cell in usable if _verdicts(by_cell, cell) and _may_be(by_cell, cell)]
     if right:
         order = list(dict.fromkeys(cell["exporter"] for cell in own))
-        best = min(right, key=lambda c: (c["nodes"], c["requested"], order.index(c["exporter"])))
+        best = min(
+            right, key=lambda c: (c["computing_nodes"], c["requested"], order.index(c["exporter"]))
+        )
         row |= {
             "use_exporter": best["exporter"],
             "use_opset": best["requested"],
@@ -86,6 +92,21 @@ def recommend(
     else:
         row["why"] = "no cell qualifies: " + _tally(own, by_cell)
     return row | _avoid(own, by_cell)
+
+
+def computing_nodes(dumped: Iterable[DumpRecord]) -> dict[Key, int]:
+    """By cell the number of nodes that compute something: all but Constant and Identity."""
+    return {
+        (record["model"], exporter, cell["requested"]): sum(
+            count
+            for operator, count in record["graphs"][cell["graph"]]["operators"].items()
+            if not _COMPUTES_NOTHING.fullmatch(operator)
+        )
+        for record in dumped
+        for exporter, cells in record["sweeps"].items()
+        for cell in cells
+        if cell["graph"]
+    }
 
 
 def surprises(
@@ -183,13 +204,14 @@ def _why(best: Row, right: Sequence[Row], proven: bool, verdicts: set[str]) -> s
         if proven
         else f"nothing proven wrong ({', '.join(sorted(verdicts))})"
     )
-    fewest = [cell for cell in right if cell["nodes"] == best["nodes"]]
-    most = max(cell["nodes"] for cell in right)
-    noun = "node" if best["nodes"] == 1 else "nodes"
-    if most == best["nodes"]:
-        size = f"all {len(right)} such cells have {best['nodes']} {noun}"
+    nodes = best["computing_nodes"]
+    fewest = [cell for cell in right if cell["computing_nodes"] == nodes]
+    most = max(cell["computing_nodes"] for cell in right)
+    noun = "computing node" if nodes == 1 else "computing nodes"
+    if most == nodes:
+        size = f"all {len(right)} such cells have {nodes} {noun}"
     else:
-        size = f"{best['nodes']} {noun} where others have up to {most}"
+        size = f"{nodes} {noun} where others have up to {most}"
     lowest = "the lowest opset of these" if len(fewest) > 1 else "the only cell like it"
     return f"{quality}; {size}; {lowest}"
 

@@ -67,6 +67,7 @@ TABLES: Mapping[str, Table] = {
             "export_seconds": "seconds that the export took",
             "size_bytes": "size of what the exporter wrote, tensors included",
             "nodes": "number of nodes of the main graph",
+            "computing_nodes": "nodes other than Constant and Identity, those of subgraphs too",
             "sha256": "hash of the file in `results/export`",
             "canonical_sha256": "hash without metadata, doc strings and paths",
             "way": "`plain`, `memoized`, `by reference`, or why not",

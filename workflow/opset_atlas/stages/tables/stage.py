@@ -16,7 +16,7 @@ from typing import Any
 from opset_atlas.base.files import json_argument, read_json
 from opset_atlas.base.source_lines import listed
 from opset_atlas.findings import audit_rows, choices, coverage, opsets
-from opset_atlas.findings.advice import recommend, spell_spans, surprises
+from opset_atlas.findings.advice import computing_nodes, recommend, spell_spans, surprises
 from opset_atlas.findings.columns import columns
 from opset_atlas.numerics.verdicts import WRONG, outcome_in_runtimes
 from opset_atlas.records import (
@@ -54,17 +54,21 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
     """All tables as rows; `sweeps` maps each model to its exporters."""
     judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
+    definitions, dumped, compared = (
+        [read_json(results / stage / model / "record.json", stage) for model in sweeps]
+        for stage in ("define", "dump", "compare")
+    )
     verdicts_of = _by_cell(judged["cells"])
     located = [row for model in sweeps for row in _located(results / "locate" / model)]
     found_in = {(row["model"], row["exporter"], row["requested"]): row for row in reversed(located)}
     cells = [
         row for record, seconds in exports for row in _cells(record, seconds, verdicts_of, found_in)
     ]
+    computing = computing_nodes(dumped)
+    for row in cells:
+        key = (row["model"], row["exporter"], row["requested"])
+        row["computing_nodes"] = computing.get(key, row["nodes"])
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
-    definitions, dumped, compared = (
-        [read_json(results / stage / model / "record.json", stage) for model in sweeps]
-        for stage in ("define", "dump", "compare")
-    )
     contrasts = [row for record in compared for row in _contrasts(record)]
     own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
     sizes = {(row["model"], row["exporter"], row["requested"]): row["nodes"] for row in cells}

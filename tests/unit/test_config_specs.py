@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from opset_atlas import plugins
 from opset_atlas.config.schema import SCHEMA, document
 from opset_atlas.config.settings import PACKAGE, ConfigError, Settings, load, resolve
-from opset_atlas.config.specs import Specs
+from opset_atlas.config.specs import Specs, command
 from opset_atlas.stages.judge import judge
 from opset_atlas.tools.check_config import main
 from snakemake.cli import parse_config
@@ -299,6 +300,23 @@ def test_files_are_merged_and_the_command_line_of_snakemake_overrides(tmp_path: 
         "opsets": [11, 13],
         "limits": {"memory_mb": 1, "cell_seconds": 100.0},
     }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        ["audit=true"],
+        ["audit=True", "opsets=[11, 13]", "limits={cell_seconds: 1e2}"],
+        ["models={'a b': {seed: 2, description: it's \"new\"; $(date)}}", "memoize="],
+    ],
+)
+def test_the_command_in_the_report_holds_all_that_was_given(given: list[str]) -> None:
+    parsed = parse_config(given)
+    program, *arguments = shlex.split(command(["a b.yaml"], parsed))
+    assert program == "snakemake" and arguments[:4] == ["--cores", "4", "--configfile", "a b.yaml"]
+    assert (arguments[4:5] == ["--config"]) is bool(given)
+    assert parse_config(arguments[5:]) == parsed
 
 
 def test_a_configuration_read_by_snakemake_resolves_to_the_same(

@@ -67,7 +67,9 @@ def command(files: Iterable[str], config: Mapping[str, Any]) -> str:
 
 def _spelled(value: Any) -> str:
     """A value as Snakemake reads it from `--config`: text as it is, the rest as YAML in a line."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, str | bool) else json.dumps(value, ensure_ascii=False)
 
 
 class Specs:

@@ -395,6 +395,98 @@ def test_what_an_if_holds_is_the_ifs(tmp_path: Path) -> None:
     shown(tmp_path, found)
 
 
+def stops(root: Path, found: Located) -> str:
+    """Run the reproducer of a failure; returns what it says."""
+    assert found["stops"] and found["shows"]
+    done = run_script(root / "locate" / found["reproducer"])
+    assert done.returncode == 1
+    assert "\nit fails: " in f"\n{done.stderr}"  # after what the runtime prints
+    return done.stderr
+
+
+def test_a_file_that_fails_while_it_runs(tmp_path: Path) -> None:
+    text = f"""{HEAD} g (float[2,6] x) => (float[2,3] y) {{
+      at = Constant<value_ints=[0,5,1]>() a = Tanh(x) b = Gather<axis=1>(a, at) y = Exp(b) }}"""
+    found = only(find(tmp_path, parse(text), parse(text.replace("5,1]", "6,1]"))))
+    assert [n["text"] for n in found["nodes"]] == ["Gather-13(axis=1)"]
+    assert (found["verdict"], found["fault"], found["value"]) == ("failed", "file", "b")
+    assert "indices element out of data bounds" in found["sentence"]
+    assert "out of data bounds" in stops(tmp_path, found)
+    cut = onnx.load(tmp_path / "locate" / found["reproducer"] / "model.onnx")
+    assert [n.op_type for n in cut.graph.node] == ["Constant", "Gather"]
+
+
+def test_a_file_that_does_not_load(tmp_path: Path) -> None:
+    """Gemm-9 requires the third input that Gemm-11 makes optional."""
+    text = f"""{HEAD} g (float[2,6] x, float[6,3] w) => (float[2,3] y) {{
+      a = Tanh(x) b = Gemm(a, w) y = Exp(b) }}"""
+    found = only(find(tmp_path, parse(text), parse(text.replace("17]", "9]"))))
+    assert [n["text"] for n in found["nodes"]] == ["Gemm-9"]
+    assert (found["verdict"], found["fault"]) == ("rejected", "file")
+    assert found["sentence"].endswith("It is what the file says: onnx's checker refuses it too.")
+    assert "Gemm" in stops(tmp_path, found)
+
+
+def test_no_node_is_blamed_for_an_opset_that_the_runtime_does_not_load(tmp_path: Path) -> None:
+    found = only(find(tmp_path, parse(CHAIN), parse(CHAIN.replace("17]", "99]"))))
+    assert (found["stops"], found["nodes"], found["reproducer"]) == (True, [], "")
+
+
+AT_ANY_LENGTH = f"""{HEAD} g (float[n,4] x) => (float[m,4] y) {{
+  a = Tanh(x) axis = Constant<value_ints=[0]>() s = ReduceMax(a) %s }}"""
+LENGTHS = {"random-0": (3, 4), "random-0@n=7": (7, 4)}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "blamed"),
+    [
+        ("b = Sub(a, s) y = Exp(b)", "three = Constant<value_ints=[3]>() zero = Constant"
+         "<value_ints=[0]>() t = Slice(a, zero, three, axis) b = Sub(t, s) y = Exp(b)", "Slice"),
+        ("b = Flatten<axis=1>(a) y = Exp(b)",
+         "to = Constant<value_ints=[3,4]>() b = Reshape(a, to) y = Exp(b)", "Reshape"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_right_at_one_size_alone(
+    tmp_path: Path, right: str, wrong: str, blamed: str
+) -> None:
+    """Wrong at seven rows in one case, and not running in the other."""
+    models = [parse(AT_ANY_LENGTH % text) for text in (right, wrong)]
+    generator = np.random.default_rng(3)
+    inputs = {
+        name: [generator.normal(size=shape).astype(np.float32)] for name, shape in LENGTHS.items()
+    }
+    define = freeze_arrays(tmp_path / "define", models[0], inputs)
+    made = job(tmp_path, define, {17: models[1], 18: models[0]})
+    found = only(locate.locate(made, tmp_path / "locate")["located"])
+    assert [n["op"] for n in found["nodes"]] == [blamed]
+    assert (found["verdict"], found["fault"], found["set"]) == (
+        "fixed-size",
+        "file",
+        "random-0@n=7",
+    )
+    assert found["sentence"].startswith("With n=7: ")
+    stops(tmp_path, found) if blamed == "Reshape" else shown(tmp_path, found)
+
+
+def test_a_right_node_is_not_wrong_because_something_is_missing_after_it(tmp_path: Path) -> None:
+    """As in a loop that was unrolled at the traced length: the last step is right, and no step
+    follows. What shows it is the whole way, as no node by itself is wrong."""
+    steps = "a = Tanh(x) b = LeakyRelu<alpha=0.3>(a) c = Mul(b, x)"
+    right = parse(f"{HEAD} g (float[2,6] x) => (float[2,6] y) {{ {steps} y = Exp(c) }}")
+    wrong = parse(f"{HEAD} g (float[2,6] x) => (float[2,6] c) {{ {steps} }}")
+    define = freeze_file(tmp_path / "define", right)
+    found = only(
+        locate.locate(job(tmp_path, define, {17: wrong, 18: right}), tmp_path / "locate")["located"]
+    )
+    assert found["early"] == "Mul-14 of hand at opset 18"
+    assert found["sentence"].startswith(
+        "Something is missing after Mul-14 ``: it gives what Mul-14"
+    )
+    shown(tmp_path, found)
+    cut = onnx.load(tmp_path / "locate" / found["reproducer"] / "model.onnx")
+    assert [n.op_type for n in cut.graph.node] == ["Tanh", "LeakyRelu", "Mul"]
+
+
 HOSTILE = '"; import os; os._exit(9)\n\'\'\'"""$(touch X)</script>/../../{x}'
 
 

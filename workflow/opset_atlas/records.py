@@ -468,19 +468,22 @@ class Located(TypedDict):
     """Where a wrong result begins: the first nodes whose inputs agree and whose result does not.
 
     `requested`: the opsets whose files have this fault; what else is said is of the first, in
-    others the schema versions may differ. `fault`: the `file` says
-    something else than the model; the `kernel` of the runtime computes something else than the
-    file says; the runtime's `optimization` does; the `outputs` of the graph are not the model's;
-    the result is `constant` in the file; `undecided` between file and kernel; `unconfirmed` where
-    another computation differs and nothing says which one is right. `output` is the wrong
-    output, `value` the first wrong value in the file, `against` where the right one is from.
-    `error` and `allowed` are in units of rounding. `repairs`: with the right value in its place the
+    others the schema versions may differ. `fault`: the `file` says something else than the model;
+    the `kernel` of the runtime computes something else than the file says; the runtime's
+    `optimization` does; the `outputs` of the graph are not the model's; the result is `constant` in
+    the file; `undecided` between file and kernel; `unconfirmed` where another computation differs
+    and nothing says which one is right.
+
+    `output` is the wrong output, `value` the first wrong value in the file, `against` where the
+    right one is from. `error` and `allowed` are in units of rounding. `stops`: the runtime fails at
+    the node, and `difference` is its message. `repairs`: with the right value in its place the
     output is right. `idle`: the blamed node changes nothing, so that something is missing at its
-    place. `instead`: what the right computation has there. `right_at`: an opset under
-    which the very same nodes are right. `inherited`: the file was converted from this one, which is
-    wrong too. `source`: the lines of the user's code that the nodes were made from, where some file
-    of the model says so. `reproducer` is a folder beside the record, "" with the reason in
-    `detail`; `shows`: the cut in it was run, and is wrong.
+    place; `early`: what has the same result in the right computation, which goes on from there.
+    `instead`: what the right computation has there. `right_at`: an opset under which the very same
+    nodes are right. `inherited`: the file was converted from this one, which is wrong too.
+    `source`: the lines of the user's code that the nodes were made from, where some file of the
+    model says so. `reproducer` is a folder beside the record, "" with the reason in `detail`;
+    `shows`: the cut in it was run, and is wrong.
     """
 
     exporter: str
@@ -499,8 +502,10 @@ class Located(TypedDict):
     error: float | None
     allowed: float | None
     against: str
+    stops: bool
     repairs: bool
     idle: bool
+    early: str
     instead: str
     right_at: int | None
     inherited: str

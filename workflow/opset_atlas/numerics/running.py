@@ -22,6 +22,7 @@ from opset_atlas.numerics.reference import Reference
 from opset_atlas.records import Declared, DefineRecord, Measure, Randomness, RunOutcome
 from opset_atlas.runtimes._feeding import input_positions
 
+DOES_NOT_RUN = "does not run: "  # how the structure of an output begins that a size has not
 SECONDS = ("load_seconds", "first_run_seconds", "best_run_seconds")
 
 
@@ -66,7 +67,7 @@ def run_file(
             outcome, detail = _fault(runtime, error, "run", path)
             if is_traced(of_set["name"]):
                 return nothing(outcome, f"on {of_set['name']}: {detail}")
-            measures += _unmeasured(reference, of_set["name"], f"does not run: {detail}")
+            measures += _unmeasured(reference, of_set["name"], f"{DOES_NOT_RUN}{detail}")
             continue
         if is_traced(of_set["name"]):
             times.append(time.perf_counter() - started)

@@ -48,6 +48,10 @@ class Wires:
             if node.op_type not in _OF_SHAPES and not self.varying.keys().isdisjoint(reads):
                 self.varying |= outputs
 
+    def made(self, index: int) -> list[str]:
+        """The results of a node that have a name."""
+        return [name for name in self.nodes[index].output if name]
+
     def region(self, target: str, known: Iterable[str]) -> Region:
         """The nodes between values that are known and `target`, but for those that never vary."""
         known = {*known, *self.inputs} - {target}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,15 @@ import onnx
 from onnx.external_data_helper import uses_external_data
 
 from opset_atlas.base.arrays import Array
+from opset_atlas.base.messages import shorten
 from opset_atlas.onnx_files import parts, tensors
-from opset_atlas.runtimes import Runtime
+from opset_atlas.records import RunOutcome
+from opset_atlas.runtimes import Phase, Runtime, Session
 
 Feeds = Sequence[Mapping[str, Array]]  # per input set, the tensors by name, in the model's order
 
 _TENSOR = np.ndarray | np.generic
+_PATH = re.compile(r"[^\s'\"]*/[^\s/'\"]+\.onnx")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,14 @@ def feed(graph: Sequence[str], tensors: Mapping[str, Array]) -> dict[str, Array]
 
 
 @dataclass(frozen=True)
+class Failure:
+    """What a runtime raised over a file, in its own words, without the file's folder."""
+
+    outcome: RunOutcome
+    detail: str
+
+
+@dataclass(frozen=True)
 class Runner:
     """A runtime in one of its variants.
 
@@ -79,6 +91,28 @@ class Runner:
         Raises:
             Whatever the runtime raises.
         """
+        session = self._load(model)
+        found = []
+        for of_set in feeds:
+            results = self.runtime.run(session, feed(session.input_names, of_set))
+            got = zip(session.output_names, results, strict=True)
+            found.append({n: np.asarray(v) for n, v in got if isinstance(v, _TENSOR)})
+        return found
+
+    def failure(self, model: onnx.ModelProto, feeds: Feeds) -> Failure | None:
+        """What the runtime raises over a model; None where it runs."""
+        phase: Phase = "load"
+        try:
+            session = self._load(model)
+            phase = "run"
+            for of_set in feeds:
+                self.runtime.run(session, feed(session.input_names, of_set))
+        except Exception as error:
+            outcome, detail = self.runtime.classify(error, phase)
+            return Failure(outcome, shorten(_PATH.sub("model.onnx", detail)))
+        return None
+
+    def _load(self, model: onnx.ModelProto) -> Session:
         self.runtime.prepare()
         outside = any(uses_external_data(tensor) for tensor in tensors.all_tensors(model))
         with tempfile.TemporaryDirectory() as folder:
@@ -87,15 +121,9 @@ class Runner:
                 path = self.folder / f"{Path(folder).name}.onnx"
             try:
                 onnx.save(model, path)
-                session = self.runtime.load(path, self.variant)
+                return self.runtime.load(path, self.variant)
             finally:
                 path.unlink(missing_ok=True)
-        found = []
-        for of_set in feeds:
-            given = feed(session.input_names, of_set)
-            got = zip(session.output_names, self.runtime.run(session, given), strict=True)
-            found.append({n: np.asarray(v) for n, v in got if isinstance(v, _TENSOR)})
-        return found
 
     def trace(self, model: onnx.ModelProto, feeds: Feeds, label: str) -> Trace:
         """All values that nodes of the main graph compute, with its inputs and initializers.

@@ -1,6 +1,6 @@
 """A wrong graph in a runtime, with everything that it takes to look into it.
 
-Loaded only where a verdict is a mismatch or above the noise.
+Loaded only where there is something to look for.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import onnx
 
 from opset_atlas import runtimes
 from opset_atlas.base.files import digest, read_json
+from opset_atlas.base.messages import describe
 from opset_atlas.graph.reading import read as read_graph
+from opset_atlas.models.sizes import is_traced
 from opset_atlas.numerics import verdicts
 from opset_atlas.numerics.reference import Reference
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.onnx_files import tensors
 from opset_atlas.records import GraphFile, Measure
 from opset_atlas.runtimes._feeding import Runner, Trace
-from opset_atlas.stages.locate.judged_cells import LOCATED, Job, JudgedCell
+from opset_atlas.stages.locate.judged_cells import LOCATED, STOPPED, Job, JudgedCell
 from opset_atlas.stages.locate.suspect import Wrong
 
 MOST_SETS = 2
@@ -72,6 +74,16 @@ class Case:
         wrong, plain = self.first.wrong(), self.plain
         return None if plain.variant in wrong else replace(plain, variant=wrong[0])
 
+    @property
+    def runner(self) -> Runner:
+        """The variant that is wrong: the plain one, if that is."""
+        return self.optimized or self.plain
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the file does not run at all."""
+        return self.verdict in STOPPED
+
     def model(self) -> onnx.ModelProto:
         """The file, its large tensors in the job's store."""
         return tensors.load(self.first.path(self.job.export), self.job.store)
@@ -79,7 +91,7 @@ class Case:
     def wrong_outputs(self) -> Iterator[tuple[str, list[Measure]]]:
         """Outputs that are judged wrong, with the measures that say so, the most telling first."""
         outputs: dict[str, list[Measure]] = {}
-        for measure in self.first.measures[(self.optimized or self.plain).variant]:
+        for measure in self.first.measures[self.runner.variant]:
             outputs.setdefault(measure["output"], []).append(measure)
         for output, measures in outputs.items():
             wrong = [
@@ -126,14 +138,16 @@ class Case:
 
     def _judged(self) -> list[str]:
         """The verdicts of the model's outputs, in their order."""
-        found = self.first.verdicts[(self.optimized or self.plain).variant]["outputs"]
+        found = self.first.verdicts[self.runner.variant]["outputs"]
         of_output = {each["output"]: each["verdict"] for each in found}
         return [of_output.get(port["name"], "") for port in self.reference.model["outputs"]]
 
     def _sets(self, deciding: str) -> list[str]:
         """The set that decided, and a random one beside it: what agrees on both is no chance."""
+        if not is_traced(deciding):
+            return [deciding]
         known = [s["name"] for s in self.reference.model["sets"] if not s["random"]]
-        others = [name for name in known if name.startswith("random") and name != deciding]
+        others = [n for n in known if n.startswith("random") and is_traced(n) and n != deciding]
         return [deciding, *others][:MOST_SETS]
 
 
@@ -143,7 +157,11 @@ def cases(job: Job, cells: Sequence[JudgedCell], wrong: Sequence[JudgedCell]) ->
     grouped: dict[str, list[JudgedCell]] = {}
     graphs: dict[str, GraphFile] = {}
     for each in wrong:
-        graph, _ = read_graph(each.path(job.export))
+        try:
+            graph, _ = read_graph(each.path(job.export))
+        except Exception as error:  # the cell itself says why the file is no graph
+            print(f"{each.label} cannot be read: {describe(error)}")
+            continue
         key = digest([each.exporter, each.runtime, each.wrong(), graph])
         grouped.setdefault(key, []).append(each)
         graphs[key] = graph
@@ -180,6 +198,7 @@ def _distance(wrong: JudgedCell, right: JudgedCell) -> tuple[Any, ...]:
     return not based, right.exporter != wrong.exporter, abs(apart), apart
 
 
-def _tells(measure: Measure) -> tuple[bool, float]:
-    """Random inputs tell more than equal ones, and a large error more than a small one."""
-    return measure["set"].startswith("random"), measure["n_runtime"] or 0.0
+def _tells(measure: Measure) -> tuple[bool, bool, float]:
+    """The traced size tells more than others, random inputs than equal ones, and a large error."""
+    name = measure["set"]
+    return is_traced(name), name.startswith("random"), measure["n_runtime"] or 0.0

@@ -124,7 +124,7 @@ class _Diagnosis:
             measure=measure,
             error=error,
             allowed=allowed,
-            nodes=[_node(self.graph["nodes"][i]) for i in blame.region.nodes],
+            nodes=[blamed_node(self.graph["nodes"][i]) for i in blame.region.nodes],
             inputs=[each for i in blame.region.nodes for each in self._inputs(i)],
             right_at=right_at,
             idle=got is not None and self._idle(got),
@@ -208,6 +208,8 @@ class _Diagnosis:
 
     def _cut(self, got: Array, fault: Fault) -> reproduce.Cut:
         region, expected = self.blame.region, self.blame.expected
+        if self.blame.early:  # the node is right: all that leads to it shows that it is not enough
+            region = Wires(self.wrong.model.graph).region(region.target, ())
         names = _names(region)
         values = {name: self.wrong.trace.values[name][0] for name in region.entries}
         right = expected.trace.values[expected.name][0]
@@ -274,7 +276,8 @@ def _units(measure: Measure, wrong: Wrong) -> tuple[float | None, float | None]:
     return n_runtime, max(tolerances.noise_factor * n_torch, tolerances.noise_floor)
 
 
-def _node(node: Node) -> BlamedNode:
+def blamed_node(node: Node) -> BlamedNode:
+    """A node as a finding names it."""
     return {
         "index": node["index"],
         "text": spelled(node),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from opset_atlas.base.messages import describe
+from opset_atlas.numerics.running import DOES_NOT_RUN
+from opset_atlas.onnx_files.parts import Wires
 from opset_atlas.records import Located, Measure
-from opset_atlas.stages.locate import reproduce, source
+from opset_atlas.stages.locate import reproduce, source, stops
 from opset_atlas.stages.locate.case import Case
-from opset_atlas.stages.locate.diagnose import Finding, diagnose
+from opset_atlas.stages.locate.diagnose import Finding, blamed_node, diagnose
 from opset_atlas.stages.locate.right_computations import RightComputations
 from opset_atlas.stages.locate.suspect import Blame
 from opset_atlas.stages.locate.words import listed, sentence, spelled
@@ -18,15 +21,14 @@ def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]
     """One finding per wrong output, in the order of the model; outputs with one cause as one."""
     found: list[Located] = []
     seen: set[tuple[int, ...]] = set()
-    for output, measures in case.wrong_outputs():
-        row, finding = _examine_output(case, right, output, measures[0])
+    for row, cut in _rows(case, right):
         nodes = tuple(node["index"] for node in row["nodes"])
         if nodes and nodes in seen:
             continue
         seen.add(nodes)
-        if finding and finding.cut:
+        if cut:
             name = _folder_name(case, len(found))
-            why_not = reproduce.write(finding.cut, folder / name, case.job.store)
+            why_not = reproduce.write(cut, folder / name, case.job.store)
             row["reproducer"] = "" if why_not else f"reproducers/{name}"
             row["detail"] = f"no reproducer: {why_not}" if why_not else ""
         row["source"] = source.lines(
@@ -37,7 +39,51 @@ def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]
     return found
 
 
-def stopped(case: Case, detail: str) -> Located:
+def _rows(
+    case: Case, right: RightComputations
+) -> Iterator[tuple[Located, reproduce.Cut | reproduce.Stopping | None]]:
+    if case.is_stopped:
+        yield _examine_stop(case, "", [s["name"] for s in case.reference.model["sets"]])
+        return
+    for output, measures in case.wrong_outputs():
+        if measures[0]["structure"].startswith(DOES_NOT_RUN):
+            yield _examine_stop(case, output, [measures[0]["set"]])
+        else:
+            row, finding = _examine_output(case, right, output, measures[0])
+            yield row, finding.cut if finding else None
+
+
+def _examine_stop(
+    case: Case, output: str, sets: Sequence[str]
+) -> tuple[Located, reproduce.Stopping | None]:
+    """The finding on a file that does not run, or not on some input set."""
+    row, model, runner = _blank(case, output), case.model(), case.runner
+    row["stops"] = True
+    for name in sets:
+        try:
+            stop = stops.find(model, runner, case.reference.named(name))
+        except Exception as error:
+            row["detail"] = describe(error)
+            continue
+        if stop is not None:
+            break
+    else:
+        row["detail"] = row["detail"] or "no part of it fails by itself"
+        return row, None
+    wires, graph = Wires(model.graph), case.graph["graph"]
+    node = graph["nodes"][stop.node]
+    row["set"], row["difference"], row["shows"] = name, stop.detail, True
+    row["nodes"] = [blamed_node(node)]
+    row["value"] = next(filter(None, wires.nodes[stop.node].output), "")
+    row["fault"] = "file" if stop.refused else "undecided"
+    row["instead"] = f"It is what the file says: {stop.refused} refuses it too." * bool(
+        stop.refused
+    )
+    script = runner.runtime.script(runner.variant)
+    return row, reproduce.Stopping(stop.part, stop.inputs, script)
+
+
+def interrupted(case: Case, detail: str) -> Located:
     """The finding where looking for it crashed or took too long."""
     row = _blank(case, "")
     row["detail"] = detail
@@ -70,8 +116,10 @@ def _blank(case: Case, output: str) -> Located:
         "error": None,
         "allowed": None,
         "against": "",
+        "stops": False,
         "repairs": False,
         "idle": False,
+        "early": "",
         "instead": "",
         "right_at": None,
         "inherited": case.inherited,
@@ -119,7 +167,8 @@ def _examine_output(
         "against": against,
         "repairs": expected.repairs,
         "idle": finding.idle,
-        "instead": _instead(finding.blame),
+        "early": finding.blame.early,
+        "instead": "" if finding.blame.early else _instead(finding.blame),
         "right_at": finding.right_at,
         "shows": finding.shows,
     }, finding

@@ -12,8 +12,10 @@ from opset_atlas.numerics import verdicts
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.records import Cell, CellVerdict, ExportRecord, Measure, ParityRecord
 
+# What a runtime says of a file that it does not load or run.
+STOPPED = frozenset({"rejected", "failed"})
 # Verdicts whose origin is looked for.
-LOCATED = frozenset({"mismatch", "above-noise"})
+LOCATED = verdicts.WRONG | {"above-noise"} | STOPPED
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,32 @@ raise SystemExit(0 if same else "the result is wrong")
 '''
 
 
+STOPPING = '''"""The runtime fails over model.onnx on the inputs in arrays.npz."""
+
+from pathlib import Path
+
+import numpy as np
+{run}
+
+here = Path(__file__).parent
+arrays = np.load(here / "arrays.npz")
+try:
+    got = run(str(here / "model.onnx"), {{name: arrays[name] for name in {names}}})
+except Exception as error:
+    raise SystemExit(f"it fails: {{error}}")
+print(got)
+'''
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """A part of a file that a runtime does not load or run; `script` runs it."""
+
+    model: onnx.ModelProto
+    inputs: Mapping[str, Array]
+    script: str
+
+
 @dataclass(frozen=True)
 class Cut:
     """A part of a file as a model of its own, what it is given, should give and did give.
@@ -60,13 +86,17 @@ class Cut:
     script: str
 
 
-def write(cut: Cut, folder: Path, tensors: Path) -> str:
+def write(cut: Cut | Stopping, folder: Path, tensors: Path) -> str:
     """Write the folder; returns why there can be none, or "".
 
     Args:
         tensors: the folder of the external data that the cut refers to.
     """
-    arrays = {**cut.inputs, "expected": cut.expected, "got": cut.got, "allowed": cut.allowed}
-    script = SCRIPT.format(why=cut.why, run=cut.script.rstrip(), names=list(cut.inputs))
+    arrays, run, names = dict(cut.inputs), cut.script.rstrip(), list(cut.inputs)
+    if isinstance(cut, Cut):
+        arrays |= {"expected": cut.expected, "got": cut.got, "allowed": cut.allowed}
+        script = SCRIPT.format(why=cut.why, run=run, names=names)
+    else:
+        script = STOPPING.format(run=run, names=names)
     reproducer = Reproducer({"model.onnx": cut.model}, {"arrays.npz": arrays}, {"run.py": script})
     return reproducer.write(folder, tensors)

@@ -106,7 +106,7 @@ def _examined(
 ) -> list[Located]:
     """As `_located`, with a folder for large tensors."""
     from opset_atlas.stages.locate.case import Case, cases
-    from opset_atlas.stages.locate.examine import examine, stopped
+    from opset_atlas.stages.locate.examine import examine, interrupted
     from opset_atlas.stages.locate.right_computations import RightComputations
 
     right = RightComputations(job)  # a child keeps what it has run
@@ -124,8 +124,8 @@ def _examined(
         else:
             if result.status == "internal-error":
                 failed.append(result.failure(case.name))
-            found.append(stopped(case, f"{result.status}: {result.detail}"))
-        print(f"{case.name}: {found[-1]['sentence']}")
+            found.append(interrupted(case, f"{result.status}: {result.detail}"))
+        print(f"{case.name}: {found[-1]['sentence'] if found else 'nothing was found'}")
     return _merged(found, folder)
 
 
@@ -144,7 +144,7 @@ def _merged(found: Sequence[Located], folder: Path) -> list[Located]:
 def _mechanism(found: Located) -> str:
     operators = [(n["domain"], n["op"], n["text"].partition("(")[2]) for n in found["nodes"]]
     error = None if found["error"] is None else f"{found['error']:.2g}"
-    told = ("exporter", "runtimes", "output", "fault", "difference", "detail", "repairs")
+    told = ("exporter", "runtimes", "output", "fault", "difference", "detail", "repairs", "stops")
     rest = [found[key] for key in told]  # type: ignore[literal-required]
     return digest([operators, error, found["right_at"] is None, rest])
 

@@ -23,6 +23,7 @@ import numpy as np
 import onnx
 
 from opset_atlas.base.arrays import Array, dtype_name, is_float
+from opset_atlas.graph.spelling import operator
 from opset_atlas.numerics.measure import measure
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.numerics.verdicts import is_noise
@@ -83,12 +84,14 @@ class Blame:
     """The part to blame and what its value should be.
 
     `instead`: the graph and label of a right file and its nodes that make the value there, or the
-    operator of the module that does.
+    operator of the module that does. `early`: what gives the same value on the way to the right
+    one, so that the part is right and something after it is missing.
     """
 
     region: Region
     expected: Expected
     instead: tuple[Graph, str, tuple[int, ...]] | str | None = None
+    early: str = ""
 
 
 def locate(wrong: Wrong, sources: Iterable[Source]) -> Blame:
@@ -104,7 +107,7 @@ def locate(wrong: Wrong, sources: Iterable[Source]) -> Blame:
         best = search.best()
         if len(best.region.nodes) <= 1:
             break
-    return search.complete(best)
+    return replace(search.complete(best), early=search.early(best))
 
 
 def is_right(wrong: Wrong, got: Sequence[Array], trace: Trace, name: str) -> bool:
@@ -243,6 +246,39 @@ class _Search:
         instead = (theirs.graph, theirs.label, right.nodes) if right.nodes else None
         return replace(blame, region=region, instead=instead)
 
+    def early(self, blame: Blame) -> str:
+        """What gives a blamed node's value in a right computation, on the way to its result."""
+        target = blame.region.target
+        got = self._wrong.trace.values.get(target)
+        if len(blame.region.nodes) != 1 or got is None or not _telling(got):
+            return ""
+        if self._is_passed_on(target, got):
+            return ""
+        for source in self._sources:
+            before = self._before(blame, source)
+            alike = [n for n in _by_signature(source.trace).get(_signature(got), ()) if n in before]
+            if name := next((n for n in alike if self._same(got, source, n)), None):
+                return f"{before[name]} of {source.trace.label}"
+        return ""
+
+    def _before(self, blame: Blame, source: Source) -> dict[str, str]:
+        """Values on the way to the expected one in a right computation, and their operators."""
+        if source.files is None:
+            if blame.region.target != self._wrong.output:
+                return {}
+            truth = self._wrong.truth.values[self._wrong.output]
+            names = list(source.trace.values)
+            same = [n for n in names if _equal(source.trace.values[n], truth)]
+            return {n: n.split(" ", 1)[1] for n in names[: names.index(same[0])]} if same else {}
+        found = self._right_part(blame)
+        theirs = source.files[1]
+        if found is None or found[0] is not theirs:
+            return {}
+        _, _, target = found
+        nodes = theirs.wires.region(target, ()).nodes
+        made = ((name, theirs.graph["nodes"][i]) for i in nodes for name in theirs.wires.made(i))
+        return {name: operator(node) for name, node in made if name != target}
+
     def _right_part(self, blame: Blame) -> tuple[Side, dict[str, str], str] | None:
         """The most alike right file that has the blamed value, and what the value is called there.
 
@@ -265,11 +301,7 @@ class _Search:
     def _operator(self, source: Source) -> str | None:
         """The operator of the module that gives the right output, bit by bit."""
         truth = self._wrong.truth.values[self._wrong.output]
-        same = [
-            name
-            for name, arrays in source.trace.values.items()
-            if all(np.array_equal(a, b) for a, b in zip(arrays, truth, strict=False))
-        ]
+        same = [name for name, arrays in source.trace.values.items() if _equal(arrays, truth)]
         return same[0].split(" ", 1)[1] if same else None
 
     def _in_its_place(self, name: str, got: Sequence[Array], source: Source) -> str | None:
@@ -290,21 +322,18 @@ class _Search:
         What a node merely passes on is no value of its own: that its input is right somewhere says
         nothing about whether more was to be done.
         """
-        if not _telling(got) or self._is_passed_on(name, got):
+        if not _telling(got) or (name in self._differs and self._is_passed_on(name, got)):
             return None
         others = alike.get(_signature(got), ())
         return next((other for other in others if self._same(got, source, other)), None)
 
     def _is_passed_on(self, name: str, got: Sequence[Array]) -> bool:
-        if name not in self._differs or name not in self._wires.producer:
+        """Whether a value is one that its node is given."""
+        if name not in self._wires.producer:
             return False
         values = self._wrong.trace.values
         read = (values.get(n) for n in self._wires.reads[self._wires.producer[name]])
-        return any(
-            all(np.array_equal(a, b) for a, b in zip(given, got, strict=False))
-            for given in read
-            if given is not None
-        )
+        return any(_equal(given, got) for given in read if given is not None)
 
     def _first_of_two(
         self, proven: Blame, regions: Sequence[Region], known: Iterable[str]
@@ -365,6 +394,10 @@ class _Search:
             return False
         own = Trace("", wrong.trace.values)
         return all(is_right(wrong, [one[n] for one in found], own, n) for n in wrong.right_outputs)
+
+
+def _equal(some: Sequence[Array], others: Sequence[Array]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(some, others, strict=False))
 
 
 def _signature(arrays: Sequence[Array]) -> tuple[str, tuple[int, ...]]:

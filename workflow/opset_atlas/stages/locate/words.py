@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from opset_atlas.graph.spelling import operator, visible
+from opset_atlas.models.sizes import sizes_of
 from opset_atlas.operators import definitions
 from opset_atlas.records import Located, Node
 
 MOST_OPERATORS = 6
 _MOST_NAME = 60
+_MOST_MESSAGE = 500
 
 
 def sentence(found: Located) -> str:
     """What is to blame, by how much, against what, and whose fault it is."""
+    size = sizes_of(found["set"])
+    return (f"With {size}: " if size else "") + _sentence(found)
+
+
+def _sentence(found: Located) -> str:
+    if found["stops"]:
+        return _stop(found)
     if found["fault"] == "outputs":
         return f"The graph's outputs are not the model's: {found['difference']}."
     if not found["value"]:
@@ -23,6 +32,17 @@ def sentence(found: Located) -> str:
         return f"`{_name(found['value'])}` is fixed in the file: no input of the model reaches it."
     parts = [_where(found), _consequence(found), found["instead"], _fault(found), _base(found)]
     return " ".join(filter(None, parts))
+
+
+def _stop(found: Located) -> str:
+    """Where a runtime fails."""
+    if not found["nodes"]:
+        return f"Where the file fails was not found: {found['detail']}."
+    (node,) = found["nodes"]
+    name = f" `{_name(node['name'])}`" if node["name"] else ""
+    message = visible(found["difference"].rstrip(". "), _MOST_MESSAGE)
+    said = f"The runtime fails at {node['text']}{name}: {message}."
+    return " ".join(filter(None, [said, found["instead"], _base(found)]))
 
 
 def spelled(node: Node) -> str:
@@ -53,6 +73,11 @@ def _where(found: Located) -> str:
             f"{texts} `{_name(nodes[0]['name'])}` gives another result than {found['against']} "
             f"does with the same inputs ({_off(found)}); no other runtime or opset says which is "
             "right."
+        )
+    if found["early"]:
+        return (
+            f"Something is missing after {texts} `{_name(nodes[0]['name'])}`: it gives what "
+            f"{_name(found['early'])} gives, and the model goes on from there."
         )
     beyond = "beyond noise" if found["verdict"] == "above-noise" else "wrong"
     if found["idle"]:

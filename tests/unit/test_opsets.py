@@ -18,7 +18,13 @@ from opset_atlas.findings.opsets import (
 )
 from opset_atlas.graph.reading import read
 from opset_atlas.operators import definitions
-from opset_atlas.operators.conversions import FAILED, named_operator, refusal, what_lies_between
+from opset_atlas.operators.conversions import (
+    FAILED,
+    named,
+    named_operator,
+    refusal,
+    what_lies_between,
+)
 from opset_atlas.records import GraphFile
 
 
@@ -87,6 +93,15 @@ def test_a_type_that_an_older_version_does_not_take_is_named() -> None:
         version_converter.convert_version(equal, 10)
     assert refusal(str(error.value), 10) == "Equal takes no tensor(float) at opset 10"
     assert named_operator(str(error.value)) == "Equal"
+
+
+def test_an_attribute_that_an_adapter_gives_up_over_is_named() -> None:
+    scatter = one_node("ScatterElements", 16)
+    scatter.graph.node[0].attribute.append(helper.make_attribute("reduction", "add"))
+    with pytest.raises(RuntimeError) as error:
+        version_converter.convert_version(scatter, 15)
+    assert named(str(error.value)) == ("", "reduction")
+    assert named("ValueError: the attribute x is no number") == ("", "")
 
 
 def test_an_adapter_that_gives_up_is_quoted() -> None:

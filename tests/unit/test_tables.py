@@ -256,6 +256,16 @@ def test_the_line_of_a_wrong_cell_is_that_of_its_node_else_what_the_tracer_warne
     located_record.write(results, "m")
     lines = run_tables(results)["cells"]["source"]
     assert [line for line in lines if not pd.isna(line)] == ["net.py:5: `if x:`"]
+    # A file that was converted has the faults of its base.
+    wrong = [verdict("converter", 14, "fixed-size")]
+    write_json(results / "judge/verdicts.json", {"version": 1, "stage": "judge", "cells": wrong})
+    record = json.loads((results / "export/m/converter/record.json").read_text())
+    assert {cell["base"] for cell in record["cells"]} == {"torchscript at opset 11"}
+    rows = run_tables(results)["cells"]
+    lines = dict(
+        zip(zip(rows["exporter"], rows["requested"], strict=True), rows["source"], strict=True)
+    )
+    assert lines["converter", 14] == "net.py:5: `if x:`" and pd.isna(lines["torchscript", 11])
 
 
 MODEL: Any = {

@@ -69,7 +69,7 @@ def _refusal(error: RuntimeError, model: Any, opset: int) -> Refusal:
     message = str(error)
     base = [entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}]
     reason = conversions.refusal(message, opset, base) or describe(error)
-    source = origins.of_operator(model, conversions.named_operator(message))
+    source = origins.of_operator(model, *conversions.named(message))
     return Refusal(conversions.FAILED + reason, source)
 
 

@@ -22,10 +22,13 @@ def line(node: onnx.NodeProto) -> str:
     return source_lines.in_text(kept) or source_lines.in_text(node.doc_string)
 
 
-def of_operator(model: onnx.ModelProto, operator: str) -> str:
-    """The lines that the nodes of an operator come from."""
-    nodes = nodes_of(model.graph)
-    return source_lines.listed(line(node) for node in nodes if node.op_type == operator)
+def of_operator(model: onnx.ModelProto, operator: str, attribute: str = "") -> str:
+    """The lines that the nodes of an operator come from, or those with an attribute."""
+    return source_lines.listed(
+        line(node)
+        for node in nodes_of(model.graph)
+        if node.op_type == operator or any(each.name == attribute for each in node.attribute)
+    )
 
 
 def of_name(model: onnx.ModelProto, name: str) -> str:

@@ -25,6 +25,7 @@ _TYPES = re.compile(
     r"DataType \((\d+)\) of Input or Output of operator '(\w+)'"
     r" is unallowed for Opset Version (\d+)"
 )
+_ATTRIBUTE = re.compile(r"failed: .*\b[Aa]ttribute (\w+) (?:must|is)")
 _ADAPTER = re.compile(r"/version_converter/.*? failed: (.+)", re.DOTALL)
 _MOST_TOLD = 4
 
@@ -50,6 +51,13 @@ def refusal(message: str, requested: int, usable: Sequence[int] = ()) -> str:
     if adapter := _ADAPTER.search(message):
         return f"the converter gives up: {adapter[1].strip()}"
     return ""
+
+
+def named(message: str) -> tuple[str, str]:
+    """The operator that a refusal names, else the attribute that an adapter gives up over."""
+    operator = named_operator(message)
+    found = None if operator else _ATTRIBUTE.search(message)
+    return operator, found[1] if found else ""
 
 
 def named_operator(message: str) -> str:

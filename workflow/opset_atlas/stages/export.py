@@ -412,9 +412,8 @@ def _why_moved(
 
     message = str(raised[-1])
     words = conversions.refusal(message, opset, [delivered] if delivered else [])
-    source = ""
-    if operator := conversions.named_operator(message):
-        source = origins.of_operator(onnx.load(path, load_external_data=False), operator)
+    model = onnx.load(path, load_external_data=False)
+    source = origins.of_operator(model, *conversions.named(message))
     return conversions.FAILED + (words or describe(raised[-1])), source
 
 

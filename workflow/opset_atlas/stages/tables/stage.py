@@ -61,8 +61,15 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
     verdicts_of = _by_cell(judged["cells"])
     located = [row for model in sweeps for row in _located(results / "locate" / model)]
     found_in = {(row["model"], row["exporter"], row["requested"]): row for row in reversed(located)}
+    traced = {
+        (record["model"], record["exporter"], cell["requested"]): _traced(cell)
+        for record, _ in exports
+        for cell in record["cells"]
+    }
     cells = [
-        row for record, seconds in exports for row in _cells(record, seconds, verdicts_of, found_in)
+        row
+        for record, seconds in exports
+        for row in _cells(record, seconds, verdicts_of, found_in, traced)
     ]
     computing = computing_nodes(dumped)
     for row in cells:
@@ -114,26 +121,29 @@ def _cells(
     seconds: Mapping[str, float],
     verdicts: Mapping[Key, list[CellVerdict]],
     located: Mapping[Key, Row],
+    traced: Mapping[Key, str],
 ) -> Iterator[Row]:
     for cell in record["cells"]:
         key = (record["model"], record["exporter"], cell["requested"])
         spoken = verdicts.get(key, [])
         outcome, detail = outcome_in_runtimes(cell, spoken)
         detail = "; ".join(filter(None, [detail, _beside(cell["beside"])]))
-        source = _source(cell, spoken, located.get(key))
+        source = cell["source"] or (located[key]["source"] if key in located else "")
+        if not source and WRONG.intersection(verdict["verdict"] for verdict in spoken):
+            source = traced[key] or traced.get(_base(record["model"], cell), "")
         row = _cell(record, cell, seconds)
         yield {**row, "outcome": outcome, "detail": detail, "source": source}
 
 
-def _source(cell: Cell, verdicts: Iterable[CellVerdict], located: Row | None) -> str:
-    """The lines that a cell is about: of its reason, of its fault, or that a tracer warned of.
-
-    What a tracer fixes shows at other sizes, so its warnings count only where something is wrong.
-    """
-    known = cell["source"] or (located["source"] if located else "")
-    if known or not WRONG.intersection(verdict["verdict"] for verdict in verdicts):
-        return known
+def _traced(cell: Cell) -> str:
+    """The lines that a tracer warned of; what it fixes there is wrong for other inputs."""
     return listed(m["place"] for m in cell["messages"] if m["source"] == "TracerWarning")
+
+
+def _base(model: str, cell: Cell) -> Key:
+    """The cell that one was converted from, whose faults it has: `torchscript at opset 13`."""
+    exporter, _, opset = cell["base"].partition(" at opset ")
+    return model, exporter, int(opset) if opset.isdigit() else 0
 
 
 def _beside(count: int) -> str:

@@ -104,6 +104,24 @@ STRUCTURE_PAIRS = {
         ),
         "torchscript",
     ),
+    "the inputs of a sum, swapped": Pair(
+        unary("a = Relu(x) b = Neg(x) y = Add(a, b)", 13),
+        unary("a = Relu(x) b = Neg(x) y = Add(b, a)", 13),
+        (("encoding", "Add", "", "unexplained", True),),
+    ),
+    "a weight before and behind a product": Pair(
+        unary("y = Mul(x, w)", 13, weights={"w": W}),
+        unary("y = Mul(w, x)", 13, weights={"w": W}),
+        (("encoding", "Mul", "", "unexplained", True),),
+    ),
+    "the inputs of a difference, swapped": Pair(
+        unary("a = Relu(x) b = Neg(x) y = Sub(a, b)", 13),
+        unary("a = Relu(x) b = Neg(x) y = Sub(b, a)", 13),
+        (
+            ("input", "Sub", "A", "unexplained", False),
+            ("input", "Sub", "B", "unexplained", False),
+        ),
+    ),
     "two ways to compute a constant": Pair(
         Side(f"{RESHAPED} {{ {SIX_FOUR} y = Reshape(x, s) }}", 13),
         Side(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Any
 
 import onnx
 import pytest
-from builders.pairs import SCHEMA_PAIRS, Side, answers, changes, resize, unary
-from builders.pairs_structure import STRUCTURE_PAIRS
+from builders.pairs import AFFINE, SCHEMA_PAIRS, Side, answers, changes, resize, unary
+from builders.pairs_structure import NORM, STRUCTURE_PAIRS
 from opset_atlas.base.files import file_sha256, write_json
 from opset_atlas.config.settings import PACKAGE
 from opset_atlas.operators import definitions
@@ -179,7 +180,53 @@ def test_exit_status(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[st
     status = main(files(tmp_path, pair.left, pair.right))
     matters = any(not neutral for *_, neutral in pair.answers)
     assert status == int(matters)
-    assert ("no difference" in capsys.readouterr().out) == (not pair.answers)
+    said = capsys.readouterr().out
+    assert ("no difference" in said) == (not pair.answers)
+    assert ("Equal in meaning; " in said) == (bool(pair.answers) and not matters)
+    assert ("that can matter" in said) == matters
+
+
+def shuffled(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
+    """The same model with other names, another producer, and its nodes in another valid order."""
+    draw = random.Random(seed)
+    made = onnx.ModelProto.FromString(model.SerializeToString())
+    made.producer_name = "somebody else"
+    kept = {value.name for value in (*made.graph.input, *made.graph.output)}
+    nodes, known, order = list(made.graph.node), {*kept} - {*nodes_results(made)}, []
+    known |= {tensor.name for tensor in made.graph.initializer} | {""}
+    while nodes:
+        node = draw.choice([each for each in nodes if set(each.input) <= known])
+        nodes.remove(node)
+        known |= set(node.output)
+        order.append(onnx.NodeProto.FromString(node.SerializeToString()))
+    for number, node in enumerate(order):
+        node.name = f"node_{number}"
+        for names in (node.input, node.output):
+            names[:] = [n if n in kept or not n else f"value_of_{n}" for n in names]
+    for tensor in made.graph.initializer:
+        tensor.name = f"value_of_{tensor.name}"
+    del made.graph.node[:], made.graph.value_info[:]
+    made.graph.node.extend(order)
+    return made
+
+
+def nodes_results(model: onnx.ModelProto) -> list[str]:
+    return [name for node in model.graph.node for name in node.output]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_other_names_another_producer_and_another_order_of_nodes_are_no_difference(
+    tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two equal branches and two normalizations: what could be paired crosswise."""
+    text = "e = Constant<value_float = 0.00001>() a = Relu(x) c = Neg(a) d = Neg(x)"
+    text += f" {NORM.format(1, 'c', 'f')} {NORM.format(2, 'd', 'h')} i = Relu(f) j = Relu(h)"
+    side = unary(f"{text} k = Concat<axis = 0>(i, j) y = ReduceSum<keepdims = 1>(k)", 13,
+                 result="1, 1, 1", weights=AFFINE)  # fmt: skip
+    onnx.save(side.model(), tmp_path / "left.onnx")
+    onnx.save(shuffled(side.model(), seed), tmp_path / "right.onnx")
+    assert main([str(tmp_path / "left.onnx"), str(tmp_path / "right.onnx")]) == 0
+    assert "no difference" in capsys.readouterr().out
 
 
 def test_json_of_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

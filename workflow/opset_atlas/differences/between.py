@@ -22,6 +22,9 @@ from opset_atlas.records import Attribute, Graph, Node, Port
 
 _INFERRED = "unk__"  # how onnx's shape inference calls a size that no file declares
 
+# Their result does not depend on the order of their inputs, to the last bit.
+COMMUTATIVE = {("", op) for op in ("Add", "And", "Equal", "Mul", "Or", "Xor")}
+
 
 def differences(left: Graph, right: Graph) -> list[Difference]:
     """Everything that differs between two graphs, subgraphs of matched nodes included."""
@@ -213,17 +216,44 @@ def _inputs_and_attributes(alignment: Alignment, one: Node, other: Node) -> Iter
     old = {names.get(a["name"], a["name"]): a for a in one["attributes"]}
     theirs = {port["parameter"]: port for port in other["inputs"]}
     new = {attribute["name"]: attribute for attribute in other["attributes"]}
+    if _swapped(alignment, one, other):
+        before, after = (", ".join(map(given, node["inputs"])) for node in (one, other))
+        yield _difference("encoding", one, other, "", before, after, neutral=True)
+        ours, theirs = {}, {}
     for name in [*ours, *(name for name in theirs if name not in ours)]:
-        before, after = ours.get(name), theirs.get(name)
-        if before is None and name in old:
-            yield _moved("attribute-to-input", one, other, name, old[name], after)
-        elif after is None and name in new:
-            yield _moved("input-to-attribute", one, other, name, new[name], before)
-        elif difference := _input(alignment, one, other, name, before, after):
+        mine, its = ours.get(name), theirs.get(name)
+        if mine is None and name in old:
+            yield _moved("attribute-to-input", one, other, name, old[name], its)
+        elif its is None and name in new:
+            yield _moved("input-to-attribute", one, other, name, new[name], mine)
+        elif difference := _input(alignment, one, other, name, mine, its):
             yield difference
     for name in [*old, *(name for name in new if name not in old)]:
         if name not in theirs and name not in ours:
             yield from _attribute(one, other, name, old.get(name), new.get(name))
+
+
+def _swapped(alignment: Alignment, one: Node, other: Node) -> bool:
+    """Whether an operator for which their order says nothing has its two inputs swapped."""
+    ours, theirs = one["inputs"], other["inputs"]
+    if name_of(one) not in COMMUTATIVE or len(ours) != 2 or len(theirs) != 2:
+        return False
+    straight, crossed = zip(ours, theirs, strict=True), zip(ours, theirs[::-1], strict=True)
+    return all(_same_input(alignment, *pair) for pair in crossed) and not all(
+        _same_input(alignment, *pair) for pair in straight
+    )
+
+
+def _same_input(alignment: Alignment, before: Port, after: Port) -> bool:
+    """Whether two inputs are the same constant or result, and no region's."""
+    before, after = alignment.left.port(before), alignment.right.port(after)
+    if _way(before) != _way(after):
+        return False
+    if _way(before) == "fixed":
+        return _content(before) == _content(after)
+    return not _in_region(alignment, before, after) and _same_value(
+        alignment, before["name"], after["name"]
+    )
 
 
 def _renamed(one: Node, other: Node) -> dict[str, str]:

@@ -1,7 +1,11 @@
 """What differs between two ONNX files, and why.
 
-`python -m opset_atlas diff A.onnx B.onnx` prints it. Exit status 0: equal in meaning, 1: different,
-2: an error.
+`python -m opset_atlas diff A.onnx B.onnx` prints it. The exit status is 0 where both files mean the
+same, 1 where something differs that can matter or that the files leave open, and 2 after an error.
+
+Who wrote a file, the names of its nodes and values and the order of its nodes change nothing, nor
+does another way to write the same value. The names of the model's inputs and outputs do matter:
+whoever runs the file uses them.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from opset_atlas.base.files import write_text
@@ -46,12 +50,26 @@ def diff(left: Path, right: Path, as_json: bool = False, html: Path | None = Non
     else:
         print(f"{left}: opset {_opset(old)}\n{right}: opset {_opset(new)}")
         print("\n".join(_spelled(change) for change in changes) or "no difference")
+        if changes:
+            print(f"\n{_summary(changes)}")
     if html:
         from opset_atlas.stages.report import pair
 
         files = pair.File(left.name, _opset(old), one), pair.File(right.name, _opset(new), other)
         write_text(html, pair.page(*files, changes))
     return int(any(not change["neutral"] for change in changes))
+
+
+def _summary(changes: Sequence[Change]) -> str:
+    """What the exit status says, in words."""
+    matter = sum(not change["neutral"] for change in changes)
+    same = len(changes) - matter
+    if not matter:
+        return (
+            f"Equal in meaning; {same} {'difference' if same == 1 else 'differences'} in encoding."
+        )
+    words = f"{matter} {'difference' if matter == 1 else 'differences'} that can matter"
+    return f"{words}, {same} in encoding alone." if same else f"{words}."
 
 
 def _opset(imports: Mapping[str, int]) -> int:

@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import Any
 
 from opset_atlas.base.messages import shorten
-from opset_atlas.numerics.verdicts import RIGHT, UNPROVEN
+from opset_atlas.numerics.verdicts import RIGHT
 from opset_atlas.records import CellVerdict, DefineRecord, DumpRecord
 
 Row = Mapping[str, Any]
@@ -73,9 +73,6 @@ def recommend(
     right = [
         cell for cell in usable if _verdicts(by_cell, cell) <= RIGHT and _verdicts(by_cell, cell)
     ]
-    proven = bool(right)
-    if not right:
-        right = [cell for cell in usable if _verdicts(by_cell, cell) and _may_be(by_cell, cell)]
     if right:
         order = list(dict.fromkeys(cell["exporter"] for cell in own))
         best = min(
@@ -84,7 +81,7 @@ def recommend(
         row |= {
             "use_exporter": best["exporter"],
             "use_opset": best["requested"],
-            "why": _why(best, right, proven, _verdicts(by_cell, best)),
+            "why": _why(best, right, _verdicts(by_cell, best)),
         }
     elif random := sorted({name for each in record["sets"] for name in each["random"]}):
         names = " and ".join(f"`{name}`" for name in random)
@@ -191,19 +188,10 @@ def _verdicts(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> set[st
     return {verdict["verdict"] for verdict in by_cell.get(_key(cell), [])}
 
 
-def _may_be(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> bool:
-    """Whether there was something to compare and nothing is shown to be wrong."""
-    return _verdicts(by_cell, cell) <= (RIGHT | UNPROVEN) - {"vacuous"}
-
-
-def _why(best: Row, right: Sequence[Row], proven: bool, verdicts: set[str]) -> str:
+def _why(best: Row, right: Sequence[Row], verdicts: set[str]) -> str:
     """One clause per rule that decided."""
     floor = ", judged without a noise floor" if "no-noise-floor" in verdicts else ""
-    quality = (
-        f"right in every runtime{floor}"
-        if proven
-        else f"nothing proven wrong ({', '.join(sorted(verdicts))})"
-    )
+    quality = f"right in every runtime{floor}"
     nodes = best["computing_nodes"]
     fewest = [cell for cell in right if cell["computing_nodes"] == nodes]
     most = max(cell["computing_nodes"] for cell in right)

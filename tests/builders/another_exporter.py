@@ -13,7 +13,7 @@ from opset_atlas.exporters import Export, Job
 
 PACKAGES = ("torch", "onnx")
 NEEDS_BASE = False
-LEVEL = "torch"
+LEVEL = "torch.another"
 
 _warm: list[str] = []
 

@@ -395,7 +395,7 @@ SCHEMA_PAIRS = {
         unary("y = LeakyRelu<alpha = 0.01>(x)", 13),
         unary("y = LeakyRelu<alpha = 0.02>(x)", 14),
         (("attribute", "LeakyRelu", "alpha", "converter", False),),
-        ("allow both; onnx.version_converter chose",),
+        ("allow both; the converter chose",),
         exporter="converter",
     ),
     "a new attribute at its default": Pair(

@@ -48,6 +48,8 @@ def test_its_cells_are_exported_measured_and_dumped(finished: Project) -> None:
 def test_its_warm_up_ran_in_the_process_that_exports_are_forked_from(finished: Project) -> None:
     record = finished.read("export/leaky_relu/another/record.json")
     assert {cell["way"] for cell in record["cells"]} == {"after a warm-up"}
+    log = finished.folder / "results/logs/export/leaky_relu/another.log"
+    assert '"worker": true' in log.read_text(encoding="utf-8").splitlines()[-1]
 
 
 def test_it_is_compared_with_the_others(finished: Project) -> None:

@@ -33,8 +33,8 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         end = allowed
     else:
         return None
-    named = f"the {situation.exporter} exporter"
-    who = "onnx.version_converter" if situation.converted else named
+    kind = "" if situation.converted else " exporter"
+    who = f"the {situation.exporter}{kind}"
     return Cause(
         cause="converter" if situation.converted else "exporter",
         explanation=f"{_what(difference)} {end}; {who} chose.",

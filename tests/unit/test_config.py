@@ -127,7 +127,9 @@ def test_an_id_that_could_leave_its_folder_or_its_quotes_is_refused(
 def test_ids_that_differ_by_case_alone_are_refused(project: Path, package: Path) -> None:
     config = {"models": {"Net": model(), "net": model()}}
     (line,) = problems_of(config, project, package)
-    assert line == ("config: models.net: differs from 'Net' in case only; some disks tell no case")
+    assert line == (
+        "config: models.net: differs from 'Net' only in case; some file systems are case-insensitive"
+    )
 
 
 OPSET = "expected a whole number from 1 to 2147483647"
@@ -168,7 +170,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
         ["opsets: expected a list of at least one opset, got 13"],
     ),
     "opsets empty": (one() | {"opsets": []}, ["opsets: expected a list of at least one", "got []"]),
-    "opset twice": (one() | {"opsets": [9, 13, 9]}, ["opsets: 9 stands there twice"]),
+    "opset twice": (one() | {"opsets": [9, 13, 9]}, ["opsets: 9 is listed twice"]),
     "opset of model": (one(opsets=[0]), [f"models.m.opsets[0]: {OPSET}, got 0"]),
     "exporter": (
         one() | {"exporters": ["torchscrip"]},

@@ -133,7 +133,10 @@ def _same_but_for_case(models: Mapping[str, Any]) -> Iterator[Problem]:
     for name in models:
         other = first.setdefault(name.casefold(), name)
         if other != name:
-            yield ("models", name), f"differs from {other!r} in case only; some disks tell no case"
+            yield (
+                ("models", name),
+                f"differs from {other!r} only in case; some file systems are case-insensitive",
+            )
 
 
 def _converter_problems(converter: Mapping[str, Any], package: Path) -> Iterator[Problem]:

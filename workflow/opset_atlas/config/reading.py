@@ -1,4 +1,4 @@
-"""Reading configuration files strictly: what YAML would pass over or change in silence is an error.
+"""Reads configuration files strictly: what YAML would ignore or change silently is an error.
 
 Duplicate keys (the first would be lost), keys that are not text (`no` is a boolean to YAML, `1.0` a
 number) and everything that does not parse are reported with file, line and column.
@@ -20,7 +20,7 @@ except ImportError:  # PyYAML built without libyaml: the same, slower
 
 _TAG = "tag:yaml.org,2002:"
 _KINDS = {"bool": "a boolean", "int": "a whole number", "float": "a number", "null": "nothing"}
-# Axes are numbers to everybody who writes them, so below this key they may stand without quotes.
+# Everybody writes axes as numbers, so below this key they need no quotes.
 NUMBERED = "dynamic_shapes"
 
 

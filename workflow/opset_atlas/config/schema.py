@@ -107,7 +107,7 @@ def document(package: Path) -> str:
 
 @functools.cache
 def _validator_class() -> Any:
-    """JSON Schema 2020-12, except that 13.0 is no integer and NaN no number."""
+    """JSON Schema 2020-12, except that 13.0 is not an integer and NaN is not a number."""
     base = jsonschema.Draft202012Validator
     types = base.TYPE_CHECKER.redefine_many(
         {
@@ -123,7 +123,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _leaves(error: Any) -> Iterator[Any]:
-    """Of an `anyOf`, what is wrong with the branch that the value was meant for, if clear."""
+    """For an `anyOf`: what is wrong with the branch that was meant, if that is clear."""
     if error.validator != "anyOf":
         yield error
         return
@@ -143,7 +143,7 @@ def _leaves(error: Any) -> Iterator[Any]:
 
 
 def _describe(error: Any, root: Schema) -> Iterator[tuple[KeyPath, str]]:
-    """Keys below the error's own path, and what to say of them."""
+    """Keys below the error's own path, and what to say about them."""
     value, part = error.instance, error.schema
     if error.validator == "additionalProperties":
         known = list(part["properties"])
@@ -158,10 +158,10 @@ def _describe(error: Any, root: Schema) -> Iterator[tuple[KeyPath, str]]:
         both = {"factory", "onnx"} <= set(value)
         yield (), f"expected either 'factory' or 'onnx', got {'both' if both else 'neither'}"
     elif error.validator == "oneOf":
-        return  # a model that is no mapping: said by its type already
+        return  # a model that is not a mapping: its type already says so
     elif error.validator == "uniqueItems":
         twice = [item for i, item in enumerate(value) if item in value[:i]]
-        yield (), f"{show(twice[0])} stands there twice"
+        yield (), f"{show(twice[0])} is listed twice"
     else:
         is_key = "propertyNames" in list(error.relative_schema_path)[-3:]
         what = show(value) + ("" if is_key else _kind(value))
@@ -210,7 +210,7 @@ def _bounds(part: Schema) -> str:
 
 
 def _kind(value: Any) -> str:
-    """What YAML made of it, where that is easily mistaken, and how to write it instead."""
+    """What YAML made of a value, where that is easily mistaken, and what to write instead."""
     if isinstance(value, bool):
         return " (a boolean)"
     if value is None:

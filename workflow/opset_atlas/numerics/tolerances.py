@@ -31,7 +31,7 @@ class Tolerances:
         """These with a configuration's values over them; `close` holds {dtype: {rtol, atol}}.
 
         Raises:
-            ValueError: a key that is no tolerance; left alone, it would loosen nothing silently.
+            ValueError: a key that is not a tolerance; a misspelled key would otherwise be ignored.
         """
         if unknown := sorted(set(changes) - {each.name for each in fields(self)}):
             raise ValueError(f"tolerances: unknown {', '.join(unknown)}")

@@ -144,7 +144,7 @@ def _right_files(spec: Mapping[str, Any], results: Path) -> tuple[list[_File], i
 
 
 def _right_requests(spec: Mapping[str, Any], results: Path, exporter: str) -> set[int]:
-    """Requests that are right in every runtime; one that is not to be had says nothing."""
+    """Requests that are right in every runtime; an unavailable runtime says nothing."""
     tolerances = Tolerances().updated(spec["tolerances"])
     verdicts: dict[int, set[str]] = {}
     for name in spec["runtimes"]:

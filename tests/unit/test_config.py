@@ -127,9 +127,8 @@ def test_an_id_that_could_leave_its_folder_or_its_quotes_is_refused(
 def test_ids_that_differ_by_case_alone_are_refused(project: Path, package: Path) -> None:
     config = {"models": {"Net": model(), "net": model()}}
     (line,) = problems_of(config, project, package)
-    assert line == (
-        "config: models.net: differs from 'Net' only in case; some file systems are case-insensitive"
-    )
+    reason = "some file systems are case-insensitive"
+    assert line == f"config: models.net: differs from 'Net' only in case; {reason}"
 
 
 OPSET = "expected a whole number from 1 to 2147483647"

@@ -126,6 +126,22 @@ class AlwaysTraining(Fine):
         return self.dropout(x)
 
 
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Linear(3, 3, bias=False)
+        self.head = nn.Linear(3, 3, bias=False)
+        self.head.weight = self.words.weight
+
+    def forward(self, x):
+        return self.head(self.words(x))
+
+
+class Keyed(Fine):
+    def forward(self, x):
+        return {"twice": x * 2, "squared": x * x}
+
+
 class Nested(Fine):
     def forward(self, x):
         return {"b": x, "a": [x + 1, (x.sum().to(torch.int64),)], "none": None}
@@ -231,6 +247,33 @@ def test_the_same_bytes_in_two_folders(
     assert json.loads(made[0]["record.json"])["outcome"] == "ok"
     assert made[0] == made[1]
     assert len(made[0]) == 4
+
+
+def test_weights_of_two_names_are_said_to_be_one_tensor(root: Path) -> None:
+    record = run_define(root, {**model(), "factory": "models.py:Tied"})
+    assert record["outcome"] == "ok"
+    assert record["detail"] == "words.weight and head.weight are one tensor"
+    assert record["parameters"] == 9
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (
+            ["squared", "twice"],
+            "`outputs` names by position: what the model returns as twice is called squared, "
+            "what the model returns as squared is called twice",
+        ),
+        (["twice", "squared"], ""),
+        (["first", "second"], ""),
+    ],
+)
+def test_an_output_that_gets_the_key_of_another_for_a_name(
+    root: Path, outputs: list[str], said: str
+) -> None:
+    record = run_define(root, {**model(), "factory": "models.py:Keyed", "outputs": outputs})
+    assert [each["name"] for each in record["outputs"]] == outputs
+    assert record["detail"] == said
 
 
 def test_training_mode_is_left(root: Path) -> None:

@@ -246,6 +246,35 @@ def output_names(spec: Spec, count: int) -> list[str]:
     return [*declared, *inputs.default_names("output", count)[len(declared) :]][:count]
 
 
+def keys(result: Any) -> list[str]:
+    """Under which keys a module returns its outputs, where it returns a dictionary of tensors."""
+    if not isinstance(result, Mapping):
+        return []
+    plain = all(isinstance(value, torch.Tensor) for value in result.values())
+    return [str(key) for key in result] if plain else []
+
+
+def misnamed(keys: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """Where outputs get the key of another one for a name, since names go by position."""
+    swapped = [
+        f"what the model returns as {key} is called {name}"
+        for key, name in zip(keys, names, strict=False)
+        if key != name and name in keys
+    ]
+    if swapped:
+        yield f"`outputs` names by position: {', '.join(swapped)}"
+
+
+def shared(module: torch.nn.Module) -> Iterator[str]:
+    """Parameters of several names that are one tensor, as with tied weights."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    for group in names.values():
+        if len(group) > 1:
+            yield f"{', '.join(group[:-1])} and {group[-1]} are one tensor"
+
+
 def _dtype(name: str) -> torch.dtype:
     dtype = getattr(torch, name)
     if not isinstance(dtype, torch.dtype):

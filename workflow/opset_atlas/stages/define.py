@@ -302,7 +302,7 @@ class _Runs:
     sets: list[ReferenceSet] = field(default_factory=list)
     given: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
 
     def eager(self) -> dict[str, Any]:
         """Run the module on every input set, at other sizes too; the fields of the record."""
@@ -318,7 +318,11 @@ class _Runs:
         chosen = self.spec.get("dynamic_sizes") or {}
         items = self.spec["inputs"] if isinstance(self.spec["inputs"], list) else inputs
         _require_axes(axes, inputs)
-        notes = run_at_others(
+        notes = [
+            *models.shared(self.module),
+            *models.misnamed(self.keys, self.spec.get("outputs") or []),
+        ]
+        notes += run_at_others(
             [{**item} for item in items],
             axes,
             chosen,
@@ -338,7 +342,7 @@ class _Runs:
 
         tensors = models.make_inputs(self.spec, name.partition("@")[0], items, sizes)
         models.require_kinds(tensors, "input")
-        eager, changes = _eager(self.module, tensors)
+        eager, changes, self.keys = _eager(self.module, tensors)
         if not is_traced(name) and len(eager) != len(self.eager_of(self.sets[0]["name"])):
             raise ValueError(f"gives {len(eager)} outputs there")
         names = models.output_names(self.spec, len(eager))
@@ -396,8 +400,10 @@ def _require_axes(axes: Axes, inputs: list[Signature]) -> None:
                 raise Misused(f"dynamic_shapes: {name} has {ranks[name]} axes, and no axis {axis}")
 
 
-def _eager(module: Any, tensors: tuple[Any, ...]) -> tuple[list[Any], dict[int, Randomness]]:
-    """The outputs of a run, and which of them change in further ones, by position.
+def _eager(
+    module: Any, tensors: tuple[Any, ...]
+) -> tuple[list[Any], dict[int, Randomness], list[str]]:
+    """The outputs of a run, which of them change in further ones, by position, and their keys.
 
     Copies, since a forward pass may change its module. Where a run draws random numbers, one more
     run may give the same by chance (a length of few choices), so there are more.
@@ -408,21 +414,22 @@ def _eager(module: Any, tensors: tuple[Any, ...]) -> tuple[list[Any], dict[int, 
     """
     import torch
 
-    from opset_atlas.models.module import flat, require_kinds
+    from opset_atlas.models.module import flat, keys, require_kinds
 
-    def run() -> list[Any]:
-        return flat(copy.deepcopy(module)(*(tensor.clone() for tensor in tensors)))
+    def run() -> Any:
+        return copy.deepcopy(module)(*(tensor.clone() for tensor in tensors))
 
     changes: dict[int, Randomness] = {}
     with torch.no_grad():
         before = _generators()
-        first = run()
+        result = run()
+        first = flat(result)
         end_copy()
         drew = _generators() != before
         require_kinds(first, "output")
         for _ in range(RUNS_WHERE_RANDOM if drew else 1):
-            changes = _changes(first, run(), changes)
-    return first, changes
+            changes = _changes(first, flat(run()), changes)
+    return first, changes, keys(result)
 
 
 def _generators() -> tuple[Any, ...]:

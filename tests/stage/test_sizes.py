@@ -124,12 +124,18 @@ def graph(x: str, body: str) -> onnx.ModelProto:
 DOUBLE = "two = Constant<value_float=2.0>() y = Mul(x, two)"
 FILES = {
     "right": (graph("N, 3", DOUBLE), "within-noise|exact", ""),
-    "fixed": (graph("2, 3", DOUBLE), "fixed-size", "does not run: "),
+    "fixed": (
+        graph("2, 3", DOUBLE),
+        "fixed-size",
+        "does not run: Got invalid dimensions for input: x for the following indices "
+        "index: 0 Got: 5 Expected: 2;",
+    ),
     "baked": (
         graph("N, 3", f"shape = Constant<value_ints=[2, 3]>() z = Reshape(x, shape) "
               f"{DOUBLE.replace('x,', 'z,')}"),
         "fixed-size",
-        "not with N=5: does not run: ",
+        "not with N=5: does not run: Reshape node '': The input tensor cannot be reshaped to the "
+        "requested shape. Input shape:{5,3}, requested shape:{2,3};",
     ),
     "other numbers": (
         graph("N, 3", f"zero = Constant<value_ints=[0]>() two_ = Constant<value_ints=[2]>() "
@@ -241,7 +247,14 @@ def test_advice_does_not_recommend_a_file_that_holds_to_one_size() -> None:
     (found,) = advice.surprises([cell], [verdict])
     assert (found["kind"], found["severity"]) == ("fixed-size", 1)
     assert "not with batch=5" in found["sentence"]
-    define: Any = {"model": "m", "kind": "torch", "outcome": "ok", "detail": "", "parameters": 0}
+    define: Any = {
+        "model": "m",
+        "kind": "torch",
+        "outcome": "ok",
+        "detail": "",
+        "parameters": 0,
+        "sets": [],
+    }
     row = advice.recommend(define, [cell], [verdict])
     assert row["use_opset"] is None
     assert row["avoid_why"] == "is right at the size it was traced at and not at others"

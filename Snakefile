@@ -44,6 +44,7 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/conclude.smk"
 
 
 localrules:
@@ -55,6 +56,7 @@ rule all:
     default_target: True
     input:
         "<results>/report",
+        "<results>/concluded",
 
 
 rule exports:

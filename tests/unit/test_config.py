@@ -186,7 +186,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     "input set": (one() | {"input_sets": ["random-01"]}, ["input_sets[0]: expected an", SETS]),
     "limit": (
         one() | {"limits": {"cell_seconds": 0}},
-        ["limits.cell_seconds: expected a number above"],
+        ["limits.cell_seconds: expected a number from 1 to 1000000, got 0"],
     ),
     "tolerance": (
         one(tolerances={"close": {"float32": {"rtol": "1e-5"}}}),

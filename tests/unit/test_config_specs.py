@@ -165,7 +165,7 @@ DEPENDS: list[tuple[str, Any, set[str]]] = [
     ("models/called/seed", 5, set()),
     ("models/called/description", "Of another model.", {"report"}),
     ("opsets", [11, 13], set()),
-    ("limits/memory_mb", 100, set()),
+    ("limits/memory_mb", 4000, set()),
 ]
 
 

@@ -48,6 +48,13 @@ class Failure(TypedDict):
     traceback: str
 
 
+class ModelFailure(Failure):
+    """A defect of this program with the stage and the model that it happened in."""
+
+    model: str
+    stage: str
+
+
 class Signature(TypedDict):
     """One input or output of a model: `shape` is that of the example tensors."""
 
@@ -425,12 +432,12 @@ class CellVerdict(TypedDict):
 
 
 class JudgeRecord(TypedDict):
-    """results/judge/verdicts.json"""
+    """results/judge/verdicts.json; `failures` are those of the parity records too."""
 
     version: int
     stage: Literal["judge"]
     cells: list[CellVerdict]
-    failures: NotRequired[list[Failure]]
+    failures: NotRequired[list[ModelFailure]]
 
 
 class BlamedNode(TypedDict):

@@ -39,8 +39,11 @@ _PLUGINS = {"locate": "runtimes", "compare": "causes"}
 
 
 def code(stage: str, exporter: str = "", runtime: str = "", **_: str) -> str:
-    """A hash of the files of this package that a stage is made of, and the plug-in that it runs."""
-    modules = [sources.programs("stages")[stage]]
+    """A hash of the files of this package that a stage is made of, and the plug-in that it runs.
+
+    Or those of a tool that a rule calls.
+    """
+    modules = [{**sources.programs("tools"), **sources.programs("stages")}[stage]]
     modules += [f"exporters.{exporter}"] * bool(exporter) + [f"runtimes.{runtime}"] * bool(runtime)
     if kind := _PLUGINS.get(stage):
         modules += [f"{kind}.{name}" for name in plugins.names(kind)]

@@ -106,11 +106,24 @@ def _run_beside(arguments: list[str], outputs: list[int], log: Path) -> int:
 
 def _watch(job: int, log: Path | None) -> None:
     """Until `job`, a file descriptor, has something to say: show what is new at the log's end."""
-    shown = ""
-    while not select.select([job], [], [], _PATIENCE)[0]:
+    shown, run = "", _run_of_this_job()
+    while job not in (ready := select.select([job, *run], [], [], _PATIENCE)[0]):
+        if ready:
+            raise SystemExit("the run that this job belongs to has ended")
         if log and (line := _last_line(log)) not in ("", shown):
             print(line, file=sys.stderr, flush=True)
             shown = line
+
+
+def _run_of_this_job() -> list[int]:
+    """A descriptor that is ready when Snakemake has ended; none for a stage that is run by hand.
+
+    Killed, Snakemake leaves the shells of its jobs behind, and they wait for this process.
+    """
+    try:
+        return [os.pidfd_open(int(os.environ[environments.RUN]))]
+    except (KeyError, ValueError, OSError):  # also another machine's, and a kernel before 5.3
+        return []
 
 
 def _last_line(log: Path) -> str:

@@ -16,6 +16,8 @@ from pathlib import Path
 from opset_atlas.execution import python_path
 
 HERE = sys.prefix
+# The process number of Snakemake, whose jobs end with it, however it ends.
+RUN = "ATLAS_RUN"
 
 
 def variables() -> dict[str, str]:
@@ -26,7 +28,7 @@ def variables() -> dict[str, str]:
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     own = python_path.with_own(os.environ.get("PYTHONPATH", ""))
-    return {"PYTHONPATH": own, "PATH": path}
+    return {"PYTHONPATH": own, "PATH": path, RUN: str(os.getpid())}
 
 
 def unsupported(platform: str = sys.platform) -> str:

@@ -245,6 +245,7 @@ def _work_through(
         if memory_mb:
             resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
         setup()
+        end_copy()
         _send(write, {"ready": True})
         _read(write, 1)
         for item in items:

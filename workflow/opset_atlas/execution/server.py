@@ -34,6 +34,7 @@ from typing import Any, NoReturn
 
 from opset_atlas.execution import environments, forked, levels, python_path
 from opset_atlas.execution.client import DECLINED, WORKERS, socket_path
+from opset_atlas.execution.processes import die_with
 
 _LOOK_AROUND = 1.0  # seconds between looks whether the run is still there
 
@@ -140,8 +141,10 @@ class Worker:
                 client.sendall(DECLINED + self._reason.encode())
             _close(outputs)
             return
+        here = os.getpid()
         pid = os.fork()
         if pid == 0:
+            die_with(here)
             self._listener.close()
             for job in self._jobs.values():
                 job.client.close()
@@ -214,6 +217,7 @@ def climb(level: str, listeners: Mapping[str, socket.socket], parent: int, reaso
     for upper in [other for other in listeners if levels.below(other) == level]:
         branch = {name: each for name, each in listeners.items() if _stands_on(name, upper)}
         if os.fork() == 0:
+            die_with(here)
             _close_all(listeners, but=branch)
             forked.to_the_end(functools.partial(climb, upper, branch, here, reason))
     _close_all(listeners, but=[level])  # in this process alone

@@ -61,7 +61,7 @@ TABLES: Mapping[str, Table] = {
             "delivered": "opset that the file has",
             "ir_version": "IR version of the file",
             "outcome": "`ok`, `refused`, `moved`, `invalid`, `crashed`, `timeout`, `no-model`,"
-            " `unsupported` or `internal-error`",
+            " `unsupported` or `internal-error` (opset-atlas itself failed)",
             "detail": "the reason, where the outcome is not `ok`",
             "source": "line of the user's code that the reason or a wrong result is about",
             "export_seconds": "seconds that the export took",
@@ -160,14 +160,25 @@ TABLES: Mapping[str, Table] = {
         {
             **_MODEL,
             "kind": "`torch`, or `onnx` for an ONNX file as the model",
-            "outcome": "`ok`, or `failed` where the model itself does not run",
-            "detail": "the reason, where the outcome is not `ok`",
+            "outcome": "`ok`, `failed` where the model itself does not run, `unsupported` where"
+            " opset-atlas cannot handle it, or `internal-error` where it failed to define it",
+            "detail": "the reason; and what opset-atlas failed at later (table `failures`)",
             "parameters": "number of parameters",
             "use_exporter": "recommended exporter",
             "use_opset": "recommended opset",
             "why": "why this cell, or why none",
             "avoid": "cells to avoid",
             "avoid_why": "why to avoid them",
+        },
+    ),
+    "failures": Table(
+        "a defect of opset-atlas itself, no finding about the model",
+        {
+            **_MODEL,
+            "stage": "stage that failed",
+            "what": "cell or step that it failed at; empty where it is all that the stage does",
+            "detail": "the exception",
+            "traceback": "where it was raised",
         },
     ),
     "surprises": Table(

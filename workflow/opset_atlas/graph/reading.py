@@ -8,7 +8,7 @@ that is left out is an empty name, which is not the same as a tensor with no ele
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from opset_atlas.onnx_files import tensors
 from opset_atlas.operators import definitions
 from opset_atlas.records import VERSION, Attribute, Function, Graph, GraphFile, Node, Port
 
+_LONGEST = 1_000_000  # elements of a vector whose values are followed through a graph
 MODEL_MODULE = "atlas_model_"  # how opset_atlas.models.module names the module of a user's file
 
 
@@ -65,10 +66,30 @@ def walk(graph: Graph) -> Iterable[Node]:
 
 
 def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with inferred shapes, as far as inference succeeds.
+
+    Following values through a graph, onnx (1.23) makes an entry for each element of a vector that
+    is read from, known or not: 2^36 of them where a file of 200 bytes has such a Range.
+    """
     try:
+        plain = onnx.shape_inference.infer_shapes(model)
+        if any(size > _LONGEST for size in _lengths(plain.graph)):
+            return plain
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # the file's own fault or beyond 2 GiB: shapes are an extra, not the point
         return model
+
+
+def _lengths(graph: onnx.GraphProto) -> Iterator[int]:
+    """How long the vectors of a graph and its subgraphs are, where that is known."""
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        dimensions = value.type.tensor_type.shape.dim
+        if len(dimensions) == 1:
+            yield dimensions[0].dim_value
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _lengths(attribute.g)
 
 
 def _function(function: ir.Function) -> Graph:

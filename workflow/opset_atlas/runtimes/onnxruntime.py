@@ -116,7 +116,10 @@ def run(session: OrtSession, inputs: Mapping[str, Any]) -> list[Any]:
 def script(variant: str) -> str:
     """Lines of a stand-alone script that define `run(path, inputs)`."""
     level = "ORT_DISABLE_ALL" if variant == AS_WRITTEN else "ORT_ENABLE_ALL"
-    return f"""import onnxruntime as ort
+    return f"""import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime as ort
 
 
 def run(path, inputs):

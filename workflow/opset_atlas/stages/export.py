@@ -106,7 +106,8 @@ def _record(
         "versions": versions,
         "cells": list(cells),
     }
-    own = [cell for cell in cells if cell["outcome"] == "internal-error"]
+    # Without a traceback it was the define stage that failed, whose record says so.
+    own = [c for c in cells if c["outcome"] == "internal-error" and c["traceback"]]
     if own:
         record["failures"] = [_failure(cell) for cell in own]
     return record
@@ -212,7 +213,12 @@ def _export_cells(
     state: dict[str, exporters.Export] = {}
 
     def setup() -> None:
-        state["export"] = exporters.load(spec["exporter"]).prepare(frozen)
+        try:
+            state["export"] = exporters.load(spec["exporter"]).prepare(frozen)
+        except Exception as error:
+            if failures.is_ours(error):
+                raise
+            state["export"] = _refusing(error)
 
     def work(opset: int) -> list[Any]:
         number = f"{opsets.index(opset) + 1} of {len(opsets)}"
@@ -230,6 +236,15 @@ def _export_cells(
                 yield opset, _failed(opset, result.failure("")), result.seconds
             else:
                 yield opset, _cell(opset, result.status, _fault(result)), result.seconds
+
+
+def _refusing(error: Exception) -> exporters.Export:
+    """What stands in for an exporter that cannot take the model at all: it says so each time."""
+
+    def export(opset: int, path: Path) -> str:
+        raise error
+
+    return export
 
 
 def _together(spec: Mapping[str, Any], opsets: Sequence[int]) -> Sequence[Sequence[int]]:

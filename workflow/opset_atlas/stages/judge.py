@@ -22,6 +22,7 @@ from opset_atlas.records import (
     CellVerdict,
     Failure,
     JudgeRecord,
+    ModelFailure,
     ParityRecord,
     RunCell,
 )
@@ -60,17 +61,26 @@ def judge(records: Iterable[ParityRecord], spec: Mapping[str, Any]) -> JudgeReco
     """
     common = Tolerances().updated(spec.get("tolerances") or {})
     special = spec.get("models") or {}
+    failed: list[ModelFailure] = []
     judged: JudgeRecord = {"version": VERSION, "stage": "judge", "cells": []}
     for record in records:
         tolerances = common.updated(special.get(record["model"]) or {})
+        failed += [_of_model(record, "parity", each) for each in record.get("failures", [])]
         for cell in record["cells"]:
             try:
                 judged["cells"].append(verdicts.judge_cell(record, cell, tolerances))
             except Exception as error:  # costs this cell, and not the run its report
-                failure = failures.of(error, f"{record['model']} × {_place(cell)}")
-                judged.setdefault("failures", []).append(failure)
+                failure = failures.of(error, _place(cell))
+                failed.append(_of_model(record, "judge", failure))
                 judged["cells"].append(_undecided(record, cell, failure))
+    if failed:
+        judged["failures"] = failed
     return judged
+
+
+def _of_model(record: ParityRecord, stage: str, failure: Failure) -> ModelFailure:
+    what = " × ".join(filter(None, [record["runtime"], failure["what"]]))
+    return {"model": record["model"], "stage": stage, **failure, "what": what}
 
 
 def _place(cell: RunCell) -> str:

@@ -1,7 +1,8 @@
 """What differs between two ONNX files, and why.
 
 `python -m opset_atlas diff A.onnx B.onnx` prints it. The exit status is 0 where both files mean the
-same, 1 where something differs that can matter or that the files leave open, and 2 after an error.
+same, 1 where something differs that can matter or that the files leave open, and 2, with the
+reason, where they could not be compared.
 
 Who wrote a file, the names of its nodes and values and the order of its nodes change nothing, nor
 does another way to write the same value. The names of the model's inputs and outputs do matter:
@@ -15,14 +16,19 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from opset_atlas.base.files import write_text
 from opset_atlas.base.messages import describe
 from opset_atlas.causes import Situation
 from opset_atlas.comparison.steps import compare
+from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.graph.reading import read
 from opset_atlas.graph.spelling import visible
+from opset_atlas.onnx_files.facts import says_of_file
 from opset_atlas.records import Change
+
+SECONDS, MEMORY_MB = 300.0, 8000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,33 +37,74 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("files", type=Path, nargs=2, metavar="FILE.onnx", help="two files")
     parser.add_argument("--json", action="store_true", help="print the changes as data")
     parser.add_argument("--html", type=Path, metavar="PAGE", help="write them as a page, too")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="time that it may take")
+    parser.add_argument("--memory-mb", type=int, default=MEMORY_MB, help="memory, likewise")
     options = parser.parse_args(arguments)
     left, right = options.files
-    return diff(left, right, options.json, options.html)
+    limits = options.seconds, options.memory_mb
+    return diff(left, right, options.json, options.html, limits)
 
 
-def diff(left: Path, right: Path, as_json: bool = False, html: Path | None = None) -> int:
-    """Print what differs, and return the exit status."""
-    try:
-        one, old = read(left)
-        other, new = read(right)
-    except Exception as error:
-        print(f"{left}, {right}: {describe(error)}", file=sys.stderr)
+def diff(
+    left: Path,
+    right: Path,
+    as_json: bool = False,
+    html: Path | None = None,
+    limits: tuple[float, int] = (SECONDS, MEMORY_MB),
+) -> int:
+    """Print what differs, and return the exit status.
+
+    Args:
+        limits: seconds and MiB of address space that it may take. The files are read in a process
+            of its own, since nobody knows what is in them.
+    """
+    ((_, result),) = run_isolated([(left, right, bool(html))], _compared, *limits)
+    found = result.value or {"refusal": ""}
+    if result.status == "internal-error":
+        print(result.traceback, file=sys.stderr)
+        found = {"refusal": f"opset-atlas itself failed: {result.detail}"}
+    elif result.status != "done":
+        found = {"refusal": f"comparing them: {result.status}, {result.detail}"}
+    if "refusal" in found:
+        print(f"{left}, {right}: {found['refusal']}", file=sys.stderr)
         return 2
-    changes = compare(one, other, Situation(_opset(old), _opset(new)))
+    changes, (old, new) = found["changes"], found["opsets"]
     if as_json:
         print(json.dumps(changes, indent=1, ensure_ascii=False))
     else:
-        print(f"{left}: opset {_opset(old)}\n{right}: opset {_opset(new)}")
+        print(f"{left}: opset {old}\n{right}: opset {new}")
         print("\n".join(_spelled(change) for change in changes) or "no difference")
         if changes:
             print(f"\n{_summary(changes)}")
     if html:
+        write_text(html, found["page"])
+    return int(any(not change["neutral"] for change in changes))
+
+
+def _compared(given: tuple[Path, Path, bool]) -> dict[str, Any]:
+    """In a child: the changes between two files, and the page of them if it is wanted."""
+    left, right, wanted = given
+    graphs, opsets = [], []
+    for path in (left, right):
+        try:
+            graph, imports = read(path)
+        except Exception as error:
+            if isinstance(error, OSError) or says_of_file(error):
+                return {"refusal": f"{path.name} cannot be read: {describe(error)}"}
+            raise
+        graphs.append(graph)
+        opsets.append(_opset(imports))
+    changes = compare(graphs[0], graphs[1], Situation(opsets[0], opsets[1]))
+    found: dict[str, Any] = {"changes": changes, "opsets": opsets}
+    if wanted:
         from opset_atlas.stages.report import pair
 
-        files = pair.File(left.name, _opset(old), one), pair.File(right.name, _opset(new), other)
-        write_text(html, pair.page(*files, changes))
-    return int(any(not change["neutral"] for change in changes))
+        one, other = (
+            pair.File(path.name, opset, graph)
+            for path, opset, graph in zip((left, right), opsets, graphs, strict=True)
+        )
+        found["page"] = pair.page(one, other, changes)
+    return found
 
 
 def _summary(changes: Sequence[Change]) -> str:

@@ -29,7 +29,10 @@ SCRIPT = Template(
 
 Seen with onnx $onnx and onnxruntime $onnxruntime. Ends with an error while the defect is there.
 """
+import os
 from pathlib import Path
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import numpy as np, onnx, onnx.version_converter, onnxruntime
 
 here = Path(__file__).parent

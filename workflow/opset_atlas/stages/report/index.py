@@ -95,6 +95,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "most_picks": MOST_PICKS,
         "groups": group_advice(advice) if len(advice) > MOST_SENTENCES else [],
         "broken": [row for row in data.tables["models"] if row["outcome"] != "ok"],
+        "failures": data.tables["failures"],
         "surprises": found,
         "kinds": [(kind, list(group)) for kind, group in groupby(found, lambda each: each.title)],
         "tables": data.table_names,

@@ -90,6 +90,7 @@ class View:
             "definition": data.definitions[model],
             "remarks": list(remarks(data.definitions[model])),
             "advice": data.rows("models", model)[0],
+            "failures": data.rows("failures", model),
             "opsets": _opsets(data, model),
             "least": {name: least(data, model, name) for name in ("nodes", "size_bytes")},
             "choices": [row for row in data.rows("opsets", model) if row["lowest_exporting"]],

@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from opset_atlas.base.failures import NAMED
 from opset_atlas.base.files import json_argument, read_json
 from opset_atlas.base.source_lines import listed
 from opset_atlas.findings import audit_rows, choices, coverage, opsets
@@ -43,15 +44,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
-    for name, rows in tables(sweeps, options.results).items():
+    audited = bool(options.spec.get("audit"))
+    for name, rows in tables(sweeps, options.results, audited).items():
         write_table(options.output / name, rows, columns(name))
-    if options.spec.get("audit"):
+    if audited:
         rows = _audit(sweeps, options.results)
         write_table(options.output / "audit", rows, columns("audit"))
 
 
-def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list[Row]]:
-    """All tables as rows; `sweeps` maps each model to its exporters."""
+def tables(
+    sweeps: Mapping[str, Sequence[str]], results: Path, audited: bool = False
+) -> dict[str, list[Row]]:
+    """All tables but that of the audit as rows.
+
+    Args:
+        sweeps: each model's exporters.
+        audited: whether there are records of the audit, which can have failed too.
+    """
     judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
     definitions, dumped, compared = (
@@ -77,6 +86,7 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
         row["computing_nodes"] = computing.get(key, row["nodes"])
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
     contrasts = [row for record in compared for row in _contrasts(record)]
+    failed = list(_failures(results, sweeps, judged, audited))
     own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
     sizes = {(row["model"], row["exporter"], row["requested"]): row["nodes"] for row in cells}
     return {
@@ -88,13 +98,43 @@ def tables(sweeps: Mapping[str, Sequence[str]], results: Path) -> dict[str, list
         "contrasts": contrasts,
         "choices": choices.rows(contrasts),
         "models": [
-            recommend(record, own_cells[record["model"]], own_verdicts[record["model"]])
+            _named(
+                recommend(record, own_cells[record["model"]], own_verdicts[record["model"]]), failed
+            )
             for record in definitions
         ],
+        "failures": failed,
         "coverage": coverage.rows(dumped),
         "surprises": surprises(cells, judged["cells"], found_in),
         "located": located,
     }
+
+
+def _failures(
+    results: Path, sweeps: Mapping[str, Sequence[str]], judged: JudgeRecord, audited: bool
+) -> Iterator[Row]:
+    """Where this program itself failed, by model in the order of the stages."""
+    judging: Mapping[str, list[Any]] = _by_model(judged.get("failures", []))
+    stages = ["define", "export", "dump", "parity", "compare", "locate", *["audit"] * audited]
+    for model, exporters in sweeps.items():
+        for stage in stages:
+            if stage == "parity":
+                yield from judging.get(model, [])
+                continue
+            for name in exporters if stage == "export" else [""]:
+                record = read_json(results / stage / model / name / "record.json", stage)
+                for failure in record.get("failures", []):
+                    what = " × ".join(filter(None, [name, failure["what"]]))
+                    yield {"model": model, "stage": stage, **failure, "what": what}
+
+
+def _named(row: Row, failed: Iterable[Row]) -> Row:
+    """The row of a model, with what this program failed at after it was defined."""
+    own = [e for e in failed if e["model"] == row["model"] and e["stage"] != "define"]
+    if not own:
+        return row
+    told = "; ".join(dict.fromkeys(f"{each['stage']}: {each['detail']}" for each in own))
+    return {**row, "detail": "; ".join(filter(None, [row["detail"], f"{NAMED} in {told}"]))}
 
 
 def _by_model(rows: Iterable[Any]) -> Mapping[str, list[Any]]:

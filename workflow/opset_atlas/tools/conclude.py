@@ -1,0 +1,49 @@
+"""Whether a run found what it was asked for, or opset-atlas itself failed somewhere.
+
+`python -m opset_atlas conclude results` lists the failures; exit status 0: there are none, 1: there
+are. It is the last rule of a run: the tables and the report of all other models are there by then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from opset_atlas.base.failures import NAMED
+from opset_atlas.base.files import read_json
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m opset_atlas conclude", description=__doc__)
+    parser.add_argument("results", type=Path, help="folder of the stages' folders")
+    options = parser.parse_args(arguments)
+    failed = read_json(options.results / "tables" / "failures.json")
+    for row in failed:
+        where = " × ".join(filter(None, [row["model"], row["what"]]))
+        print(f"{NAMED} in {row['stage']} of {where}: {row['detail']}", file=sys.stderr)
+    if failed:
+        print(f"report: {options.results / 'report' / 'index.html'}", file=sys.stderr)
+        records = sorted({_record(row, options.results) for row in failed})
+        print(
+            "These results say nothing about the models; the report has the tracebacks. Please"
+            " report them. The jobs run again when the code or the input changes, or with"
+            f" `snakemake --cores 4 --forcerun {' '.join(records)}`.",
+            file=sys.stderr,
+        )
+    return int(bool(failed))
+
+
+def _record(row: dict[str, str], results: Path) -> str:
+    """The record that a failure was read from."""
+    if row["stage"] == "parity":
+        return f"{results}/parity/{row['model']}/{row['what'].split(' × ')[0]}.json"
+    if row["stage"] == "judge":
+        return f"{results}/judge/verdicts.json"
+    exporter = [row["what"].split(" × ")[0]] if row["stage"] == "export" else []
+    return "/".join([str(results), row["stage"], row["model"], *exporter, "record.json"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

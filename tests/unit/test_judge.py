@@ -151,7 +151,7 @@ def test_detail_names_the_set_and_the_numbers() -> None:
     found |= {"dtype": "float32", "float64": True, "n_torch": 4.0, "n_runtime": 12.4}
     found |= {"slices": [[4.0, 12.4]], "set": "large"}
     assert verdict(found)["detail"] == (
-        "worst on large: 3.1× torch's own error (12.4 u against 4.0 u)"
+        "worst on large: off by 12.4 units of rounding, 3.1× torch's own error (4.0)"
     )
 
 

@@ -260,7 +260,7 @@ def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
         verdict = "above-noise" if close else "mismatch"
     own = measure["n_torch"] or 0.0
     if own > tolerances.ill_conditioned and verdict != "mismatch":
-        reason = f"torch's own error is {_short(own)} u"
+        reason = f"torch's own error is {_short(own)} units of rounding"
         pair = (measure["n_torch"], measure["n_runtime"])
         return _Finding("ill-conditioned", reason, measure, own, pair)
     return _Finding(verdict, noise, measure, badness, (n_torch, n_runtime))
@@ -291,9 +291,10 @@ def _is_close(measure: Measure, tolerances: Tolerances) -> tuple[bool, str]:
 
 def _describe_noise(n_torch: float, n_runtime: float) -> str:
     if n_torch == 0:
-        return f"{_short(n_runtime)} u where torch has no error"
+        return f"off by {_short(n_runtime)} units of rounding, where torch is exact"
     ratio = _short(n_runtime / n_torch)
-    return f"{ratio}× torch's own error ({_short(n_runtime)} u against {_short(n_torch)} u)"
+    off = f"off by {_short(n_runtime)} units of rounding"
+    return f"{off}, {ratio}× torch's own error ({_short(n_torch)})"
 
 
 def _short(value: float) -> str:

@@ -105,6 +105,7 @@ def _define(results: Path, model: str, outcome: str, detail: str, text: str) -> 
         "definition": text,
         "parameters": 84,
         "set_to_eval": [text],
+        "least_precise": "float32",
         "seed": 0,
         "inputs": [{"name": text, "dtype": "float32", "shape": [1, 3]}],
         "outputs": [],

@@ -114,6 +114,17 @@ class Double(nn.Module):
         return self.linear(x).softmax(-1)
 
 
+class HalfInside(Double):
+    def forward(self, x):
+        return torch.exp(self.linear(x).half() * 3).to(x.dtype)
+
+
+class Autocast(Double):
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.linear(x).softmax(-1).float()
+
+
 def nested(seed):
     return [{"a": torch.ones(2), "b": torch.ones(2)}]
 
@@ -346,3 +357,13 @@ def test_files_of_one_name_in_two_folders_are_two_modules(root: Path) -> None:
         assert torch.equal(pickle.loads(pickle.dumps(module))(x), module(x))
         program = torch.export.export(module, (x,))
         assert torch.equal(program.module()(x), module(x))
+
+
+def test_a_model_of_mixed_precision_is_judged_by_what_it_computes_in(root: Path) -> None:
+    record = run_define(root, model("HalfInside"))
+    assert (record["outputs"][0]["dtype"], record["least_precise"]) == ("float32", "float16")
+    run_export(root, model("HalfInside"), "torchscript")
+    for cell in judged_cells(root):
+        assert cell["verdict"] in {"exact", "no-noise-floor"}, cell["detail"]
+    assert run_define(root, model("Autocast"))["least_precise"] == "bfloat16"
+    assert run_define(root, model("Net"))["least_precise"] == "float32"

@@ -279,3 +279,24 @@ def test_discrete_values_are_counted(
     found = of(got, eager)
     assert (found["flips"], found["max_abs"]) == (flips, max_abs)
     assert found["exact"] == (flips == 0)
+
+
+def test_an_output_computed_in_half_precision_is_measured_in_its_unit() -> None:
+    exact, _, _ = noisy((4, 32))
+    rng = np.random.default_rng(1)
+    half = float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps)
+    got, eager = (
+        (exact * (1 + half * rng.normal(size=exact.shape))).astype(np.float32) for _ in range(2)
+    )
+    found = measure("y", "random-0", got, eager, exact, "bfloat16")
+    assert found.get("computed_in") == "bfloat16"
+    assert 0 < (found["n_torch"] or 0) < 8 and 0 < (found["n_runtime"] or 0) < 8
+    assert (of(got, eager, exact)["n_torch"] or 0) > 4096  # the control: in units of float32
+    assert measure("y", "random-0", got, eager, None, "bfloat16").get("computed_in") == "bfloat16"
+
+
+def test_a_half_precision_step_that_an_output_does_not_suffer_from_loosens_nothing() -> None:
+    exact, got, eager = noisy((4, 32))
+    assert measure("y", "random-0", got, eager, exact, "float16") == of(got, eager, exact)
+    own = eager.astype(np.float16)
+    assert measure("y", "random-0", own, own, exact, "float32") == of(own, own, exact)

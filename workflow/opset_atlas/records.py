@@ -95,7 +95,8 @@ class DefineRecord(TypedDict):
     "{set}/eager/{i}" (the model's own dtype) and, where usable, "{set}/float64/{i}" for output i.
     `outcome`: `failed` is the model's own fault, shown by a run without anything of this package
     too; `unsupported` a limit of this package. `set_to_eval`: `name (Class)` of the submodules that
-    were in training mode and compute something else there.
+    were in training mode and compute something else there. `least_precise`: the floating-point type
+    of least precision that anything in the model is computed in, "" where that is not known.
     """
 
     version: int
@@ -108,6 +109,7 @@ class DefineRecord(TypedDict):
     definition: str
     parameters: int
     set_to_eval: list[str]
+    least_precise: str
     seed: int
     inputs: list[Signature]
     outputs: list[Signature]
@@ -326,7 +328,8 @@ class Measure(TypedDict):
     float64 of a flipped one's value to its neighbor in rank, `flip_error` how far off values are.
     `flat_input`: every float input is one value throughout, or every integer one where there is no
     float; `undecided`: so which index is right is open. `random`: what torch's own output changes
-    from run to run, on whatever input set; then only `structure` is measured.
+    from run to run, on whatever input set; then only `structure` is measured. `computed_in`: the
+    type that sets the unit and the tolerances, where the output is computed in less than its own.
     """
 
     output: str
@@ -356,6 +359,7 @@ class Measure(TypedDict):
     flat_input: NotRequired[bool]
     undecided: NotRequired[bool]
     random: NotRequired[Randomness]
+    computed_in: NotRequired[str]
 
 
 class Misdeclared(TypedDict):

@@ -88,6 +88,26 @@ def in_float64(
         torch.set_default_dtype(default)
 
 
+def least_precise(module: torch.nn.Module, tensors: Sequence[torch.Tensor]) -> str:
+    """The floating-point type of least precision that anything in the module is computed in.
+
+    Half of a model may be in `float16` or under autocast while its outputs are float32. "" where
+    nothing is computed in such types, or where the run under watch raises.
+    """
+    found: set[torch.dtype] = set()
+
+    def look(_: Any, result: Any) -> None:
+        found.update(t.dtype for t in flat(result) if t.is_floating_point())
+
+    try:
+        with watched(Watching(look)):
+            copy.deepcopy(module)(*(tensor.clone() for tensor in tensors))
+    except Exception:
+        return ""
+    least = max(found, key=lambda dtype: torch.finfo(dtype).eps, default=None)
+    return str(least).removeprefix("torch.") if least else ""
+
+
 def run_in_float64(
     module: torch.nn.Module, tensors: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor], str]:

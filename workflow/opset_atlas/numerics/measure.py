@@ -36,7 +36,12 @@ _THINNING = 1e-3
 
 
 def measure(
-    name: str, set_name: str, got: Array | None, eager: Array, exact64: Array | None
+    name: str,
+    set_name: str,
+    got: Array | None,
+    eager: Array,
+    exact64: Array | None,
+    least_precise: str = "",
 ) -> Measure:
     """Measure output `name` on input set `set_name`.
 
@@ -46,6 +51,8 @@ def measure(
             complex, integer, boolean or string dtype, any shape.
         exact64: the same from a float64 run, of `eager`'s shape; None where that is not usable. For
             a float64 output it is no more exact than the output itself, and ignored.
+        least_precise: the type of least precision that the model computes anything in. Where torch
+            is off by as much as that gives, or no truth tells how much it is off, it sets the unit.
     """
     blank = blank_measure(name, set_name, dtype_name(eager.dtype))
     structure = _structure(got, eager)
@@ -54,7 +61,7 @@ def measure(
     if not is_float(eager.dtype):
         return _measure_discrete(blank, got, eager)
     with np.errstate(all="ignore"):
-        return _measure_floats(blank, got, eager, exact64)
+        return _measure_floats(blank, got, eager, exact64, least_precise)
 
 
 def blank_measure(name: str, set_name: str, dtype: str, structure: str = "") -> Measure:
@@ -132,7 +139,9 @@ def _measure_discrete(blank: Measure, got: Array, eager: Array) -> Measure:
     return result
 
 
-def _measure_floats(blank: Measure, got: Array, eager: Array, exact64: Array | None) -> Measure:
+def _measure_floats(
+    blank: Measure, got: Array, eager: Array, exact64: Array | None, least_precise: str
+) -> Measure:
     """Values are float64 arrays of shape [..., parts]: 2 parts for complex, else 1."""
     result = blank
     eps, smallest, spacing = _precision(eager.dtype)
@@ -146,6 +155,9 @@ def _measure_floats(blank: Measure, got: Array, eager: Array, exact64: Array | N
     truth = _truth(exact64, eager, finite)
     result["float64"] = truth is not None
     y = e if truth is None else truth
+    if least_precise and _shows(least_precise, eager.dtype, e[finite], y[finite], truth is None):
+        result["computed_in"] = least_precise
+        eps, smallest, spacing = _precision(_dtype(least_precise))
     result["constant"] = _constant(e, finite) or _constant(y, finite)
     every = result["elements"] == finite.size
     if not every:  # a zero error beside an expected zero changes no maximum below
@@ -168,6 +180,25 @@ def _measure_floats(blank: Measure, got: Array, eager: Array, exact64: Array | N
         result["n_runtime"] = _number(error.max() / unit)
         result["slices"] = _slices(own, error, size, eager.ndim, eps, smallest)
     return result
+
+
+def _shows(
+    least: str, own: np.dtype[np.generic], eager: Floats, exact: Floats, untold: bool
+) -> bool:
+    """Whether an output is computed in a type of less precision than its own.
+
+    Args:
+        eager, exact: finite values of torch and in float64, shape [n].
+        untold: there is no truth; what the model computes in that type may be this output.
+    """
+    eps = float(ml_dtypes.finfo(_dtype(least)).eps)
+    if eps <= float(ml_dtypes.finfo(own).eps):
+        return False
+    return untold or bool(np.abs(eager - exact).max() > eps / 8 * np.abs(exact).max())
+
+
+def _dtype(name: str) -> np.dtype[np.generic]:
+    return np.dtype(getattr(ml_dtypes, name, name))
 
 
 def _precision(dtype: np.dtype[np.generic]) -> tuple[float, float, float]:

@@ -281,7 +281,8 @@ def worst_slice(measure: Measure, tolerances: Tolerances) -> tuple[float, float,
 
 def _is_close(measure: Measure, tolerances: Tolerances) -> tuple[bool, str]:
     """Whether `|difference| <= atol + rtol * |expected|` for all elements, and a phrase on it."""
-    rtol, atol = tolerances.close.get(measure["dtype"], (0.0, 0.0))
+    dtype = measure.get("computed_in", measure["dtype"])
+    rtol, atol = tolerances.close.get(dtype, (0.0, 0.0))
     worst = max(measure["frontier"], key=lambda p: p[1] - (atol + rtol * p[0]))
     allowed = atol + rtol * worst[0]
     close = worst[1] <= allowed

@@ -122,7 +122,8 @@ def _joined(blank: DefineRecord, eager: Result, exact: Result | None) -> DefineR
     record: DefineRecord = eager.value
     if exact and record["outcome"] == "ok":
         lost = f"{FLOAT64}{exact.status}: {exact.detail}"
-        truths: Mapping[str, str] = exact.value if exact.status == "done" else {}
+        truths: Mapping[str, str] = exact.value["why_not"] if exact.status == "done" else {}
+        record["least_precise"] = exact.value["least_precise"] if truths else ""
         for each in record["sets"]:
             each["why_not"] = truths.get(each["name"], lost)
             each["float64"] = not each["why_not"]
@@ -217,6 +218,7 @@ def _blank_record(spec: Mapping[str, Any]) -> DefineRecord:
         "definition": spec.get("factory") or spec["onnx"],
         "parameters": 0,
         "set_to_eval": [],
+        "least_precise": "",
         "seed": spec["seed"],
         "inputs": [],
         "outputs": [],
@@ -237,14 +239,16 @@ class _Frozen:
         self._runs: _Runs | None = None
 
     def work(self, phase: str) -> Any:
-        """`eager`: the record, without truths; `float64`: by input set why there is none, or ""."""
+        """`eager`: the record, without truths; `float64`: what `_Runs.in_float64` says."""
         if phase == "eager":
             define_it = _define_onnx if "onnx" in self._spec else self._define
             return define_it(self._spec, self._blank, self._folder)
-        truths = self._runs.in_float64() if self._runs else {}
-        if any(not why_not for why_not in truths.values()) and self._runs:
+        if not self._runs:  # another process than that of the eager runs
+            return {"why_not": {}, "least_precise": ""}
+        found = self._runs.in_float64()
+        if not all(found["why_not"].values()):
             self._write("reference", self._runs.outputs)
-        return truths
+        return found
 
     def _write(self, name: str, tensors: Mapping[str, Any]) -> None:
         """As a whole or not at all: the process may be ended at any time."""
@@ -351,11 +355,11 @@ class _Runs:
         self.given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
         self.outputs |= {f"{name}/eager/{i}": tensor for i, tensor in enumerate(eager)}
 
-    def in_float64(self) -> dict[str, str]:
+    def in_float64(self) -> dict[str, Any]:
         """Run on every set in float64 and keep what is a truth; by set, why it is none, or ""."""
         import torch
 
-        from opset_atlas.models.truth import run_in_float64
+        from opset_atlas.models.truth import least_precise, run_in_float64
 
         found = {}
         for name in (each["name"] for each in self.sets):
@@ -367,7 +371,9 @@ class _Runs:
             if not why_not:
                 self.outputs |= {f"{name}/float64/{i}": t for i, t in enumerate(exact)}
             found[name] = why_not
-        return found
+        with torch.no_grad():
+            least = least_precise(self.module, self.inputs_of(self.sets[0]["name"]))
+        return {"why_not": found, "least_precise": least}
 
     def inputs_of(self, name: str) -> list[Any]:
         """The inputs of a set, in order."""

@@ -26,6 +26,12 @@ def remarks(definition: DefineRecord) -> Iterator[str]:
             f" change{'s' * (what == 'shape')} from run to run, so that there is nothing to compare"
             " a file with."
         )
+    least = definition["least_precise"]
+    if least in ("float16", "bfloat16") and {p["dtype"] for p in definition["outputs"]} - {least}:
+        yield (
+            f"It computes in {least} in part; an output that is no more exact than that is judged"
+            f" in units and by tolerances of {least}."
+        )
     yield from _without_truth(definition)
     if definition["detail"]:
         yield definition["detail"]

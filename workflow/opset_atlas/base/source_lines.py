@@ -118,6 +118,8 @@ def _name(path: str) -> tuple[str, bool]:
         return _library(path.removeprefix("<site-packages>/"))
     if path.startswith("<"):
         return "", False
+    if path.partition("/")[0] in _TOOLS:  # `torch/fx/…`, as torch calls some of its own files
+        return "", False
     path = os.path.abspath(path)  # noqa: PTH100 (many frames; Path.resolve asks the disk)
     if library := _INSTALLED.split(path, maxsplit=1)[1:]:
         return _library(library[0])

@@ -28,6 +28,7 @@ _TYPES = re.compile(
 _ATTRIBUTE = re.compile(r"failed: .*\b[Aa]ttribute (\w+) (?:must|is)")
 _ADAPTER = re.compile(r"/version_converter/.*? failed: (.+)", re.DOTALL)
 _MOST_TOLD = 4
+_MOST_TYPES = 6
 
 
 def refusal(message: str, requested: int, usable: Sequence[int] = ()) -> str:
@@ -107,7 +108,9 @@ def what_lies_between(op: str, old: int, new: int) -> str:
         Summary.TEXT_ONLY: "its text only",
         Summary.FUNCTION_ONLY: "its function body only",
     }
-    what = told.get(upward.summary) or f"more than types ({_told(upward.changes)})"
+    weighty = _told(upward.changes)
+    what = f"more than types ({weighty})" if weighty else "its types and its text"
+    what = told.get(upward.summary, what)
     numeric = any(note.numeric for note in definitions.notes(op, low, high))
     return f"{op}-{high} changes {what}" + (", and results can differ" if numeric else "")
 
@@ -119,7 +122,9 @@ def _added_types(changes: Iterable[SchemaChange]) -> str:
         if change.kind is Kind.TYPES_WIDENED
         for name in change.detail.removeprefix("adds ").split(", ")
     }
-    return ", ".join(sorted(added))
+    shown = sorted(added)[:_MOST_TYPES]
+    more = len(added) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _told(changes: Iterable[SchemaChange]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,3 +98,20 @@ def test_configfile_stands_alone(project: Project) -> None:
     jobs = project.snakemake("-n", "--configfile", "mine.yaml").stdout
     assert "only" in jobs
     assert "simple_model" not in jobs
+
+
+def test_another_system_is_told_in_one_sentence(project: Project) -> None:
+    """What Snakemake imports is there already; `resource` is not, as on Windows."""
+    code = """
+import sys, snakemake.api, snakemake.scheduling.job_scheduler
+from snakemake.cli import main
+sys.platform, sys.modules["resource"] = "darwin", None
+sys.argv = ["snakemake", "-n"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.folder, capture_output=True, text=True
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in said
+    assert "opset-atlas runs its stages on Linux alone, and this is darwin" in said

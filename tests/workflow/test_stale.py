@@ -8,7 +8,6 @@ limit; `other`, to which nothing of this happens.
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -200,9 +199,9 @@ def test_another_version_makes_again_what_it_takes_part_in(project: Project) -> 
     set_version(project, "jinja2")
     assert project.run() == {"tables": 1, "report": 1}
     set_version(project, "onnxruntime")
-    jobs = project.run()
-    assert jobs == Counter(parity=4, locate=4, define=1, **END) | Counter(jobs)
-    assert not {"export", "dump", "compare"} & set(jobs)
+    # It also gives the reference of the model that is a file, which is all made again.
+    alone = {"define": 1, "convert": 1, "dump": 1, "compare": 1}
+    assert project.run() == {**alone, "parity": 4, "locate": 4, **END}
 
 
 def test_a_limit_tries_again_what_ran_into_it_and_nothing_else(project: Project) -> None:

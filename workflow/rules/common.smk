@@ -21,6 +21,9 @@ from opset_atlas.config import settings as configuration
 from opset_atlas.config import specs as of_spec
 from opset_atlas.execution import environments, levels, scheduler
 
+if problem := environments.unsupported():
+    raise WorkflowError(problem)
+
 os.environ |= environments.variables()
 
 # The graph of jobs is objects that stay, by the hundred per model: looking through all of them for
@@ -36,8 +39,6 @@ def load_settings():
     """
     files = workflow.overwrite_configfiles or [DEFAULT_CONFIG]
     try:
-        if problem := environments.unsupported():
-            raise configuration.ConfigError([problem])
         given = configuration.load(files, workflow.config_settings.config)
         return configuration.resolve(given, Path.cwd())
     except configuration.ConfigError as error:

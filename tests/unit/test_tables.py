@@ -15,7 +15,7 @@ from builders.stage_files import X, run_define, run_export
 from opset_atlas.base.files import write_json
 from opset_atlas.findings.advice import SEVERITY, computing_nodes, recommend, spans, surprises
 from opset_atlas.findings.columns import TABLES, columns, document, names
-from opset_atlas.records import CellVerdict, DefineRecord
+from opset_atlas.records import CellVerdict, DefineRecord, Departure
 from opset_atlas.stages.compare import compare_model
 from opset_atlas.stages.dump import dump
 from opset_atlas.stages.tables.stage import main
@@ -392,7 +392,16 @@ def test_surprises_worst_first() -> None:
         verdict("torchscript", 14, "exact"),
         verdict("torchscript", 14, "no-kernel", runtime="reference"),
     ]
-    found = surprises(cells, verdicts)
+    text: Departure = {
+        "operator": "GridSample-16",
+        "parameter": "X",
+        "rank": 5,
+        "says": "4-D tensor",
+        "url": "",
+        "nodes": 1,
+    }
+    left = {(cells[0]["model"], "torchscript", 14): [text]}
+    found = surprises(cells, verdicts, departures=left)
     assert [(row["kind"], row["exporter"], row["requested"]) for row in found] == [
         ("silently-wrong", "torchscript", 11),
         ("fixed-size", "torchscript", 15),
@@ -401,6 +410,7 @@ def test_surprises_worst_first() -> None:
         ("misdeclared", "torchscript", 16),
         ("silently-moved", "dynamo", 9),
         ("above-noise", "torchscript", 12),
+        ("off-text", "torchscript", 14),
     ]
     assert {row["kind"]: row["severity"] for row in found} == SEVERITY
     assert [row["severity"] for row in found] == sorted(SEVERITY.values())

@@ -291,10 +291,25 @@ class DumpCell(TypedDict):
     detail: str
 
 
+class Departure(TypedDict):
+    """An input of a rank that the operator's version does not allow, in so many nodes of a graph.
+
+    `says` is the sentence of the schema's text.
+    """
+
+    operator: str
+    parameter: str
+    rank: int
+    says: str
+    url: str
+    nodes: int
+
+
 class GraphEntry(TypedDict):
     """`operators`: nodes of each, those of a local function once, however often it is called.
 
-    `picture`: a file name, or "" with the reason in `notice`.
+    `picture`: a file name, or "" with the reason in `notice`. `departures`: where the file leaves
+    the text of the specification, if it does.
     """
 
     json: str
@@ -303,6 +318,7 @@ class GraphEntry(TypedDict):
     notice: str
     nodes: int
     operators: dict[str, int]
+    departures: NotRequired[list[Departure]]
 
 
 class DumpRecord(TypedDict):

@@ -18,7 +18,7 @@ from typing import Any
 
 from opset_atlas.base.messages import shorten
 from opset_atlas.numerics.verdicts import RIGHT
-from opset_atlas.records import CellVerdict, DefineRecord, DumpRecord
+from opset_atlas.records import CellVerdict, DefineRecord, Departure, DumpRecord
 
 Row = Mapping[str, Any]
 Key = tuple[str, str, int]
@@ -34,6 +34,7 @@ SEVERITY = {
     "misdeclared": 4,
     "silently-moved": 5,
     "above-noise": 6,
+    "off-text": 7,
 }
 
 
@@ -107,18 +108,25 @@ def computing_nodes(dumped: Iterable[DumpRecord]) -> dict[Key, int]:
 
 
 def surprises(
-    cells: Iterable[Row], verdicts: Iterable[CellVerdict], located: Mapping[Key, Row] | None = None
+    cells: Iterable[Row],
+    verdicts: Iterable[CellVerdict],
+    located: Mapping[Key, Row] | None = None,
+    departures: Mapping[Key, Sequence[Departure]] | None = None,
 ) -> list[dict[str, Any]]:
     """What an exporter reported as success and is not, worst first.
 
     Args:
         cells, located: rows of these tables; of `located` one per cell.
+        departures: where the file of a cell leaves the text of the specification.
     """
-    by_cell, begins = _by_cell(verdicts), located or {}
+    by_cell, begins, left = _by_cell(verdicts), located or {}, departures or {}
     found = [
         row
         for cell in cells
-        for row in _surprises(cell, by_cell.get(_key(cell), []), begins.get(_key(cell)))
+        for row in (
+            *_surprises(cell, by_cell.get(_key(cell), []), begins.get(_key(cell))),
+            *_off_text(cell, left.get(_key(cell), ())),
+        )
     ]
     order = ("severity", "model", "exporter", "runtime", "requested")
     return sorted(found, key=lambda row: tuple(row[name] for name in order))
@@ -152,6 +160,19 @@ def _surprises(
     if failed and len(failed) == len(verdicts) and cell["outcome"] == "ok":
         sentence = f"{asked} is valid and no runtime runs it: {failed[0]['detail']}"
         yield _surprise(cell, "loads-nowhere", "", sentence)
+
+
+def _off_text(cell: Row, departures: Iterable[Departure]) -> Iterator[dict[str, Any]]:
+    """A file that is delivered, and whose inputs have ranks that the schema's text excludes."""
+    if cell["outcome"] not in {"ok", "moved"}:
+        return
+    for each in departures:
+        where = f"`{each['parameter']}` of {each['operator']} has rank {each['rank']}"
+        sentence = (
+            f"{cell['exporter']} at opset {cell['requested']}: {where}, which onnx's checker lets"
+            f" pass; the operator's text says: {each['says']}"
+        )
+        yield _surprise(cell, "off-text", "", sentence)
 
 
 def _beginning(located: Row | None) -> str:

@@ -22,6 +22,7 @@ from opset_atlas.base.messages import describe
 from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.graph import picture
 from opset_atlas.graph.as_text import as_text
+from opset_atlas.graph.departures import departures
 from opset_atlas.graph.reading import read, walk
 from opset_atlas.graph.spelling import operator
 from opset_atlas.onnx_files.facts import says_of_file
@@ -200,7 +201,7 @@ class _Graphs:
         write_text(self._folder / f"{key}.txt", as_text(graph))
         bodies = [graph["graph"], *(function["graph"] for function in graph["functions"])]
         operators = Counter(operator(node) for body in bodies for node in walk(body))
-        return {
+        entry: GraphEntry = {
             "json": f"{key}.json",
             "text": f"{key}.txt",
             "picture": "",
@@ -208,6 +209,9 @@ class _Graphs:
             "nodes": sum(operators.values()),
             "operators": dict(sorted(operators.items())),
         }
+        if found := departures(graph):
+            entry["departures"] = found
+        return entry
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ KINDS = {
     "misdeclared": "Declares something else",
     "silently-moved": "Another opset",
     "above-noise": "Beyond float noise",
+    "off-text": "Not as the schema says",
 }
 MOST_SENTENCES = 24  # models whose advice stands open, a sentence each; more are grouped
 MOST_PICKS = 400  # models listed openly under an exporter

@@ -25,6 +25,7 @@ from opset_atlas.records import (
     Cell,
     CellVerdict,
     CompareRecord,
+    Departure,
     DumpRecord,
     ExportRecord,
     JudgeRecord,
@@ -105,7 +106,7 @@ def tables(
         ],
         "failures": failed,
         "coverage": coverage.rows(dumped),
-        "surprises": surprises(cells, judged["cells"], found_in),
+        "surprises": surprises(cells, judged["cells"], found_in, _departures(dumped)),
         "located": located,
     }
 
@@ -135,6 +136,19 @@ def _named(row: Row, failed: Iterable[Row]) -> Row:
         return row
     told = "; ".join(dict.fromkeys(f"{each['stage']}: {each['detail']}" for each in own))
     return {**row, "detail": "; ".join(filter(None, [row["detail"], f"{NAMED} in {told}"]))}
+
+
+def _departures(
+    dumped: Iterable[DumpRecord],
+) -> dict[tuple[str, str, int], Sequence[Departure]]:
+    """Where the file of a cell leaves the text of the specification."""
+    return {
+        (record["model"], exporter, cell["requested"]): found
+        for record in dumped
+        for exporter, cells in record["sweeps"].items()
+        for cell in cells
+        if cell["graph"] and (found := record["graphs"][cell["graph"]].get("departures"))
+    }
 
 
 def _by_model(rows: Iterable[Any]) -> Mapping[str, list[Any]]:

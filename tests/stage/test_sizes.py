@@ -257,4 +257,4 @@ def test_advice_does_not_recommend_a_file_that_holds_to_one_size() -> None:
     }
     row = advice.recommend(define, [cell], [verdict])
     assert row["use_opset"] is None
-    assert row["avoid_why"] == "is right at the size it was traced at and not at others"
+    assert row["avoid_why"] == "is right only at the size that it was traced at"

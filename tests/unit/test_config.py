@@ -204,11 +204,11 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     "no shape": (one(inputs=[{"name": "x"}]), ["models.m.inputs[0].shape: is missing; expected a"]),
     "name twice": (
         one(inputs=[{"name": "x", "shape": []}, {"name": "x", "shape": []}]),
-        ['models.m.inputs[1].name: "x" is the name of another input too'],
+        ['models.m.inputs[1].name: "x" is also the name of another input'],
     ),
     "name of output": (
         one(outputs=["x"]),
-        ['models.m.inputs[0].name: "x" is the name of an output'],
+        ['models.m.inputs[0].name: "x" is also the name of an output'],
     ),
     "range order": (
         one(inputs=[{"name": "x", "shape": [], "range": [1, 0]}]),
@@ -220,7 +220,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     ),
     "range of bool": (
         one(inputs=[{"name": "x", "shape": [], "dtype": "bool", "range": [0, 1]}]),
-        ["models.m.inputs[0].range: bool inputs have no range, got [0, 1]"],
+        ["models.m.inputs[0].range: a bool input takes no range, got [0, 1]"],
     ),
     "no inputs": (
         {"models": {"m": {"factory": "models.py:Net"}}},
@@ -241,7 +241,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     ),
     "two sizes of one name": (
         one(dynamic_shapes={"x": {0: "n", 1: "n"}}),
-        ['models.m.dynamic_shapes.x.1: "n" is 3 here and 2 above; one name is one size'],
+        ['models.m.dynamic_shapes.x.1: "n" is 3 here and 2 above; a name has one size'],
     ),
     "a size of no dimension": (
         one(dynamic_shapes={"x": {0: "batch"}}, dynamic_sizes={"bach": [2]}),
@@ -292,7 +292,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     ),
     "onnx with kwargs": (
         {"models": {"m": {"onnx": "net.onnx", "kwargs": {}}}},
-        ["models.m.kwargs: an ONNX file as the model has no use for it; remove it"],
+        ["models.m.kwargs: does not apply to a model that is an ONNX file; remove it"],
     ),
     "onnx and dynamo": (
         {"models": {"m": {"onnx": "net.onnx", "exporters": ["dynamo"]}}},
@@ -300,7 +300,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     ),
     "callable without random": (
         one(inputs="models.py:build") | {"input_sets": ["ones"]},
-        ["models.m.inputs: a callable has random input sets only"],
+        ["models.m.inputs: a callable makes random input sets only"],
     ),
 }
 

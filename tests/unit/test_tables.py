@@ -431,7 +431,7 @@ def test_a_file_that_declares_something_else_is_not_recommended() -> None:
     assert row["use_opset"] == 12
     assert (row["avoid"], row["avoid_why"]) == (
         "torchscript 11",
-        "declares other shapes or types than it gives",
+        "declares other shapes or types than it returns",
     )
     assert advise(cells[:1], verdicts[:1])["use_opset"] is None
 

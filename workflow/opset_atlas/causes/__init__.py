@@ -1,8 +1,8 @@
-"""Causes of differences: one module each, asked in the order of their `ORDER`.
+"""Causes of differences: one file each, asked in the order of their `ORDER`.
 
 To add one, add a file with `ORDER` and `explain(difference, situation) -> Cause | None`. A cause is
 claimed only where the schemas, or what both files hold, prove it: a wrong cause is worse than none,
-and what nobody claims is reported as unexplained.
+and what no file claims is reported as unexplained.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from opset_atlas.differences.difference import Difference
 
 @dataclass(frozen=True)
 class Situation:
-    """Between which two opsets, and who made the two files ("" where that is not known).
+    """The two opsets of a comparison, and the exporters of the two files ("" where unknown).
 
-    `other` names the second file's exporter where it is another one. `converted`: the exporter made
+    `other` is the second file's exporter where it is another one. `converted`: the exporter made
     its files from another file, not from the module.
     """
 
@@ -34,7 +34,7 @@ class Situation:
 class Cause:
     """Why something differs. Versions are those of the operator's schema.
 
-    `neutral`: nothing that is computed changes; `numeric`: it can matter to the numbers.
+    `neutral`: nothing that is computed changes; `numeric`: it can change the numbers.
     """
 
     cause: str

@@ -1,8 +1,8 @@
-"""Whether a node could stand in a file of another opset and mean the same: what the schemas say.
+"""Whether a node could be written at another opset with the same meaning: what the schemas say.
 
-A difference between two opsets has to be there where one side cannot be written at the other's
-opset; where it could be, whoever wrote the file chose. Both are read from the schemas and from the
-reviewed notes on what they mean, never guessed.
+A difference between two opsets is forced where one side cannot be written at the other's opset;
+where it can be, the exporter chose. Both are read from the schemas and from the reviewed notes on
+what they mean, never guessed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HALF = {"float16", "bfloat16"}
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a node cannot stand at another opset. `other` is its version there, None without one.
+    """Why a node cannot be written at another opset. `other` is its version there, or None.
 
     `parameter` is what cannot be written, "" for the operator itself. `words` is a whole sentence
     without its full stop. `numeric`: the same node would give other numbers there.
@@ -69,7 +69,7 @@ def obstacles(node: Node, opset: int) -> Iterator[Obstacle]:
 
 
 def concerns(note: Note, *nodes: Node) -> bool:
-    """Whether a note is about any of these nodes; where a file does not tell, it is."""
+    """Whether a note is about any of these nodes; if the file does not show it, it is."""
     if note.case and not any(_CASES[note.case](node) for node in nodes):
         return False
     return all(

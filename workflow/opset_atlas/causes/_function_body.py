@@ -1,4 +1,4 @@
-"""The operators that ONNX itself writes a node with: the schema's function body."""
+"""The operators that a node stands for according to ONNX: the schema's function body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from onnx import FunctionProto, NodeProto, TensorProto, TypeProto, helper
 
 from opset_atlas.records import Node, Port
 
-# Operators of a body that carry values from one form to another and compute none.
+# Operators of a body that only convert or pass on values.
 PLUMBING = {"Cast", "CastLike", "Constant", "ConstantOfShape", "Identity"}
 
 

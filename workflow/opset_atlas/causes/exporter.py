@@ -1,4 +1,4 @@
-"""Both ways can be written at one of the opsets: who wrote the files chose, or the converter did.
+"""A choice of the exporter or the converter: one of the opsets allows both forms.
 
 Claimed only for two files of one exporter, or for two exporters at one opset, and only where the
 schemas of all operators that take part are known.
@@ -58,7 +58,7 @@ def _declared(difference: Difference, situation: Situation) -> Cause:
 
 
 def _two_exporters(difference: Difference, situation: Situation) -> Cause | None:
-    """At one opset the schemas are the same for both, so a difference is one of theirs."""
+    """At one opset the same schemas hold for both, so that the difference is their own choice."""
     if situation.from_opset != situation.to_opset:
         return None
     name = f"`{difference.parameter}` of {difference.op}" if difference.parameter else "this place"

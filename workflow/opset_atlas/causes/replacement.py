@@ -1,4 +1,4 @@
-"""One subgraph took the place of another, because one of them cannot be written at both opsets."""
+"""One subgraph replaced another because one of them cannot be written at both opsets."""
 
 from __future__ import annotations
 

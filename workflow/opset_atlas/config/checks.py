@@ -1,6 +1,7 @@
-"""Everything that can be wrong with a configuration, found before anything starts.
+"""All checks of a configuration, made before anything starts.
 
-First its shape, by the schema; then, for what has the right shape, what a schema cannot say.
+The JSON schema checks its shape. The rest of this module checks, in the parts that have the right
+shape, what a schema cannot express.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ INTEGERS = {
     "int32": (-(2**31), 2**31 - 1),
     "int64": (-(2**63), 2**63 - 1),
 }
-# Keys of a model that an ONNX file as the model has no use for.
+# Keys that do not apply to a model that is an ONNX file.
 NOT_FOR_ONNX = ("kwargs", "outputs", "dynamic_shapes", "dtype", "weights", "packages", "options")
 STATE_DICTS = (".safetensors", ".pt", ".pth")
 
@@ -52,7 +53,7 @@ def check(config: Mapping[str, Any], root: Path, package: Path) -> tuple[dict[st
 
 
 def _incomplete_exporters(package: Path) -> Iterator[str]:
-    """What the file of an exporter has to say about itself, and does not."""
+    """Constants that an exporter's file must assign and does not."""
     for name in plugins.names("exporters", package):
         found = plugins.constants("exporters", name, package)
         for key, kind in exporters.CONSTANTS.items():
@@ -61,7 +62,7 @@ def _incomplete_exporters(package: Path) -> Iterator[str]:
 
 
 def _plain(value: Any, path: KeyPath, problems: list[Problem]) -> Any:
-    """`value` in the types of JSON."""
+    """`value` in JSON's types."""
     if isinstance(value, Mapping):
         return {
             _key(key, path, problems): _plain(item, (*path, str(key)), problems)
@@ -91,7 +92,7 @@ def _key(key: Any, path: KeyPath, problems: list[Problem]) -> str:
 def _beyond_schema(
     config: Any, problems: list[Problem], root: Path, package: Path
 ) -> list[Problem]:
-    """What a schema cannot say, of the parts that have no problem yet."""
+    """Problems that a schema cannot express, in the parts that have none so far."""
     sound = _sound(config, problems)
     models = sound.get("models", {})
     found = [
@@ -144,7 +145,7 @@ def _converter_problems(converter: Mapping[str, Any], package: Path) -> Iterator
     if exporter and needs_base(exporter, package):
         yield (
             ("converter", "exporter"),
-            f"expected an exporter that starts from the model, got {exporter!r}",
+            f"expected an exporter that exports the model itself, got {exporter!r}",
         )
 
 
@@ -170,17 +171,17 @@ def needs_base(exporter: str, package: Path) -> bool:
 def _onnx_problems(model: Mapping[str, Any], path: KeyPath, package: Path) -> Iterator[Problem]:
     for key in NOT_FOR_ONNX:
         if key in model:
-            yield (*path, key), "an ONNX file as the model has no use for it; remove it"
+            yield (*path, key), "does not apply to a model that is an ONNX file; remove it"
     for i, exporter in enumerate(model.get("exporters") or []):
         if not needs_base(exporter, package):
             text = f"{exporter} exports modules; expected one that converts ONNX files"
             yield (*path, "exporters", i), text
     inputs = model.get("inputs")
     if isinstance(inputs, str):
-        yield (*path, "inputs"), "expected a list of inputs: those of an ONNX file are generated"
+        yield (*path, "inputs"), "expected a list: the inputs of an ONNX file are generated"
     for i, item in enumerate(inputs if isinstance(inputs, list) else []):
         if item.get("dtype"):
-            yield (*path, "inputs", i, "dtype"), "the ONNX file says it; remove it"
+            yield (*path, "inputs", i, "dtype"), "the ONNX file already defines it; remove it"
 
 
 def _file_problems(model: Mapping[str, Any], path: KeyPath, root: Path) -> Iterator[Problem]:
@@ -216,7 +217,7 @@ def _input_problems(
         return
     if isinstance(inputs, str):
         if sets is not None and not any(name.startswith("random-") for name in sets):
-            text = "a callable has random input sets only; expected one of them in input_sets"
+            text = "a callable makes random input sets only; expected at least one in input_sets"
             yield (*path, "inputs"), text
         return
     seen = set(model.get("outputs") or [])
@@ -225,7 +226,7 @@ def _input_problems(
         name = item["name"]
         if name in seen:
             role = "an output" if name in outputs else "another input"
-            yield (*path, "inputs", i, "name"), f"{show(name)} is the name of {role} too"
+            yield (*path, "inputs", i, "name"), f"{show(name)} is also the name of {role}"
         seen.add(name)
         if item.get("range") and (text := _range_problem(item)):
             yield (*path, "inputs", i, "range"), text
@@ -235,7 +236,7 @@ def _range_problem(item: Mapping[str, Any]) -> str:
     (low, high), dtype = item["range"], item.get("dtype") or "float32"
     got = show(item["range"])
     if dtype == "bool":
-        return f"bool inputs have no range, got {got}"
+        return f"a bool input takes no range, got {got}"
     if low > high:
         return f"expected [low, high] with low not above high, got {got}"
     if dtype in INTEGERS:
@@ -252,12 +253,12 @@ def _index_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
     for name, item in (model.get("index_outputs") or {}).items():
         for key, given in ((name, name), ("values", (item or {}).get("values"))):
             if given is not None and given not in outputs:
-                text = f"{show(given)} is none of this model's `outputs`: {', '.join(outputs)}"
+                text = f"{show(given)} is not one of this model's `outputs`: {', '.join(outputs)}"
                 yield (*path, "index_outputs", key), text.rstrip(": ")
 
 
 def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
-    """Dynamic shapes must speak of inputs and axes that are there, sizes of dimensions that are."""
+    """`dynamic_shapes` must name existing inputs and axes, `dynamic_sizes` dimensions of these."""
     inputs = model.get("inputs")
     declared = model.get("dynamic_shapes") or {}
     if not model.get("onnx"):
@@ -283,7 +284,7 @@ def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
                 continue
             size = shapes[name][int(axis)]
             if (other := sizes.setdefault(dimension, size)) != size:
-                text = f"{show(dimension)} is {size} here and {other} above; one name is one size"
+                text = f"{show(dimension)} is {size} here and {other} above; a name has one size"
                 yield (*path, "dynamic_shapes", name, axis), text
 
 

@@ -1,8 +1,8 @@
-"""The files and callables that a configuration names: are they there, and where?
+"""The files and callables that a configuration names: whether they exist, and where.
 
-Nothing of the user's is imported or executed here; that is left to the stages, in their own
-processes. A file whose Python does not parse is theirs too: the model's fault, not that of the
-configuration.
+None of the user's code is imported or executed here; the stages do that, in processes of their own.
+A Python file that does not parse is left to them too: that is the model's fault, not the
+configuration's.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def split(reference: str) -> tuple[str, str]:
 
 
 def source_file(reference: str, root: Path) -> str | None:
-    """The file that holds a callable, relative to `root` where it lies below; None: not known."""
+    """The file that defines a callable, relative to `root` if it is below; None if unknown."""
     place, _ = split(reference)
     if place.endswith(".py"):
         return place
@@ -76,7 +76,7 @@ def source_file(reference: str, root: Path) -> str | None:
 
 
 def distribution(reference: str) -> dict[str, str]:
-    """Name and version of the installed distribution that a module comes from, if of any."""
+    """Name and version of the installed distribution that provides a module, if any does."""
     place, _ = split(reference)
     top = place.partition(".")[0]
     if place.endswith(".py") or top in sys.stdlib_module_names:
@@ -94,7 +94,7 @@ def version(package: str) -> str | None:
         return None
 
 
-# Only for a module whose distribution has another name: reads the metadata of every one installed.
+# For modules whose distribution has another name: reads the metadata of all that are installed.
 @functools.cache
 def _distributions() -> dict[str, list[str]]:
     found = importlib.metadata.packages_distributions()
@@ -102,7 +102,7 @@ def _distributions() -> dict[str, list[str]]:
 
 
 def _module_problem(module: str, root: Path) -> str:
-    """Only the top-level package is looked for: what it holds, it may make when imported."""
+    """Only the top-level package is looked for: it may create its submodules when imported."""
     if "/" in module or not all(part.isidentifier() for part in module.split(".")):
         return f"{show(module)} is neither a file that ends in .py nor a module"
     top = module.partition(".")[0]
@@ -110,7 +110,7 @@ def _module_problem(module: str, root: Path) -> str:
 
 
 def _find_module(name: str, root: Path) -> ModuleSpec | None:
-    """Find a module as an import would, but without importing the packages that it lies in."""
+    """Find a module as an import would, but without importing the packages around it."""
     top, *rest = name.split(".")
     try:
         spec = PathFinder.find_spec(top, [str(root), *sys.path]) or importlib.util.find_spec(top)
@@ -126,9 +126,9 @@ def _find_module(name: str, root: Path) -> ModuleSpec | None:
 
 @functools.cache
 def _names(path: Path, changed: int) -> frozenset[str] | None:
-    """Names that a file binds at module level; None where its text cannot tell them all.
+    """Names that a file binds at module level; None where its text does not show all of them.
 
-    `changed`, its time of change, is part of the cache's key.
+    `changed`, its modification time, is part of the cache's key.
     """
     tree = ast.parse(path.read_bytes())
     names = frozenset(_bound(tree.body))
@@ -136,7 +136,7 @@ def _names(path: Path, changed: int) -> frozenset[str] | None:
     return None if hidden else names
 
 
-# What makes names of a module that its text does not show: functions, attributes.
+# Functions and attributes that can create names which a module's text does not show.
 _BY_NAME = frozenset(["globals", "locals", "vars", "setattr", "exec", "eval", "__import__"])
 _NAMESPACES = frozenset(["__dict__", "__setattr__", "__globals__", "f_globals", "import_module"])
 

@@ -1,4 +1,4 @@
-"""The configuration's JSON schema at work: problems in words, defaults, documentation.
+"""Uses of the configuration's JSON schema: problems in words, defaults, documentation.
 
 All three are derived from `schemas/config.schema.json`. Names of exporters and runtimes
 are not in it: they are the modules found in the package's folders.
@@ -52,7 +52,7 @@ def _sort_key(path: KeyPath) -> list[str]:
 
 
 def fill(value: dict[str, Any], part: Schema, root: Schema) -> dict[str, Any]:
-    """`value` with the schema's defaults for what it does not say, at every depth."""
+    """`value` with the schema's defaults filled in, at every depth."""
     result = dict(value)
     part = _resolved(part, root)
     if "if" in part and _validator_class()(part["if"]).is_valid(result):
@@ -85,7 +85,7 @@ def key_path(path: Sequence[str | int]) -> str:
 
 
 def suggestion(given: str, known: Sequence[str]) -> str:
-    """`; did you mean 'x'?`, or what there is."""
+    """`did you mean 'x'?`, or all that is known."""
     near = difflib.get_close_matches(given, known, 1)
     if near:
         return f"did you mean {near[0]!r}?"
@@ -186,7 +186,7 @@ def _elsewhere(key: str, known: list[str], root: Schema) -> str:
 
 
 def _expected(part: Schema, root: Schema) -> str:
-    """What a value of this part of the schema is, in words."""
+    """What this part of the schema expects, in words."""
     part = {**root["$defs"][part["$ref"].rpartition("/")[2]], **part} if "$ref" in part else part
     if "title" in part:
         return str(part["title"])
@@ -252,7 +252,7 @@ def _fill_below(value: Any, part: Schema, root: Schema) -> Any:
 
 
 def _rows(part: Schema, root: Schema, prefix: str) -> Iterator[str]:
-    """A row per key; for a key that holds further documented keys, theirs."""
+    """A row per key; for a key that contains documented keys, a row for each of those."""
     for key, child in _resolved(part, root)["properties"].items():
         below = _resolved(child, root)
         nested = any("description" in leaf for leaf in below.get("properties", {}).values())

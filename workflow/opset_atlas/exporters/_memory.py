@@ -1,12 +1,12 @@
-"""What `torch.onnx.export(dynamo=True)` does again at every call, remembered within one sweep.
+"""Work that `torch.onnx.export(dynamo=True)` repeats at every call, done once per sweep.
 
 A small module's export takes 0.65 s whatever the module, and nearly all of that does not depend on
-the requested opset. Six private functions of torch and onnxscript get a stand-in for the time of a
-call: it runs the original once, and then gives the same answer with the same messages again.
-`torch.onnx.export` itself, translation, conversion, optimization and saving run as ever.
+the requested opset. During a call, six private functions of torch and onnxscript are replaced by
+ones that run the original once and then return the same answer with the same messages.
+`torch.onnx.export` itself, translation, conversion, optimization and saving run unchanged.
 
-Where the versions are not those that this was compared on, or a function is not where it should be,
-nothing is touched. `tests/stage/test_memory.py` compares both ways.
+With other versions than those compared, or where one of these functions is missing, nothing is
+replaced. `tests/stage/test_memory.py` compares both ways.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SIGNATURES: Answers = {}
 
 
 class Memory:
-    """What a sweep remembers: one module with the same inputs and options at every call.
+    """The answers of one sweep: one module with the same inputs and options at every call.
 
     `way` says how its exports are made: "memoized", or "plain: " and the reason.
     """
@@ -76,8 +76,8 @@ class Memory:
         """torch/onnx/_internal/exporter/_registration.py, `ONNXRegistry.from_torchlib`.
 
         Depends on the opset, the installed packages and the operators that are registered when the
-        sweep begins. Each caller gets a registry of its own, for it may add to it; the entries in
-        it are never changed.
+        sweep begins. Each caller gets a registry of its own, because it may add to it; the entries
+        in it are never changed.
         """
 
         def from_torchlib(cls: Any, *given: Any, **named: Any) -> Any:
@@ -93,10 +93,10 @@ class Memory:
     def _capture(self, original: Any) -> Any:
         """torch/onnx/_internal/exporter/_capture_strategies.py, `CaptureStrategy.__call__`.
 
-        Depends on module, inputs and dynamic shapes; the opset is unknown to it. An answer may be a
+        Depends on module, inputs and dynamic shapes; it does not know the opset. An answer may be a
         failure: the caller reads the exception from it and raises a new one. The operators are part
-        of the key so that a program is decomposed but once, as without us: decomposing may add
-        symbols to the environment that the shapes of a program share.
+        of the key so that a program is decomposed only once, as it is without us: decomposing may
+        add symbols to the environment that the shapes of a program share.
         """
 
         def call(strategy: Any, model: Any, args: Any, kwargs: Any, dynamic_shapes: Any) -> Any:
@@ -114,8 +114,8 @@ class Memory:
         program and on which operators the registry has (the same for opsets 18 to 22), and changes
         neither. The translation that follows reads the program and writes to a graph of its own.
 
-        It has Python objects made of all operators that C++ knows (torch/_export/utils.py), once
-        per namespace and for two tables: 54 times. No operator is new from one to the next.
+        It makes Python objects of all operators that C++ knows (torch/_export/utils.py) 54 times:
+        once per namespace, for two tables. No operator is added in between.
         """
         from torch._export import utils
 
@@ -137,7 +137,7 @@ def _source_signature(original: Any) -> Any:
     """onnxscript/_internal/values.py, `TracedOnnxFunction.function_ir`: 0.4 s per registry.
 
     Fetches, tokenizes and parses the source of one of 497 functions, and depends on nothing else.
-    Those who ask only read it: torch and onnxscript want its domain.
+    Its callers only read it: torch and onnxscript look at its domain.
     """
     return property(lambda function: once(_SIGNATURES, function, original.fget, function))
 
@@ -145,8 +145,8 @@ def _source_signature(original: Any) -> Any:
 def _typed_signature(original: Any) -> Any:
     """torch/onnx/_internal/exporter/_schemas.py, `op_signature_from_function`: 0.1 s per registry.
 
-    Reads the type hints of such a function, and depends on nothing else. That registries share
-    a signature is as torch has it for the functions of its own, registered once per process.
+    Reads the type hints of such a function, and depends on nothing else. Registries
+    may share a signature: torch's own functions are registered once per process.
     """
 
     def signature(*given: Any, **named: Any) -> Any:
@@ -165,7 +165,7 @@ def strange_version() -> str:
 
 
 def _hide_own_frames(error: BaseException | None) -> None:
-    """Take our frames out of a traceback and its causes': they are about the exporter."""
+    """Remove our frames from a traceback and from those of its causes: it is about the exporter."""
     own = {code.co_filename for code in (_hide_own_frames.__code__, once.__code__)}
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

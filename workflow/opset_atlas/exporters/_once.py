@@ -1,7 +1,7 @@
-"""Work that is done once and whose messages are given every time.
+"""Work that is done once, and whose messages are repeated every time.
 
-A message is what the work logs, warns or prints: whoever listens to a later call hears the same as
-at the first one.
+A message is anything that the work logs, warns or prints: later calls give the same ones as the
+first.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Answers = dict[Hashable, tuple[Any, list[Say]]]
 def once(
     answers: Answers, key: Hashable, work: Callable[..., Any], *given: Any, **named: Any
 ) -> Any:
-    """What `work` returns, worked out the first time only, and its messages every time.
+    """The result of `work`, computed the first time only; its messages are repeated every time.
 
-    Where it raises, everything is forgotten: what it worked on may be half changed.
+    If it raises, all answers are dropped: what it worked on may be half changed.
     """
     if key not in answers:
         messages: list[Say] = []
@@ -44,7 +44,7 @@ def once(
 
 @contextlib.contextmanager
 def _collected(messages: list[Say]) -> Iterator[None]:
-    """Keep log records, warnings and prints from whoever listens; `messages` gives them later."""
+    """Hold back log records, warnings and prints; the functions in `messages` emit them later."""
 
     def keep(logger: logging.Logger, record: logging.LogRecord) -> None:
         record.msg, record.args = record.getMessage(), ()
@@ -61,8 +61,8 @@ def _collected(messages: list[Say]) -> Iterator[None]:
             yield
     finally:
         for warning in caught:
-            told = (warning.message, warning.category, warning.filename, warning.lineno)
-            messages.append(functools.partial(warnings.warn_explicit, *told))
+            given = (warning.message, warning.category, warning.filename, warning.lineno)
+            messages.append(functools.partial(warnings.warn_explicit, *given))
         if text := printed.getvalue():
             messages.append(functools.partial(print, text, end=""))
 

@@ -1,4 +1,4 @@
-"""Are these keyword arguments ones that the installed `torch.onnx.export` has, and reads?
+"""Whether the installed `torch.onnx.export` has an option, and whether it reads it.
 
 The signature is read from torch's source with `ast`: importing torch takes over a second, and this
 runs whenever Snakemake starts.
@@ -55,7 +55,7 @@ class ExportSignature:
 
 
 def problems(options: Mapping[str, Any], dynamo: bool) -> dict[str, str]:
-    """What is wrong, per option; without torch, as far as can be said without it."""
+    """The problem of each option that has one; without torch, what can be said without it."""
     signature, found = installed_signature(), {}
     for name, value in options.items():
         problem = _SET_BY_WORKFLOW.get(name)
@@ -92,7 +92,7 @@ def _against(signature: ExportSignature, dynamo: bool, name: str, value: Any) ->
 
 @functools.cache
 def installed_signature() -> ExportSignature | None:
-    """The installed torch's; None where there is no torch, or one that is laid out otherwise."""
+    """That of the installed torch; None without torch, or where its source looks different."""
     spec = importlib.util.find_spec("torch")
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:
@@ -106,7 +106,7 @@ def read_signature(source: str, version: str) -> ExportSignature | None:
     """The signature of the function `export` in `source`.
 
     Which options a route reads is what the branch on `dynamo` in its body passes on; where there is
-    no such branch, every route is taken to read every option.
+    no such branch, every route is assumed to read every option.
     """
     functions = [n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)]
     export = next((node for node in functions if node.name == "export"), None)

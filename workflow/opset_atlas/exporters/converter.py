@@ -1,11 +1,13 @@
 """`onnx.version_converter`: another opset from a file that exists, up or down, without the model.
 
-The base is the cell that the configuration names (exporter and opset); where that one is no usable
-file, the nearest usable opset above it, else below. For a model that is an ONNX file, it is that.
+The base is the cell that the configuration names (exporter and opset); if that cell is not usable,
+the nearest usable opset above it, otherwise below. For a model that is an ONNX file, the base is
+that file.
 
-The converter takes a model as one string, which ends at 2 GiB and is copied several times. So of a
-large one it gets what `onnx.load(path, load_external_data=False)` gives where the tensors of 1 KiB
-and more lie in files of their own. A test compares both ways; `memoize: false` hands over all.
+The converter takes a model as one string, which is limited to 2 GiB and is copied several times. So
+it is given a large model as `onnx.load(path, load_external_data=False)` reads it, without the
+tensors of 1 KiB and more, which are in files of their own. A test compares both ways; with
+`memoize: false` it is given everything.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ PACKAGES = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
 NEEDS_BASE = False
 LEVEL = "exporters"
 MEMOIZES = True
-# The opset at which torch's registry has an operator more, so that a program is captured again.
+# From this opset on torch's registry has one more operator, so the module is captured again.
 NEW_OPERATORS = 23
 
 options_notice = _torch_options.notice
@@ -37,8 +37,8 @@ def prepare(job: Job) -> Export:
         {int(axis): label for axis, label in declared.get(name, {}).items()}
         for name in frozen.input_names
     )
-    # One file per cell, unless the tensors of a file are set apart anyway (`onnx_files.tensors`):
-    # torch's own default, external data, then saves it two copies of them in memory.
+    # One file per cell, unless its tensors are moved to files of their own anyway
+    # (`onnx_files.tensors`): then torch's default, external data, saves two copies in memory.
     large = sum(t.nbytes for t in frozen.module.state_dict().values()) > tensors.TOGETHER
     options = {"external_data": large, "verbose": False, **job.spec["options"]}
     if declared:
@@ -49,8 +49,8 @@ def prepare(job: Job) -> Export:
 def together(spec: Mapping[str, Any], opsets: Sequence[int]) -> list[list[int]]:
     """Opsets whose exports share one capture of the module; every capture has its own process.
 
-    torch keeps something of a capture: a second one of an LSTM with dynamic shapes in the same
-    process, of a new module with new inputs even, is refused or warns otherwise.
+    torch keeps state of a capture: in the same process a second capture of an LSTM with dynamic
+    shapes, even of a new module with new inputs, is refused or gives other warnings.
     """
     if not spec["memoize"] or _memory.strange_version():
         return [[opset] for opset in opsets]

@@ -1,4 +1,4 @@
-"""Which opset and exporter to use for a model, which to avoid, and what nobody would have noticed.
+"""Which opset and exporter to use for a model, which to avoid, and what went wrong unnoticed.
 
 The rule, stated in the report too. A cell qualifies when the exporter delivered the opset that was
 asked for, onnx's checker accepts it, and every runtime computes the model's function with it to
@@ -226,22 +226,22 @@ def _why(best: Row, right: Sequence[Row], verdicts: set[str]) -> str:
 
 
 def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> dict[str, str]:
-    """The worst thing on offer: wrong files before moved ones, per exporter as ranges."""
+    """The cells to avoid for the worst reason there is, as ranges of opsets per exporter."""
     for reason, test in (
         ("computes something else than the model", lambda c: "mismatch" in _verdicts(by_cell, c)),
         (
-            "is right at the size it was traced at and not at others",
+            "is right only at the size that it was traced at",
             lambda c: "fixed-size" in _verdicts(by_cell, c),
         ),
         (
-            "is no valid file although the exporter reports success",
+            "is not a valid file although the exporter reports success",
             lambda c: c["outcome"] == "invalid",
         ),
         (
-            "declares other shapes or types than it gives",
+            "declares other shapes or types than it returns",
             lambda c: "misdeclared" in _verdicts(by_cell, c),
         ),
-        ("returns another opset than the one asked for", lambda c: c["outcome"] == "moved"),
+        ("has another opset than the one asked for", lambda c: c["outcome"] == "moved"),
     ):
         bad = [cell for cell in own if test(cell)]
         if bad:

@@ -14,7 +14,7 @@ ORDER: tuple[str, ...] = get_args(AuditOutcome)
 
 @dataclass
 class _Group:
-    """What is told in one row."""
+    """What one row sums up."""
 
     cells: set[tuple[str, str, int]] = field(default_factory=set)
     example: dict[str, Any] | None = None

@@ -189,7 +189,7 @@ def _types_by_opset(
 def float_types(graph: Graph) -> frozenset[str]:
     """The floating point types that every operator takes where this graph computes with floats.
 
-    That is, what the model's tensors could be turned into under the schemas in force. Constants
+    That is, the types that the model could be converted to under the schemas in force. Constants
     do not count: they may keep their type (Resize's `scales`). Empty without floats, and where an
     operator has no schema.
     """

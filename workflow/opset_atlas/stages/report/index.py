@@ -171,7 +171,7 @@ def figures(data: Data) -> dict[str, int]:
         "changes": len(changes),
         "contrasts": len(data.tables["contrasts"]),
         "unexplained": unexplained,
-        # Rounded down: nothing is called complete that is not.
+        # Rounded down, so that what is incomplete never shows as 100 %.
         "explained_percent": 100 * (len(changes) - unexplained) // len(changes) if changes else 100,
     }
 

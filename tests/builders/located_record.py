@@ -41,6 +41,7 @@ def finding(exporter: str, opset: int, text: str = "") -> Located:
                 "since": 11,
                 "name": text,
                 "scope": "",
+                "inside": "",
             }
         ],
         "inputs": [

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import onnx.parser
 import pytest
 from builders.locate_files import SPEC, find, freeze_arrays, freeze_file, job, run_script
@@ -384,14 +385,61 @@ def test_an_output_that_no_input_reaches(tmp_path: Path) -> None:
     assert found["sentence"] == "`y` is fixed in the file: no input of the model reaches it."
 
 
-def test_what_an_if_holds_is_the_ifs(tmp_path: Path) -> None:
-    text = f"""{HEAD} g (float[2,6] x) => (float[2,6] y) {{
-      a = Tanh(x) n = ReduceSum<keepdims=0>(a) z = Sub(n, n) c = Equal(n, n)
-      b = If(c) <then_branch = t () => (float[2,6] u) {{ u = Elu<alpha=0.5>(a) }},
-                 else_branch = e () => (float[2,6] v) {{ v = Neg(a) }}>
-      y = Exp(b) }}"""
-    found = only(find(tmp_path, parse(text), parse(text.replace("alpha=0.5", "alpha=0.9"))))
-    assert [n["op"] for n in found["nodes"]] == ["If"]
+BRANCHES = f"""{HEAD} g (float[2,6] x) => (float[2,6] y) {{
+  a = Tanh(x) n = ReduceSum<keepdims=0>(a) c = Equal(n, n)
+  b = If(c) <then_branch = t () => (float[2,6] u) {{ w = Sigmoid(a) u = Elu<alpha=0.5>(a) }},
+             else_branch = e () => (float[2,6] v) {{ v = Neg(a) }}>
+  y = Exp(b) }}"""
+LOOP = f"""{HEAD} g (float[2,6] x) => (float[2,6] y, float[3,2,6] all) {{
+  a = Tanh(x) passes = Constant<value_int=3>() on = Constant<value = bool {{1}}>()
+  b, all = Loop(passes, on, a) <body = body (int64 i, bool c, float[2,6] s)
+      => (bool d, float[2,6] t, float[2,6] u) {{
+        d = Identity(c) h = LeakyRelu<alpha=0.3>(s) k = Cast<to=1>(i) u = Sub(h, k) t = Sin(u) }}>
+  y = Exp(b) }}"""
+SCAN = f"""{HEAD} g (float[5,2,4] x) => (float[2,4] y, float[2,5,4] all) {{
+  a = Tanh(x) start = Constant<value_float=0.0>() h = Gather(a, zero) first = Mul(h, start)
+  y, all = Scan(first, a) <num_scan_inputs=1, scan_input_directions=[1], scan_output_axes=[1],
+    body = body (float[2,4] s, float[2,4] e) => (float[2,4] t, float[2,4] u) {{
+      d = Mul(s, e) t = Add(d, e) u = LeakyRelu<alpha=0.3>(t) }}> }}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "blamed", "inside"),
+    [
+        (BRANCHES, ("alpha=0.5", "alpha=0.9"), "Elu-6(alpha=0.9)", "then_branch of If"),
+        (LOOP, ("t = Sin(u)", "t = Cos(u)"), "Cos-7", "pass 1 of 3 of Loop"),
+        (SCAN, ("t = Add(d, e)", "t = Sub(d, e)"), "Sub-14", "pass 1 of 5 of Scan"),
+    ],
+)  # fmt: skip
+def test_a_wrong_node_in_a_subgraph(
+    tmp_path: Path, text: str, change: tuple[str, str], blamed: str, inside: str
+) -> None:
+    right, wrong = parse(text), parse(text.replace(*change))
+    for model in (right, wrong):
+        zero = onnx.numpy_helper.from_array(np.array(0, np.int64), "zero")
+        model.graph.initializer.append(zero)
+    found = find(tmp_path, right, wrong)[0]
+    (node,) = found["nodes"]
+    assert (node["text"], node["inside"]) == (blamed, inside)
+    assert wrong.graph.node[node["index"]].op_type in inside
+    assert f" in {inside} is the first node" in found["sentence"]
+    shown(tmp_path, found)
+    cut = onnx.load(tmp_path / "locate" / found["reproducer"] / "model.onnx")
+    assert [n.op_type for n in cut.graph.node] == [blamed.partition("-")[0]]
+
+
+def test_what_an_if_holds_is_the_ifs_where_not_all_inputs_take_one_branch(tmp_path: Path) -> None:
+    """The mean of the first input set is below zero, that of the second is not."""
+    text = BRANCHES.replace("c = Equal(n, n)", "z = Sub(n, n) c = Less(n, z)")
+    both = text.replace("v = Neg(a)", "v = Elu<alpha=0.5>(a)")
+    generator = np.random.default_rng(5)
+    x = generator.normal(size=(2, 6)).astype(np.float32)
+    inputs = {"random-0": [x - 2], "random-1": [x + 2]}
+    define = freeze_arrays(tmp_path / "define", parse(both), inputs)
+    wrong = parse(both.replace("alpha=0.5", "alpha=0.9"))
+    made = job(tmp_path, define, {17: wrong, 18: parse(both)})
+    found = only(locate.locate(made, tmp_path / "locate")["located"])
+    assert [(n["op"], n["inside"]) for n in found["nodes"]] == [("If", "")]
     shown(tmp_path, found)
 
 

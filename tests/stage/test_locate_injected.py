@@ -80,7 +80,9 @@ def outcomes(right: onnx.ModelProto, feeds: Feeds, folder: Path) -> Iterator[str
         known = suspect.Source(source, right_computations.partners(own, graph), (ours, theirs))
         for output in (port.name for port in model.graph.output):
             truth = Trace("truth", {output: source.values[output]})
-            wrong = Wrong(model, runner, sets, feeds, trace, output, truth, tolerances, tolerances)
+            wrong = Wrong(
+                model, runner, sets, feeds, trace, output, truth, tolerances, tolerances, own, ()
+            )
             if suspect.is_right(wrong, trace.values[output], truth, output):
                 continue
             blame = suspect.locate(wrong, [known])

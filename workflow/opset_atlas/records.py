@@ -463,7 +463,9 @@ class JudgeRecord(TypedDict):
 class BlamedNode(TypedDict):
     """A node that is to blame: `index` in the order of the file, `since` its schema version.
 
-    `text`: operator, version and the attributes that are not at their default.
+    `text`: operator, version and the attributes that are not at their default. `inside`: where it
+    is in a subgraph (`then_branch of If /If`, `pass 2 of 4 of Loop`); `index` is then that of the
+    node around it.
     """
 
     index: int
@@ -473,6 +475,7 @@ class BlamedNode(TypedDict):
     since: int | None
     name: str
     scope: str
+    inside: str
 
 
 class BlamedInput(TypedDict):

@@ -205,7 +205,7 @@ def cut(
     graph.value_info.extend(port for port in model.graph.value_info if port.name in inner)
     strip_notes(part)
     if names:
-        _rename(graph, _without_clashes(graph, names))
+        rename(graph, _without_clashes(graph, names))
     return part
 
 
@@ -250,8 +250,8 @@ def _defined(graph: onnx.GraphProto) -> Iterator[str]:
     yield from (name for node in graph.node for name in node.output)
 
 
-def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
-    """Give values other names at every level; no two the same, so that no meaning changes."""
+def rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
+    """Give values other names at every level. No two may become one: then no meaning changes."""
     for of in _graphs(graph):
         for named in (*of.input, *of.output, *of.value_info, *of.initializer):
             named.name = names.get(named.name, named.name)

@@ -22,6 +22,7 @@ from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.onnx_files import tensors
 from opset_atlas.records import GraphFile, Measure
 from opset_atlas.runtimes._feeding import Runner, Trace
+from opset_atlas.stages.locate.flat import flat
 from opset_atlas.stages.locate.judged_cells import LOCATED, STOPPED, Job, JudgedCell
 from opset_atlas.stages.locate.suspect import Wrong
 
@@ -109,6 +110,7 @@ class Case:
         """
         sets = self._sets(measure["set"])
         feeds = [self.reference.named(name) for name in sets]
+        file = flat(model, self.graph["graph"], self.plain, feeds)
         name = model.graph.output[position].name
         stored = self.reference.outputs
         values = {name: [stored[f"{s}/eager/{position}"] for s in sets]}
@@ -120,11 +122,13 @@ class Case:
         own = self.tolerances
         noise = own.noise_factor * min(measure["n_torch"] or 0.0, own.ill_conditioned)
         return Wrong(
-            model=model,
+            model=file.model,
+            graph=file.graph,
+            origins=file.origins,
             runner=self.plain,
             sets=sets,
             feeds=feeds,
-            trace=self.plain.trace(model, feeds, "the file itself"),
+            trace=self.plain.trace(file.model, feeds, "the file itself"),
             output=name,
             truth=truth,
             tolerances=own,

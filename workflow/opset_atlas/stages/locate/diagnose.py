@@ -53,19 +53,19 @@ class Finding:
 
 
 def diagnose(
-    wrong: Wrong, sources: Iterable[Source], graph: Graph, optimized: Runner | None
+    wrong: Wrong, sources: Iterable[Source], file: Graph, optimized: Runner | None
 ) -> Finding:
     """Find the part to blame, cut it out, run the cut, and say whose fault it is.
 
     Args:
         wrong: with the trace of the plain variant.
         sources: right computations, the most alike first; read no further than needed.
-        graph: the file's graph as data.
+        file: the graph of the file as data, its branches and loops in it.
         optimized: the runtime in a variant that is wrong although the plain one is right.
     """
     wires = Wires(wrong.model.graph)
     blame = _optimized(wrong, wires, optimized) if optimized else suspect.locate(wrong, sources)
-    diagnosis = _Diagnosis(wrong, graph, optimized, blame)
+    diagnosis = _Diagnosis(wrong, file, optimized, blame)
     if not blame.region.nodes:
         return diagnosis.finding("constant")
     return diagnosis.judge()
@@ -87,7 +87,7 @@ def _optimized(wrong: Wrong, wires: Wires, optimized: Runner) -> Blame:
 @dataclass(frozen=True)
 class _Diagnosis:
     wrong: Wrong
-    graph: Graph
+    file: Graph
     optimized: Runner | None
     blame: Blame
 
@@ -124,7 +124,7 @@ class _Diagnosis:
             measure=measure,
             error=error,
             allowed=allowed,
-            nodes=[blamed_node(self.graph["nodes"][i]) for i in blame.region.nodes],
+            nodes=[self._node(i) for i in blame.region.nodes],
             inputs=[each for i in blame.region.nodes for each in self._inputs(i)],
             right_at=right_at,
             idle=got is not None and self._idle(got),
@@ -174,7 +174,7 @@ class _Diagnosis:
         """The nearest opset with another version of a blamed operator under which it is right."""
         imports = {entry.domain or "": entry.version for entry in self.wrong.model.opset_import}
         own = imports.get("", imports.get("ai.onnx", 0))
-        nodes = [self.graph["nodes"][i] for i in self.blame.region.nodes]
+        nodes = [self.wrong.graph["nodes"][i] for i in self.blame.region.nodes]
         changed = {
             v for node in nodes if not node["domain"] for v in definitions.versions(node["op"])
         }
@@ -195,7 +195,7 @@ class _Diagnosis:
         if runtime.FOLLOWS_VERSIONS:
             return True
         for i in self.blame.region.nodes:
-            node = self.graph["nodes"][i]
+            node = self.wrong.graph["nodes"][i]
             newest = max(definitions.versions(node["op"], node["domain"]), default=None)
             since = node["since"]
             if newest is None or since is None:
@@ -229,15 +229,26 @@ class _Diagnosis:
             script=self.runner.runtime.script(self.runner.variant),
         )
 
+    def _node(self, index: int) -> BlamedNode:
+        """A node with its place in the file, where it is in a branch or a loop."""
+        origin = self.wrong.origins[index]
+        found = blamed_node(self.wrong.graph["nodes"][index])
+        if origin.inside:
+            around = self.file["nodes"][origin.node]
+            found["inside"] = f"{origin.inside} of {around['op']} {around['name']}".rstrip()
+        return {**found, "index": origin.node}
+
     def _inputs(self, index: int) -> list[BlamedInput]:
         """What a node takes from outside of the blamed part."""
         inside = {n for i in self.blame.region.nodes for n in self.wrong.model.graph.node[i].output}
         found: list[BlamedInput] = []
-        for port in self.graph["nodes"][index]["inputs"]:
+        for port in self.wrong.graph["nodes"][index]["inputs"]:
             if port["given"] == "omitted" or port["name"] in inside:
                 continue
             arrays = self.wrong.trace.values.get(port["name"])
-            found.append(_described(index, port["parameter"], port["given"], arrays))
+            found.append(
+                _described(self.wrong.origins[index].node, port["parameter"], port["given"], arrays)
+            )
         return found
 
 
@@ -286,6 +297,7 @@ def blamed_node(node: Node) -> BlamedNode:
         "since": node["since"],
         "name": node["name"],
         "scope": node["scope"],
+        "inside": "",
     }
 
 

@@ -20,9 +20,9 @@ from opset_atlas.stages.locate.words import listed, sentence, spelled
 def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]:
     """One finding per wrong output, in the order of the model; outputs with one cause as one."""
     found: list[Located] = []
-    seen: set[tuple[int, ...]] = set()
+    seen: set[tuple[tuple[int, str, str], ...]] = set()
     for row, cut in _rows(case, right):
-        nodes = tuple(node["index"] for node in row["nodes"])
+        nodes = tuple((n["index"], n["inside"], n["name"]) for n in row["nodes"])
         if nodes and nodes in seen:
             continue
         seen.add(nodes)
@@ -148,9 +148,8 @@ def _examine_output(
         wrong = case.wrong(model, position, measure)
     except Exception as error:  # what a runtime makes of a file with all its values shown
         return {**row, "detail": f"its values cannot be read: {describe(error)}"}, None
-    graph_of = case.graph["graph"]
-    sources = right.sources(wrong, graph_of, (*case.elsewhere, *case.right))
-    finding = diagnose(wrong, sources, graph_of, case.optimized)
+    sources = right.sources(wrong, (*case.elsewhere, *case.right))
+    finding = diagnose(wrong, sources, case.graph["graph"], case.optimized)
     found, expected = finding.measure, finding.blame.expected
     against = expected.trace.label
     if expected.trace.label == wrong.truth.label and expected.trace is not wrong.truth:

@@ -18,6 +18,7 @@ from opset_atlas.onnx_files.parts import Wires
 from opset_atlas.records import Graph, Node
 from opset_atlas.runtimes._feeding import Runner, Trace
 from opset_atlas.stages.locate.counterparts import Side
+from opset_atlas.stages.locate.flat import Flat, flat
 from opset_atlas.stages.locate.judged_cells import Job, JudgedCell
 from opset_atlas.stages.locate.suspect import Source, Wrong
 
@@ -31,20 +32,18 @@ class RightComputations:
 
     job: Job
     traces: dict[tuple[str, ...], Trace | None] = field(default_factory=dict)
+    flat: dict[tuple[str, ...], Flat] = field(default_factory=dict)
     files: dict[Path, tuple[onnx.ModelProto, Graph, str]] = field(default_factory=dict)
 
-    def sources(self, wrong: Wrong, graph: Graph, right: Iterable[JudgedCell]) -> Iterator[Source]:
+    def sources(self, wrong: Wrong, right: Iterable[JudgedCell]) -> Iterator[Source]:
         """The file that the model is, right files in the order given, then the eager module.
 
         Files of one graph count once, unless they are the wrong one's, which another runtime may
         compute rightly.
-
-        Args:
-            graph: that of the wrong file.
         """
         if "onnx" in self.job.spec:
             path = Path(self.job.spec["onnx"])
-            yield from self._file(wrong, graph, path, wrong.runner.runtime, "the file itself")
+            yield from self._file(wrong, path, wrong.runner.runtime, "the file itself")
         seen: set[tuple[str, str]] = set()
         for cell in right:
             path = cell.path(self.job.export)
@@ -54,7 +53,7 @@ class RightComputations:
                 runtime = runtimes.load(cell.runtime)
                 same = runtime == wrong.runner.runtime
                 label = cell.name if same else f"{cell.name} in {cell.runtime}"
-                yield from self._file(wrong, graph, path, runtime, label)
+                yield from self._file(wrong, path, runtime, label)
         if "factory" in self.job.spec:
             yield from self._module(wrong)
 
@@ -69,16 +68,19 @@ class RightComputations:
         return self.files[path]
 
     def _file(
-        self, wrong: Wrong, graph: Graph, path: Path, runtime: runtimes.Runtime, label: str
+        self, wrong: Wrong, path: Path, runtime: runtimes.Runtime, label: str
     ) -> Iterator[Source]:
-        model, theirs, _ = self._read(path)
+        model, graph, _ = self._read(path)
         runner = Runner(runtime, runtime.AS_WRITTEN, self.job.store)
         key = (str(path), runner.variant, *wrong.sets)
-        found = self._once(key, label, lambda: runner.trace(model, wrong.feeds, label))
+        if key not in self.flat:
+            self.flat[key] = flat(model, graph, runner, wrong.feeds)
+        file = self.flat[key]
+        found = self._once(key, label, lambda: runner.trace(file.model, wrong.feeds, label))
         if found:
-            ours = Side(graph, Wires(wrong.model.graph), wrong.trace)
-            right = Side(theirs, Wires(model.graph), found)
-            yield Source(found, partners(graph, theirs), (ours, right))
+            ours = Side(wrong.graph, Wires(wrong.model.graph), wrong.trace)
+            theirs = Side(file.graph, Wires(file.model.graph), found)
+            yield Source(found, partners(wrong.graph, file.graph), (ours, theirs))
 
     def _module(self, wrong: Wrong) -> Iterator[Source]:
         """Torch is imported only when it comes to that."""

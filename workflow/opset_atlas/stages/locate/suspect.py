@@ -28,6 +28,7 @@ from opset_atlas.numerics.measure import measure
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.numerics.verdicts import is_noise
 from opset_atlas.onnx_files.parts import Region, Wires, with_given_value
+from opset_atlas.onnx_files.unfolding import Origin, in_all_passes
 from opset_atlas.records import Graph, Measure
 from opset_atlas.runtimes._feeding import Feeds, Runner, Trace
 from opset_atlas.stages.locate.counterparts import Side, counterparts
@@ -43,7 +44,8 @@ class Wrong:
 
     `truth` has the right output under its name; `tolerances` are those for comparing with what has
     no float64 run: as much noise as the output itself is allowed. `right_outputs` are the graph's
-    other outputs that are right.
+    other outputs that are right. `graph` is the model as data; `origins` says where its nodes are
+    in the file, whose branches and loops are unfolded in the model.
     """
 
     model: onnx.ModelProto
@@ -55,6 +57,8 @@ class Wrong:
     truth: Trace
     tolerances: Tolerances
     loose: Tolerances
+    graph: Graph
+    origins: Sequence[Origin]
     right_outputs: Sequence[str] = ()
 
 
@@ -377,15 +381,21 @@ class _Search:
                     yield Expected(source.trace, other, False)
 
     def _repairs(self, name: str, expected: Expected) -> bool:
-        """Whether the output is right once the value `name` is, and the right ones remain so."""
+        """Whether the output is right once the value `name` is, and the right ones remain so.
+
+        In all passes of a loop, since what is wrong in one is wrong in each.
+        """
         if self._trials <= 0:
             return False
         self._trials -= 1
-        wrong = self._wrong
-        rights = expected.trace.values[expected.name]
-        feeds = [{**feed, name: array} for feed, array in zip(wrong.feeds, rights, strict=False)]
+        wrong, model = self._wrong, self._wrong.model
+        feeds = [dict(feed) for feed in wrong.feeds]
         try:
-            model = with_given_value(wrong.model, name, rights[0])
+            for each, right in self._in_all_passes(name, expected).items():
+                arrays = expected.trace.values[right]
+                model = with_given_value(model, each, arrays[0])
+                for feed, array in zip(feeds, arrays, strict=False):
+                    feed[each] = array
             found = wrong.runner.run(model, feeds)
         except Exception:  # a tensor that does not fit there is no answer
             return False
@@ -394,6 +404,14 @@ class _Search:
             return False
         own = Trace("", wrong.trace.values)
         return all(is_right(wrong, [one[n] for one in found], own, n) for n in wrong.right_outputs)
+
+    def _in_all_passes(self, name: str, expected: Expected) -> dict[str, str]:
+        """The value of that name and the right one, in each pass where both are in loops."""
+        ours = in_all_passes(name, self._wires.varying)
+        theirs = in_all_passes(expected.name, expected.trace.values)
+        if len(ours) == len(theirs):
+            return dict(zip(ours, theirs, strict=True))
+        return {name: expected.name}
 
 
 def _equal(some: Sequence[Array], others: Sequence[Array]) -> bool:

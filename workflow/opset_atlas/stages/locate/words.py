@@ -79,6 +79,7 @@ def _where(found: Located) -> str:
             f"Something is missing after {texts} `{_name(nodes[0]['name'])}`: it gives what "
             f"{_name(found['early'])} gives, and the model goes on from there."
         )
+    inside = f" in {_name(nodes[0]['inside'])}" if nodes[0]["inside"] else ""
     beyond = "beyond noise" if found["verdict"] == "above-noise" else "wrong"
     if found["idle"]:
         return (
@@ -87,11 +88,11 @@ def _where(found: Located) -> str:
         )
     if len(nodes) == 1:
         return (
-            f"{texts} `{_name(nodes[0]['name'])}` is the first node whose result is {beyond} while "
-            f"its inputs are right: {_off(found)}."
+            f"{texts} `{_name(nodes[0]['name'])}`{inside} is the first node whose result is "
+            f"{beyond} while its inputs are right: {_off(found)}."
         )
     return (
-        f"What goes into {len(nodes)} nodes ({texts}) is right, and what comes out, "
+        f"What goes into {len(nodes)} nodes ({texts}){inside} is right, and what comes out, "
         f"`{_name(found['value'])}`, is {beyond}: {_off(found)}."
     )
 

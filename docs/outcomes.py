@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.findings.advice import spell_spans
+from opset_atlas.findings.advice import as_ranges
 from opset_atlas.numerics.verdicts import ORDER, WRONG
 
 RESULTS = Path("results")
@@ -111,7 +111,7 @@ def _print_surprises() -> None:
     _row("kind", "model", "exporter", "opsets", "evidence")
     _row(*["---"] * 5)
     for (_, *names, sentence), opsets in sorted(grouped.items()):
-        _row(*names, spell_spans(opsets), sentence)
+        _row(*names, as_ranges(opsets), sentence)
     print()
 
 
@@ -124,7 +124,7 @@ def _print_refusals(cells: list[dict[str, Any]]) -> None:
     _row("exporter", "reason", "models and opsets")
     _row(*["---"] * 3)
     for (exporter, reason), models in sorted(grouped.items()):
-        _row(exporter, reason, "; ".join(f"{m} {spell_spans(o)}" for m, o in models.items()))
+        _row(exporter, reason, "; ".join(f"{m} {as_ranges(o)}" for m, o in models.items()))
 
 
 def _row(*values: object) -> None:

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from opset_atlas.findings.advice import spell_spans
+from opset_atlas.findings.advice import as_ranges
 
 
 def main(results: Path) -> None:
@@ -25,7 +25,7 @@ def main(results: Path) -> None:
                 fault += f": right under opset {found['right_at']}"
             elif found["idle"]:
                 fault += ": more is to be done there"
-            where = f"{found['exporter']} {spell_spans(found['requested'])}"
+            where = f"{found['exporter']} {as_ranges(found['requested'])}"
             print(f"| {record['model']} | {where} | {nodes}{more} | {fault} |")
 
 

@@ -12,10 +12,10 @@ import onnx
 import onnx.parser
 import pytest
 from builders import small_report
-from opset_atlas.findings.advice import spell_spans
+from opset_atlas.findings.advice import as_ranges
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.stages.report import stage as report
-from opset_atlas.stages.report.changes import cited, telling
+from opset_atlas.stages.report.changes import cited, first_to_show
 from opset_atlas.stages.report.data import Data, load
 from opset_atlas.stages.report.index import figures, group_surprises
 from opset_atlas.stages.report.matrix import line, state
@@ -77,7 +77,7 @@ def test_the_state_of_a_cell_is_the_worst_that_is_known(
 
 
 def test_the_first_schema_change_that_omits_an_input_is_the_case(data: Data) -> None:
-    found = telling(data)
+    found = first_to_show(data)
     assert found
     sweep, step, change = found
     assert (sweep.model, sweep.exporter) == ("alpha", "torchscript")
@@ -103,14 +103,14 @@ def test_surprises_are_ranges_and_what_moved_is_told_once_for_all_models() -> No
     rows += [
         row("a", n, "silently-wrong", r, f": {r} differs") for n in (9, 10) for r in ("x", "y")
     ]
-    wrong, told = group_surprises(rows)
-    assert told.models == {"a": [9, 10, 11], "b": [9, 10, 11]}
-    assert [finding.text for finding in told.findings] == ["returned normally with opset 18"]
+    wrong, moved = group_surprises(rows)
+    assert moved.models == {"a": [9, 10, 11], "b": [9, 10, 11]}
+    assert [finding.text for finding in moved.findings] == ["returned normally with opset 18"]
     assert wrong.models == {"a": [9, 10]}
     assert [(f.text, f.source, f.opsets, f.runtimes) for f in wrong.findings] == [
         ("differs", "net.py:7: `x`", [9, 10], ["x", "y"])
     ]
-    assert spell_spans([9, 10, 11, 13]) == "9–11, 13"
+    assert as_ranges([9, 10, 11, 13]) == "9–11, 13"
 
 
 def test_a_change_is_named_after_the_page_that_it_cites() -> None:

@@ -144,9 +144,9 @@ def test_a_change_of_several_sweeps_is_told_once_at_its_transition(data: Data) -
     shown = page(data, resize)
     steps = {step.anchor: step for step in shown["steps"]}
     assert list(steps) == ["v10-11", "v11-13", "v13-18", "v18-19"]
-    (told,) = steps["v11-13"].told
-    assert told.where == [("alpha", "torchscript", 12, 13), ("alpha", "dynamo", 11, 14)]
-    assert not any(step.told for anchor, step in steps.items() if anchor != "v11-13")
+    (occurrence,) = steps["v11-13"].occurrences
+    assert occurrence.where == [("alpha", "torchscript", 12, 13), ("alpha", "dynamo", 11, 14)]
+    assert not any(step.occurrences for anchor, step in steps.items() if anchor != "v11-13")
     assert shown["others"] == []
     assert [note.new for note in steps["v10-11"].notes] == [11] * 4
 
@@ -188,19 +188,19 @@ def test_a_change_of_one_operator_that_another_caused_stands_on_both_pages(folde
     entries = {entry.op: entry for entry in Catalog(data).entries}
     assert set(entries) == {"Resize", "Softmax", "Transpose"}
     assert entries["Softmax"].uses == []
-    at = {step.anchor: len(step.told) for step in page(data, entries["Softmax"])["steps"]}
+    at = {step.anchor: len(step.occurrences) for step in page(data, entries["Softmax"])["steps"]}
     assert at == {"v1-11": 0, "v11-13": 1}
-    assert [told.change["op_type"] for told in page(data, entries["Transpose"])["others"]] == [
-        "Transpose"
-    ]
+    assert [
+        occurrence.change["op_type"] for occurrence in page(data, entries["Transpose"])["others"]
+    ] == ["Transpose"]
 
 
 def test_a_page_holds_no_more_links_than_can_be_read(data: Data) -> None:
     (resize,) = Catalog(data).entries
-    (told,) = resize.told.values()
-    told.where.extend(("alpha", "dynamo", n, n + 1) for n in range(100))
-    assert len(told.shown) == MOST_PLACES
-    assert len(told.shown) + told.more == len(told.where)
+    (occurrence,) = resize.occurrences.values()
+    occurrence.where.extend(("alpha", "dynamo", n, n + 1) for n in range(100))
+    assert len(occurrence.shown) == MOST_PLACES
+    assert len(occurrence.shown) + occurrence.more == len(occurrence.where)
 
 
 # The pages

@@ -124,7 +124,7 @@ def test_every_table_as_csv_and_json(results: Path) -> None:
         rows = json.loads((results / "tables" / f"{name}.json").read_text())
         assert len(rows) == len(frame), name
         assert (len(rows) > 0) == (name != "failures"), name  # of this program: none
-        assert list(rows[0]) == list(frame.columns)
+        assert not rows or list(rows[0]) == list(frame.columns)
     before = {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
     run_tables(results)
     assert {path.name: path.read_bytes() for path in (results / "tables").iterdir()} == before

@@ -269,7 +269,7 @@ def spans(numbers: Iterable[int]) -> list[tuple[int, int]]:
     return found
 
 
-def spell_spans(opsets: Iterable[int]) -> str:
+def as_ranges(opsets: Iterable[int]) -> str:
     """`9–13, 15`"""
     parts = (str(a) if a == b else f"{a}–{b}" for a, b in spans(opsets))
     return ", ".join(parts)

@@ -17,7 +17,7 @@ from typing import Any
 from opset_atlas.base.files import read_json
 from opset_atlas.causes import Situation
 from opset_atlas.comparison.steps import compare, converted, read_graph, usable_graphs
-from opset_atlas.findings.advice import spell_spans
+from opset_atlas.findings.advice import as_ranges
 from opset_atlas.graph.spelling import visible
 from opset_atlas.records import ExportRecord, JudgeRecord
 
@@ -165,7 +165,7 @@ def _spelled(row: Row) -> str:
     mark = "≠" if row["matters"] else "="
     where = f"{row['model']} × {row['exporter']}"
     if row["opsets"]:
-        where += f" × {spell_spans(row['opsets'])}"
+        where += f" × {as_ranges(row['opsets'])}"
     return f"{mark} {where}: {row['kind']} {row['text']}"
 
 

@@ -42,7 +42,7 @@ def page(spec: Mapping[str, Any], records: Sequence[AuditRecord]) -> dict[str, A
     """What the page's template is given."""
     table = rows(records)
     steps = [step for record in records for step in record["steps"]]
-    told = [{**row, "anchor": _anchor(row), "between": _between(row)} for row in table]
+    shown = [{**row, "anchor": _anchor(row), "between": _between(row)} for row in table]
     pairs = sorted({_pair(row) for row in table})
     return {
         "spec": spec,
@@ -53,9 +53,9 @@ def page(spec: Mapping[str, Any], records: Sequence[AuditRecord]) -> dict[str, A
         "tally": _tally(steps),
         "steps": len(steps),
         "not_right": sum(record["not_right"] for record in records),
-        "defects": [row for row in told if row["outcome"] in AUDIT_DEFECTS],
-        "matrix": _matrix(told),
-        "rows": told,
+        "defects": [row for row in shown if row["outcome"] in AUDIT_DEFECTS],
+        "matrix": _matrix(shown),
+        "rows": shown,
         "versions": sorted({pair for record in records for pair in record["versions"].items()}),
     }
 

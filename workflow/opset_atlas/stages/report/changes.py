@@ -1,4 +1,4 @@
-"""Changes for reading: equal ones told once, and the one to show first."""
+"""Changes for reading: equal ones as one, and the one to show first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from opset_atlas.records import Change, Step
 from opset_atlas.stages.report.data import Data, Row, Sweep
 
 _PAGE = re.compile(r"text_diff_(\w+)_(\d+)_(\d+)\.html$")
-_TOLD = (
+_STATEMENT = (
     "kind",
     "op_type",
     "parameter",
@@ -24,7 +24,7 @@ _TOLD = (
 
 
 @dataclass(frozen=True)
-class Told:
+class GroupedChange:
     """One statement and the steps that it holds for, as (model, exporter, from, to)."""
 
     row: Row
@@ -41,17 +41,17 @@ class Told:
         return list(dict.fromkeys(exporter for _, exporter, _, _ in self.where))
 
 
-def tell(rows: Iterable[Row]) -> list[Told]:
+def group_changes(rows: Iterable[Row]) -> list[GroupedChange]:
     """Equal changes of several models, steps and exporters as one, in the order of their first."""
-    told: dict[tuple[Any, ...], Told] = {}
+    found: dict[tuple[Any, ...], GroupedChange] = {}
     seen: set[tuple[Any, ...]] = set()
     for row in rows:
-        key = tuple(row[name] for name in _TOLD)
+        key = tuple(row[name] for name in _STATEMENT)
         place = (row["model"], row["exporter"], row["from_opset"], row["to_opset"])
         if (key, place) not in seen:
             seen.add((key, place))
-            told.setdefault(key, Told(row, [])).where.append(place)
-    return list(told.values())
+            found.setdefault(key, GroupedChange(row, [])).where.append(place)
+    return list(found.values())
 
 
 def cited(change: Mapping[str, Any]) -> dict[str, str]:
@@ -65,7 +65,7 @@ def cited(change: Mapping[str, Any]) -> dict[str, str]:
     return {"op": change.get("op_type", ""), "versions": ""}
 
 
-def telling(data: Data) -> tuple[Sweep, Step, Change] | None:
+def first_to_show(data: Data) -> tuple[Sweep, Step, Change] | None:
     """The change to show first: caused by the schema, and an input is omitted after it.
 
     Without one, the first that the schema caused; without any, None.

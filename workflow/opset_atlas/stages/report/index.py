@@ -15,7 +15,7 @@ import pandas as pd
 from opset_atlas.findings import coverage
 from opset_atlas.records import RunOutcome, Verdict
 from opset_atlas.stages.report.canvas import Canvas, of_step
-from opset_atlas.stages.report.changes import Told, tell, telling
+from opset_atlas.stages.report.changes import GroupedChange, first_to_show, group_changes
 from opset_atlas.stages.report.data import Data, Row
 from opset_atlas.stages.report.drawing.layout import Planner
 from opset_atlas.stages.report.located import origins
@@ -53,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Surprise:
-    """Equal surprises as one. `models` maps to opsets; what was moved is told for all models."""
+    """Equal surprises as one. `models` maps to opsets; moved files are grouped over all models."""
 
     severity: int
     kind: str
@@ -112,7 +112,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "legend": [entry for entry in LEGEND if entry[0] in occurring],
         "exporters": list(dict.fromkeys(e for es in data.spec["sweeps"].values() for e in es)),
         "case": _case(data, planner),
-        "changes": told(data.tables["changes"]),
+        "changes": grouped(data.tables["changes"]),
         "choices": data.tables["choices"],
         "most_changes": MOST_CHANGES,
         "parity": parity_summary(data),
@@ -244,13 +244,14 @@ def versions(data: Data) -> dict[str, list[str]]:
     return {name: sorted(found[name]) for name in sorted(found, key=str.lower)}
 
 
-def told(rows: Iterable[Row]) -> tuple[list[Told], list[Told]]:
+def grouped(rows: Iterable[Row]) -> tuple[list[GroupedChange], list[GroupedChange]]:
     """Each change once for all models: what can matter, and what is another encoding.
 
     Unexplained ones come first, then what most models have.
     """
     found = sorted(
-        tell(rows), key=lambda each: (each.row["cause"] != "unexplained", -len(each.models))
+        group_changes(rows),
+        key=lambda each: (each.row["cause"] != "unexplained", -len(each.models)),
     )
     different = [each for each in found if not each.row.get("neutral")]
     return different, [each for each in found if each.row.get("neutral")]
@@ -258,7 +259,7 @@ def told(rows: Iterable[Row]) -> tuple[list[Told], list[Told]]:
 
 def _case(data: Data, planner: Planner) -> dict[str, Any] | None:
     """The change to look at first, with both its graphs."""
-    found = telling(data)
+    found = first_to_show(data)
     if not found:
         return None
     sweep, step, change = found

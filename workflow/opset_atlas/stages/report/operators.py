@@ -45,7 +45,7 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Told:
+class Occurrence:
     """A change of the run that is about an operator, and the steps that have it.
 
     `where` are (model, exporter, from, to); `more` counts those beyond what a page should hold.
@@ -85,7 +85,7 @@ class Step:
     notes: list[Note]
     types_only: bool
     url: str | None
-    told: list[Told]
+    occurrences: list[Occurrence]
 
     @property
     def anchor(self) -> str:
@@ -100,7 +100,7 @@ class Operator:
     domain: str
     op: str
     uses: list[Use] = field(default_factory=list)
-    told: dict[tuple[Any, ...], Told] = field(default_factory=dict)
+    occurrences: dict[tuple[Any, ...], Occurrence] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -183,18 +183,18 @@ class Catalog:
                 names = dict.fromkeys((change["op_type"], cited(change)["op"]))
                 for operator in filter(None, (self._get(change["domain"], op) for op in names)):
                     key = (change["op_type"], change["parameter"], change["explanation"])
-                    told = operator.told.setdefault(key, Told(change, []))
-                    if where not in told.where:
-                        told.where.append(where)
+                    occurrence = operator.occurrences.setdefault(key, Occurrence(change, []))
+                    if where not in occurrence.where:
+                        occurrence.where.append(where)
 
 
 def page(data: Data, operator: Operator) -> dict[str, Any]:
     """What the template of an operator's page is given."""
     op, domain = operator.op, operator.domain
     known = definitions.versions(op, domain)
-    told: dict[tuple[int, int] | None, list[Told]] = {}
-    for each in operator.told.values():
-        told.setdefault(_transition_of(operator, each.change), []).append(each)
+    by_step: dict[tuple[int, int] | None, list[Occurrence]] = {}
+    for each in operator.occurrences.values():
+        by_step.setdefault(_transition_of(operator, each.change), []).append(each)
     rows = side_by_side(op, domain)
     return {
         "spec": data.spec,
@@ -207,9 +207,9 @@ def page(data: Data, operator: Operator) -> dict[str, Any]:
         "groups": _groups(rows),
         "introduction": definitions.notes(op, None, known[0], domain),
         "steps": [
-            _step(operator, old, new, told.get((old, new), [])) for old, new in pairwise(known)
+            _step(operator, old, new, by_step.get((old, new), [])) for old, new in pairwise(known)
         ],
-        "others": told.get(None, []),
+        "others": by_step.get(None, []),
     }
 
 
@@ -231,7 +231,7 @@ def _parse(text: str) -> Iterator[tuple[Key, int]]:
 
 
 def _transition_of(operator: Operator, change: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The neighbouring versions that a change is told at: the first that touch its parameter.
+    """The neighbouring versions at which a change is shown: the first that touch its parameter.
 
     None where it cites no transition of this operator, but another's or none at all.
     """
@@ -250,7 +250,7 @@ def _transition_of(operator: Operator, change: Mapping[str, Any]) -> tuple[int, 
     return passed[-1]
 
 
-def _step(operator: Operator, old: int, new: int, told: Sequence[Told]) -> Step:
+def _step(operator: Operator, old: int, new: int, occurrences: Sequence[Occurrence]) -> Step:
     op, domain = operator.op, operator.domain
     transition = definitions.transition(op, old, new, domain)
     notes = definitions.notes(op, old, new, domain)
@@ -263,7 +263,7 @@ def _step(operator: Operator, old: int, new: int, told: Sequence[Told]) -> Step:
         notes=notes,
         types_only=definitions.down_is_types_only(op, new, old, domain),
         url=definitions.url(op, old, new, domain),
-        told=list(told),
+        occurrences=list(occurrences),
     )
 
 

@@ -28,7 +28,7 @@ from markupsafe import Markup, escape
 
 from opset_atlas.base.files import json_argument, write_text
 from opset_atlas.execution.forks import shared
-from opset_atlas.findings.advice import spell_spans
+from opset_atlas.findings.advice import as_ranges
 from opset_atlas.graph.spelling import visible
 from opset_atlas.stages.report import audit, changes, operators
 from opset_atlas.stages.report import canvas as report_canvas
@@ -179,13 +179,14 @@ def environment() -> Environment:
         "lines": _lines,
         "plural": _plural,
         "contrast_page": report_canvas.contrast_place,
-        "spans": spell_spans,
+        "spans": as_ranges,
         "step_page": report_canvas.step_place,
         "ticks": _ticks,
         "web": _web,
         "whole": _whole,
     }
     pages.filters.update(filters)
+    pages.globals["alone"] = False  # see `render`
     return pages
 
 

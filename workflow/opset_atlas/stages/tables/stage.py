@@ -17,7 +17,7 @@ from opset_atlas.base.failures import NAMED
 from opset_atlas.base.files import json_argument, read_json
 from opset_atlas.base.source_lines import listed
 from opset_atlas.findings import audit_rows, choices, coverage, opsets
-from opset_atlas.findings.advice import computing_nodes, recommend, spell_spans, surprises
+from opset_atlas.findings.advice import as_ranges, computing_nodes, recommend, surprises
 from opset_atlas.findings.columns import columns
 from opset_atlas.numerics.verdicts import WRONG, outcome_in_runtimes
 from opset_atlas.records import (
@@ -292,7 +292,7 @@ def _contrasts(record: CompareRecord) -> Iterator[Row]:
                 "model": record["model"],
                 "left": pair["left"],
                 "right": pair["right"],
-                "opsets": spell_spans(pair["opsets"]),
+                "opsets": as_ranges(pair["opsets"]),
                 **{name: change.get(name) for name in columns("contrasts")[4:-1]},
                 "nodes": len(change["places"]),
             }

@@ -69,6 +69,7 @@ onstart:
     write_run()
     start_worker()
     scheduler.without_timers(workflow)
+    stopping.end_jobs_on_sigterm(workflow)
 
 
 onsuccess:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from opset_atlas.config import jobs as of_job
 from opset_atlas.config import settings as configuration
 from opset_atlas.config import specs as of_spec
-from opset_atlas.execution import environments, levels, scheduler
+from opset_atlas.execution import environments, levels, scheduler, stopping
 
 if problem := environments.unsupported():
     raise WorkflowError(problem)

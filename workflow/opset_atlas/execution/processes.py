@@ -72,6 +72,12 @@ def end_children(spared: Iterable[int] = ()) -> None:
                 os.waitpid(each, 0)
 
 
+def tell_descendants(pid: int, by: int) -> None:
+    """Send a signal to everything below a process."""
+    for each in _below(pid):
+        kill(each, by)
+
+
 def kill(pid: int, by: int = signal.SIGKILL) -> None:
     """Send a signal to a process that may be gone."""
     with contextlib.suppress(ProcessLookupError):

@@ -17,7 +17,7 @@ from opset_atlas.execution import processes
 
 
 def end_jobs_on_sigterm(workflow: Any) -> None:
-    """Pass SIGTERM on to the jobs of a run that is about to start, after Snakemake's own handler."""
+    """Pass SIGTERM on to the jobs of a run that is about to start, after what Snakemake does."""
     if not workflow.local_exec:
         return
     before = signal.getsignal(signal.SIGTERM)

@@ -121,7 +121,8 @@ def test_every_module_belongs_to_a_program() -> None:
         used |= names(module, *STAGES[stage])
     used |= names(*sources.programs("tools").values())
     used |= names("config.jobs", "config.specs", "__main__", "execution.server")
-    used |= names("execution.environments", "execution.scheduler")  # what Snakemake itself reads
+    # What Snakemake itself reads.
+    used |= names("execution.environments", "execution.scheduler", "execution.stopping")
     present = {p.relative_to(sources.PACKAGE).as_posix() for p in sources.PACKAGE.rglob("*.py")}
     assert present - used == set()
 

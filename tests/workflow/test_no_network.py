@@ -61,15 +61,15 @@ def environment(home: Path) -> dict[str, str]:
 def test_the_control_sees_what_there_is(tmp_path: Path) -> None:
     """A name is asked for over UDP, at the address in /etc/resolv.conf or the one that is given."""
     code = (
-        "import socket; s = socket.socket(); s.settimeout(0.2)\n"
-        "try: s.connect(('192.0.2.1', 80))\n"
-        "except OSError: pass\n"
-        "socket.socket(type=socket.SOCK_DGRAM).sendto(b'?', ('192.0.2.2', 53))\n"
+        "import contextlib, socket\n"
+        "with contextlib.suppress(OSError), socket.socket() as stream:\n"
+        "    stream.settimeout(0.2)\n"
+        "    stream.connect(('192.0.2.1', 80))\n"
+        "with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as datagrams:\n"
+        "    datagrams.sendto(b'?', ('192.0.2.2', 53))\n"
     )
     script = tmp_path / "control.py"
-    script.write_text(
-        code.replace("socket.socket(type", "try: socket.socket(type") + "except OSError: pass\n"
-    )
+    script.write_text(code)
     assert attempts([sys.executable, str(script)], tmp_path, tmp_path) == ["192.0.2.1", "192.0.2.2"]
 
 

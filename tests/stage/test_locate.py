@@ -535,6 +535,21 @@ def test_a_right_node_is_not_wrong_because_something_is_missing_after_it(tmp_pat
     assert [n.op_type for n in cut.graph.node] == ["Tanh", "LeakyRelu", "Mul"]
 
 
+def test_an_output_that_is_random_is_not_located(tmp_path: Path) -> None:
+    """Both outputs differ from the reference; of the first one that says nothing."""
+    text = f"""{HEAD} g (float[2,6] x) => (float[2,6] p, float[2,6] q) {{
+      a = Tanh(x) p = Elu<alpha=0.5>(a) q = LeakyRelu<alpha=0.1>(a) }}"""
+    wrong = parse(text.replace("alpha=0.5", "alpha=0.9").replace("alpha=0.1", "alpha=0.2"))
+    define = freeze_file(tmp_path / "define", parse(text))
+    record = json.loads((define / "record.json").read_text())
+    for of_set in record["sets"]:
+        of_set["random"] = {"p": "values"}
+    (define / "record.json").write_text(json.dumps(record))
+    made = job(tmp_path, define, {17: wrong})
+    found = locate.locate(made, tmp_path / "locate")["located"]
+    assert [each["output"] for each in found] == ["q"]
+
+
 HOSTILE = '"; import os; os._exit(9)\n\'\'\'"""$(touch X)</script>/../../{x}'
 
 

@@ -29,6 +29,10 @@ from opset_atlas.stages.locate.suspect import Wrong
 MOST_SETS = 2
 
 
+class Unreadable(Exception):
+    """What a runtime makes of a file that shows all its values."""
+
+
 @dataclass(frozen=True)
 class Case:
     """The cells that have a wrong graph, what is right, and how it is told.
@@ -106,11 +110,15 @@ class Case:
         """An output of the model with all that the file computes on the way to it.
 
         Raises:
-            Whatever the runtime raises over a file with all its values as outputs.
+            Unreadable: the runtime does not run the file with all its values as outputs.
         """
         sets = self._sets(measure["set"])
         feeds = [self.reference.named(name) for name in sets]
         file = flat(model, self.graph["graph"], self.plain, feeds)
+        try:
+            trace = self.plain.trace(file.model, feeds, "the file itself")
+        except Exception as error:
+            raise Unreadable(describe(error)) from error
         name = model.graph.output[position].name
         stored = self.reference.outputs
         values = {name: [stored[f"{s}/eager/{position}"] for s in sets]}
@@ -128,7 +136,7 @@ class Case:
             runner=self.plain,
             sets=sets,
             feeds=feeds,
-            trace=self.plain.trace(file.model, feeds, "the file itself"),
+            trace=trace,
             output=name,
             truth=truth,
             tolerances=own,

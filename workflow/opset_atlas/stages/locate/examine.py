@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from opset_atlas.base.messages import describe
 from opset_atlas.numerics.running import DOES_NOT_RUN
 from opset_atlas.onnx_files.parts import Wires
 from opset_atlas.records import Located, Measure
 from opset_atlas.stages.locate import reproduce, source, stops
-from opset_atlas.stages.locate.case import Case
+from opset_atlas.stages.locate.case import Case, Unreadable
 from opset_atlas.stages.locate.diagnose import Finding, blamed_node, diagnose
 from opset_atlas.stages.locate.right_computations import RightComputations
 from opset_atlas.stages.locate.suspect import Blame
@@ -62,8 +61,8 @@ def _examine_stop(
     for name in sets:
         try:
             stop = stops.find(model, runner, case.reference.named(name))
-        except Exception as error:
-            row["detail"] = describe(error)
+        except ValueError as error:  # the graph has other inputs than the model
+            row["detail"] = str(error)
             continue
         if stop is not None:
             break
@@ -146,8 +145,8 @@ def _examine_output(
         return {**row, "fault": "outputs", "difference": measure["structure"]}, None
     try:
         wrong = case.wrong(model, position, measure)
-    except Exception as error:  # what a runtime makes of a file with all its values shown
-        return {**row, "detail": f"its values cannot be read: {describe(error)}"}, None
+    except Unreadable as error:
+        return {**row, "detail": f"its intermediate values cannot be computed: {error}"}, None
     sources = right.sources(wrong, (*case.elsewhere, *case.right))
     finding = diagnose(wrong, sources, case.graph["graph"], case.optimized)
     found, expected = finding.measure, finding.blame.expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -94,7 +95,8 @@ def _parts(
     made = dict.fromkeys(name for name in read if name not in given)
     values = dict(given)
     if made:
-        values |= runner.run(cut(model, given, made), [given])[0]
+        with contextlib.suppress(Exception):  # the runtime's: then the larger parts are left
+            values |= runner.run(cut(model, given, made), [given])[0]
     found = []
     if all(name in values for name in read):
         found.append(_renamed(model, {name: values[name] for name in read}, outputs))
@@ -128,5 +130,5 @@ def _refused(
         other = replace(runner, runtime=runtime, variant=runtime.AS_WRITTEN)
         failure = other.failure(part, [inputs])
         if failure is None or failure.outcome != "no-kernel":
-            return next(iter(runtime.VARIANTS)) if failure else ""
+            return f"the runtime {next(iter(runtime.VARIANTS))}" if failure else ""
     return ""

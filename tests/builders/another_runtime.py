@@ -70,7 +70,7 @@ def script(variant: str) -> str:
     return f"""{_LOADED}
 
 def run(path, inputs):
-    return loaded(path, {variant == "another-careless"}).run(None, inputs)[0]
+    return loaded(path, {variant == "another-careless"}).run(None, inputs)
 """
 
 

@@ -58,7 +58,7 @@ class Runtime(Protocol):
     def script(self, variant: str) -> str:
         """Lines of a script without this package, which define `run(path, inputs)`.
 
-        `inputs` maps names to arrays of numpy; what it returns is the first output.
+        `inputs` maps names to arrays of numpy; it returns the outputs in their order.
         """
 
     def classify(self, error: Exception, phase: Phase) -> tuple[RunOutcome, str]:

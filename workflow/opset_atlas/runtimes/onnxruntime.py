@@ -126,7 +126,7 @@ def run(path, inputs):
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.{level}
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return session.run(None, inputs)[0]
+    return session.run(None, inputs)
 """
 
 

@@ -13,7 +13,6 @@ any other candidate proves it.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +48,7 @@ from opset_atlas.stages.audit.attempt import (
     read_cut,
     write_cuts,
 )
-from opset_atlas.stages.audit.reproducer import Defects
+from opset_atlas.stages.audit.reproducer import Defects, versions
 
 ORDER: tuple[str, ...] = get_args(AuditOutcome)
 T = TypeVar("T")
@@ -105,7 +104,7 @@ def audit(spec: Mapping[str, Any], results: Path, folder: Path) -> AuditRecord:
         "version": VERSION,
         "stage": "audit",
         "model": spec["model"],
-        "versions": {name: importlib.metadata.version(name) for name in ("onnx", *ORACLE.PACKAGES)},
+        "versions": versions(),
         "not_right": skipped,
         "steps": steps,
     }

@@ -31,7 +31,7 @@ import numpy as np
 
 here = Path(__file__).parent
 arrays = np.load(here / "arrays.npz")
-got = run(str(here / "model.onnx"), {{name: arrays[name] for name in {names}}})
+(got,) = run(str(here / "model.onnx"), {{name: arrays[name] for name in {names}}})
 expected, allowed = arrays["expected"], arrays["allowed"]
 print(f"expected, {{expected.dtype}}{{list(expected.shape)}}:", expected, sep="\\n")
 print(f"got, {{got.dtype}}{{list(got.shape)}}:", got, sep="\\n")

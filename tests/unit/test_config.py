@@ -188,6 +188,18 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
         one() | {"limits": {"cell_seconds": 0}},
         ["limits.cell_seconds: expected a number from 1 to 1000000, got 0"],
     ),
+    "endless time": (
+        one() | {"limits": {"cell_seconds": 1e300}},
+        ["limits.cell_seconds: expected a number from 1 to 1000000, got 1e+300"],
+    ),
+    "endless memory": (
+        one() | {"limits": {"memory_mb": 10**20}},
+        ["limits.memory_mb: expected a whole number from 2000 to 100000000, got 1000000000"],
+    ),
+    "limit below what the libraries take": (
+        one() | {"limits": {"memory_mb": 1}},
+        ["limits.memory_mb: expected a whole number from 2000 to 100000000, got 1"],
+    ),
     "tolerance": (
         one(tolerances={"close": {"float32": {"rtol": "1e-5"}}}),
         ["models.m.tolerances.close.float32.rtol: expected a number of at least 0", "1.0e-5, not"],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opset_atlas.base import messages
-from opset_atlas.base.messages import LIMIT, clean, describe, shorten, trace
+from opset_atlas.base.messages import LIMIT, clean, describe, shorten, text_of, trace
 from opset_atlas.numerics.running import impersonal
 
 
@@ -141,3 +141,26 @@ def test_a_message_does_not_tell_how_the_process_was_started() -> None:
         f"(node defined in models/mine.py(3): forward\n{own}(161): _work\n<frozen runpy>(88): f\n)"
     )
     assert clean(said) == "(node defined in models/mine.py(3): forward\n)"
+
+
+class Silent(Exception):
+    def __str__(self) -> str:
+        return None  # type: ignore[return-value]
+
+
+class Hostile(Exception):
+    def __str__(self) -> str:
+        raise SystemExit("from __str__")
+
+
+@pytest.mark.parametrize(("kind", "raised"), [(Silent, "TypeError"), (Hostile, "SystemExit")])
+def test_an_exception_without_a_text_is_described_all_the_same(
+    kind: type[Exception], raised: str
+) -> None:
+    words = f"<no text: its __str__ raised {raised}>"
+    assert text_of(kind()) == words
+    assert describe(kind()) == f"{kind.__name__}: {words}"
+    try:
+        raise kind
+    except kind as error:
+        assert "raise kind" in trace(error)

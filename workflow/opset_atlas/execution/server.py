@@ -43,7 +43,7 @@ def start(log: Path, wanted: Iterable[str], prefix: str = environments.HERE) -> 
     """Start the worker of an environment for this process's run; its jobs find it by `WORKERS`.
 
     Args:
-        log: what the worker itself has to say: nothing, unless it fails.
+        log: what the worker itself has to say, such as warnings of what it loads.
         wanted: levels that the run's jobs need; others have no process.
 
     Returns:

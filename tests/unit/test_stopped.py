@@ -62,6 +62,14 @@ def test_a_run_that_was_interrupted_before_the_job_tries_it_later(job: Job) -> N
     assert stopped.again(job.record, HIGH) == stopped.again(job.record, HIGH) != job.told
 
 
+def test_another_reason_is_told_once(job: Job) -> None:
+    job.start(LOW, hits_limit=False)
+    told = stopped.again(job.record, LOW, changed=True)
+    assert told != job.told
+    stopped.note(job.record, LOW, told, anything=False)
+    assert stopped.again(job.record, HIGH) == told != stopped.again(job.record, LOW, changed=True)
+
+
 def test_a_damaged_note_is_a_reason_to_try_again(job: Job) -> None:
     job.start(LOW, hits_limit=True)
     job.record.with_suffix(".stopped").write_text("{")

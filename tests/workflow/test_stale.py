@@ -1,8 +1,8 @@
 """Nothing stale: whatever a cell depends on is changed in turn, and the right jobs run again.
 
 `config/specs.py` lists it. Four models: `net` from a file of the user's that imports another one,
-with weights; `kept`, an ONNX file with its tensors beside it; `slow`, which runs into the time
-limit; `other`, to which nothing of this happens.
+which nobody declared, with weights; `kept`, an ONNX file with its tensors beside it; `slow`, which
+runs into the time limit; `other`, to which nothing of this happens.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ models:
     factory: mine/net.py:Net
     inputs: [{name: x, shape: [2, 3]}]
     weights: mine/net.safetensors
-    sources: [mine/scale.py]
   kept: {onnx: mine/kept.onnx}
   slow:
     factory: mine/slow.py:Slow

@@ -24,7 +24,7 @@ rule define:
     params:
         code=of_spec.code("define"),
         spec=specs.of("define"),
-        again=specs.again("results/define/{model}/record.json"),
+        again=specs.define_again("results/define/{model}/record.json"),
         folder=subpath(output.record, parent=True),
     shell:
         "python -m opset_atlas --log {log} define --spec {params.spec:q} --limits {specs.limits:q}"

@@ -55,16 +55,20 @@ def note(record: Path, limits: Limits, told: str, anything: bool) -> None:
         _beside(record).unlink(missing_ok=True)
 
 
-def again(record: Path, limits: Limits) -> str:
-    """What a job is to be told now: the same as at its last run, unless it must run again."""
+def again(record: Path, limits: Limits, changed: bool = False) -> str:
+    """What a job is to be told now: the same as at its last run, unless it must run again.
+
+    Args:
+        changed: whether it must for another reason, which Snakemake does not see.
+    """
     try:
         found = json.loads(_beside(record).read_text(encoding="utf-8"))
-        told = int(found["told"])
-        return str(told if found["limits"] in (None, limits) else told + 1)
+        told, hit = int(found["told"]), found["limits"] not in (None, limits)
     except FileNotFoundError:
-        return NEVER
+        told, hit = int(NEVER), False
     except (OSError, ValueError, KeyError, TypeError):
         return "-1"  # damaged
+    return str(told + (hit or changed))
 
 
 def _beside(record: Path) -> Path:

@@ -20,7 +20,7 @@ from typing import Any
 
 from opset_atlas import plugins, sources
 from opset_atlas.base import stopped
-from opset_atlas.base.files import canonical_json
+from opset_atlas.base.files import canonical_json, file_sha256
 from opset_atlas.config.settings import ModelSpec, Settings
 from opset_atlas.execution import environments
 
@@ -101,6 +101,20 @@ class Specs:
 
         def again(wildcards: Any) -> str:
             return stopped.again(Path(record.format(**wildcards)), self._settings.limits)
+
+        return again
+
+    def define_again(self, record: str) -> Callable[[Any], str]:
+        """The same for a definition, which is made again too when what the model imported changed.
+
+        Those files are known from its record alone; what the configuration names is among the
+        rule's inputs.
+        """
+
+        def again(wildcards: Any) -> str:
+            path = Path(record.format(**wildcards))
+            changed = _imports_changed(path, self._settings.models[wildcards["model"]].files)
+            return stopped.again(path, self._settings.limits, changed)
 
         return again
 
@@ -263,6 +277,18 @@ class Specs:
         declared = self._settings.constants(kind, name)["PACKAGES"]
         assert isinstance(declared, tuple)
         return declared
+
+
+def _imports_changed(record: Path, declared: Iterable[str]) -> bool:
+    """Whether a file that took part in a definition, and is not declared, is another one now."""
+    try:
+        sources = json.loads(record.read_text(encoding="utf-8"))["sources"]
+        others = {each["path"]: each["sha256"] for each in sources}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # no definition yet, or one that is made again anyway
+    for path in declared:
+        others.pop(Path(path).as_posix(), None)
+    return any(not Path(p).is_file() or file_sha256(Path(p)) != sha for p, sha in others.items())
 
 
 def _construction(spec: ModelSpec) -> dict[str, Any]:

@@ -168,7 +168,7 @@ SCHEMA_PAIRS = {
             10, "1, 1, 2, 2", "1, 1, 4, 4",
         ),
         (("operators", "Resize", "", "replacement", False),),
-        ("Resize exists since opset 10",),
+        ("Resize is new in opset 10",),
     ),
     "Resize reads coordinates otherwise": Pair(
         unary(
@@ -191,7 +191,7 @@ SCHEMA_PAIRS = {
             ("attribute-to-input", "Slice", name, "schema", True)
             for name in ("starts", "ends", "axes")
         ),
-        ("`starts` is an input since Slice-10", "The value is the same"),
+        ("`starts` is an input from Slice-10 on", "The value is the same"),
     ),
     "Slice: another value on the way": Pair(
         unary("y = Slice<starts = [0], ends = [3], axes = [2]>(x)", 9, result="2, 3, 2"),
@@ -370,7 +370,10 @@ SCHEMA_PAIRS = {
         unary("w = Constant<value = float[2] {1.0, 2.0}>() y = Mul(x, w)", 13, "3, 2"),
         unary("y = Mul(x, w)", 14, "3, 2", weights={"w": np.float32([1, 2])}),
         (("encoding", "Mul", "B", "exporter", True),),
-        ("the dynamo exporter chose",),
+        (
+            "The dynamo exporter writes initializer float[2] [1.0, 2.0] for `B` of Mul instead of"
+            " constant float[2] [1.0, 2.0]. Both mean the same.",
+        ),
         exporter="dynamo",
     ),
     "a default written or not": Pair(
@@ -388,14 +391,17 @@ SCHEMA_PAIRS = {
         unary("y = LeakyRelu<alpha = 0.01>(x)", 13),
         unary("y = LeakyRelu<alpha = 0.02>(x)", 14),
         (("attribute", "LeakyRelu", "alpha", "exporter", False),),
-        ("The schemas of both opsets allow both; the torchscript exporter chose.",),
+        (
+            "The torchscript exporter writes 0.02 for `alpha` of LeakyRelu instead of 0.01. The"
+            " schemas of both opsets allow both.",
+        ),
         exporter="torchscript",
     ),
     "another value of an attribute, converted": Pair(
         unary("y = LeakyRelu<alpha = 0.01>(x)", 13),
         unary("y = LeakyRelu<alpha = 0.02>(x)", 14),
         (("attribute", "LeakyRelu", "alpha", "converter", False),),
-        ("allow both; the converter chose",),
+        ("The converter writes 0.02 for `alpha` of LeakyRelu instead of 0.01.",),
         exporter="converter",
     ),
     "a new attribute at its default": Pair(
@@ -404,7 +410,7 @@ SCHEMA_PAIRS = {
             SHAPE + "y = Reshape<allowzero = 0>(x, s)", 14, result="24"
         ),
         (("attribute", "Reshape", "allowzero", "schema", True),),
-        ("`allowzero` is an attribute since Reshape-14; the file writes its default `0`.",),
+        ("`allowzero` is new in Reshape-14; the file writes its default `0`.",),
     ),
     "a new attribute at another value": Pair(
         unary(SHAPE + "y = Reshape(x, s)", 13, result="24"),

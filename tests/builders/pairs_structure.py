@@ -76,7 +76,7 @@ STRUCTURE_PAIRS = {
         Side(f"{MASKED} {{ {ONE_TWO} c = LessOrEqual(i, j) y = And(x, c) }}", 12),
         (("encoding", "And", "B", "replacement", True),),
         (
-            "LessOrEqual exists since opset 12. At opset 11 the file holds it as a constant; at"
+            "LessOrEqual is new in opset 12. At opset 11 the file holds it as a constant; at"
             " opset 12 LessOrEqual computes it from constants. Both mean the same.",
         ),
         "torchscript",
@@ -99,7 +99,7 @@ STRUCTURE_PAIRS = {
         Side("g (int64[1] x) => (bool[1] y) { c = LessOrEqual(x, x) y = Not(c) }", 12),
         (("operators", "LessOrEqual", "", "replacement", False),),
         (
-            "LessOrEqual exists since opset 12. Up to opset 11 the file has constant bool[1]"
+            "LessOrEqual is new in opset 12. Up to opset 11 the file has constant bool[1]"
             " [True] in this place.",
         ),
         "torchscript",
@@ -173,14 +173,14 @@ STRUCTURE_PAIRS = {
         unary(LAYER_NORM, 16, weights=AFFINE),
         unary("y = LayerNormalization<axis = -1, epsilon = 0.00001>(x, w, b)", 17, weights=AFFINE),
         (("operators", "LayerNormalization", "", "replacement", False),),
-        ("LayerNormalization exists since opset 17", "9 nodes"),
+        ("LayerNormalization is new in opset 17", "9 nodes"),
     ),
     "HardSwish takes the place of a subgraph": Pair(
         unary("h = HardSigmoid<alpha = 0.16666667, beta = 0.5>(x) y = Mul(x, h)", 13),
         unary("y = HardSwish(x)", 14),
         (("operators", "HardSwish", "", "replacement", False),),
         (
-            "HardSwish exists since opset 14. It takes the place of 2 nodes (HardSigmoid, Mul).",
+            "HardSwish is new in opset 14. It takes the place of 2 nodes (HardSigmoid, Mul).",
             "made of the same operators (HardSigmoid, Mul)",
         ),
     ),

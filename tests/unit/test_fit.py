@@ -26,7 +26,7 @@ def last(side: Side, folder: Path) -> Node:
     ("side", "opset", "words"),
     [
         (unary("y = Relu(x)", 13), 9, ""),
-        (unary("y = HardSwish(x)", 14), 13, "HardSwish exists since opset 14"),
+        (unary("y = HardSwish(x)", 14), 13, "HardSwish is new in opset 14"),
         (unary("y = HardSwish(x)", 14), 22, ""),
         (unary("y = Softmax<axis = 1>(x)", 13), 12, "Softmax-13 is not Softmax-11: "),
         (unary("y = Softmax<axis = -1>(x)", 13), 12, ""),
@@ -46,7 +46,7 @@ def last(side: Side, folder: Path) -> Node:
             unary("c = Constant<value = bool {1}>() y = If (c) <"
                   " then_branch = t () => (float[2, 3, 4] p) { p = HardSwish(x) },"
                   " else_branch = e () => (float[2, 3, 4] q) { q = Abs(x) }>", 14),
-            13, "HardSwish exists since opset 14",
+            13, "HardSwish is new in opset 14",
         ),
     ],
 )  # fmt: skip

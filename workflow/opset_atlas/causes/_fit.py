@@ -55,7 +55,7 @@ def obstacles(node: Node, opset: int) -> Iterator[Obstacle]:
     other = definitions.in_force(op, opset, domain)
     if other is None:
         first = definitions.versions(op, domain)[0]
-        yield Obstacle(node, None, "", f"{op} exists since opset {first}")
+        yield Obstacle(node, None, "", f"{op} is new in opset {first}")
     elif other != node["since"]:
         if definitions.deprecated(op, other, domain):
             yield Obstacle(node, other, "", _deprecated(node, other))

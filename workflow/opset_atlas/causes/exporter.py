@@ -33,11 +33,10 @@ def explain(difference: Difference, situation: Situation) -> Cause | None:
         end = allowed
     else:
         return None
-    kind = "" if situation.converted else " exporter"
-    who = f"the {situation.exporter}{kind}"
+    who = f"The {situation.exporter}{'' if situation.converted else ' exporter'}"
     return Cause(
         cause="converter" if situation.converted else "exporter",
-        explanation=f"{_what(difference)} {end}; {who} chose.",
+        explanation=f"{who} {_what(difference)}. {end}.",
         neutral=difference.neutral,
         numeric=not difference.neutral,
     )
@@ -61,12 +60,12 @@ def _two_exporters(difference: Difference, situation: Situation) -> Cause | None
     """At one opset the same schemas hold for both, so that the difference is their own choice."""
     if situation.from_opset != situation.to_opset:
         return None
-    name = f"`{difference.parameter}` of {difference.op}" if difference.parameter else "this place"
+    end = f"; {_lower(same(difference))}" if difference.neutral else ""
     return Cause(
         cause="exporter",
         explanation=(
-            f"The schemas are the same; for {name} {situation.exporter} writes {difference.before}"
-            f" and {situation.other} writes {difference.after}."
+            f"{situation.exporter} writes {difference.before} {_place(difference)} and"
+            f" {situation.other} writes {difference.after}. The schemas are the same for both{end}."
         ),
         neutral=difference.neutral,
         numeric=not difference.neutral,
@@ -101,7 +100,20 @@ def _fits(nodes: Iterable[Node], opset: int, parameter: str) -> bool:
 
 
 def _what(difference: Difference) -> str:
-    if difference.kind == "identity":
-        return f"Nodes that compute nothing: {difference.before} before, {difference.after} after."
-    name = f"`{difference.parameter}` of {difference.op}" if difference.parameter else "This place"
-    return f"{name} is {difference.before} before and {difference.after} after."
+    before, after = difference.before, difference.after
+    if difference.kind != "identity":
+        return f"writes {after} {_place(difference)} instead of {before}"
+    if not difference.left or not difference.right:
+        verb, nodes = ("leaves out", before) if difference.left else ("adds", after)
+        return f"{verb} nodes that only pass a value on: {nodes}"
+    return f"writes other nodes that only pass a value on: {after} instead of {before}"
+
+
+def _place(difference: Difference) -> str:
+    if difference.parameter and difference.op:
+        return f"for `{difference.parameter}` of {difference.op}"
+    return f"for {difference.op}" if difference.kind == "encoding" else "in this place"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

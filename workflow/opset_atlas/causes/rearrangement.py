@@ -83,8 +83,9 @@ def _stood_in(difference: Difference, wires: Iterable[Wire], parameter: str = ""
             if did_it and note.parameter and _uses(newer, older, note.parameter):
                 words = f" {note.note} Therefore {_became(difference)}."
                 sentence = (
-                    f"{newer['op']}-{newer['since']} has `{note.parameter}`, which is "
-                    f"{_shown(newer, note.parameter)} here; {newer['op']}-{older['since']} has not."
+                    f"{newer['op']}-{newer['since']} has `{note.parameter}`, which is"
+                    f" {_shown(newer, note.parameter)} here;"
+                    f" {newer['op']}-{older['since']} does not."
                 )
                 return _cause(wire, sentence + words, str(_class(wire)), numeric=True)
     return None

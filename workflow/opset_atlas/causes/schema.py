@@ -155,7 +155,7 @@ class _Case:
         elif any(side.startswith("computed") for side in pair):
             end += " The files alone do not show whether both are equal."
         sentence = (
-            f"`{name}` is {new} since {self.op}-{self._since(name)}; "
+            f"`{name}` is {new} from {self.op}-{self._since(name)} on; "
             f"{self.op}-{self.old} has it as {old}. {end}"
         )
         return self._cause(sentence, neutral=same, numeric=not same)
@@ -188,7 +188,7 @@ class _Case:
             end = f"{self._who()} sets it to `{value}`, which is what {self.op}-{self.old} does"
         else:
             end = f"{self._who()} sets it to `{value}`"
-        sentence = f"`{name}` is an attribute since {self.op}-{self._since(name)}; {end}."
+        sentence = f"`{name}` is new in {self.op}-{self._since(name)}; {end}."
         unread, condition = self._condition(name)
         if unread and not same:
             sentence += f" It is read only {condition}, so nothing that is computed changes."

@@ -48,7 +48,7 @@ def _new(node: Node, opset: int, end: str) -> Cause | None:
         return None
     return Cause(
         cause="replacement",
-        explanation=f"{op} exists since opset {definitions.versions(op, domain)[0]}. {end}",
+        explanation=f"{op} is new in opset {definitions.versions(op, domain)[0]}. {end}",
         schema_class="new operator",
         to_version=node["since"],
         url=definitions.operator_url(op, domain) or "",

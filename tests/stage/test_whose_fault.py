@@ -14,11 +14,11 @@ import torch
 from builders.stage_files import X, run_define, run_export, settings
 from opset_atlas.config.specs import Specs
 from opset_atlas.findings.advice import recommend
+from opset_atlas.models import runs
 from opset_atlas.models.module import build, make_inputs
 from opset_atlas.numerics import verdicts
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.records import CellVerdict
-from opset_atlas.stages import define as stage
+from opset_atlas.records import CellVerdict, ExportRecord
 from opset_atlas.stages import parity
 from opset_atlas.stages.locate import eager
 
@@ -165,6 +165,12 @@ def judged_cells(root: Path) -> list[CellVerdict]:
     return [verdicts.judge_cell(measured, cell, Tolerances()) for cell in measured["cells"]]
 
 
+def rows(exported: ExportRecord) -> list[dict[str, Any]]:
+    """The cells as the table has them."""
+    own = {"model": "m", "exporter": "torchscript"}
+    return [{**cell, **own, "computing_nodes": cell["nodes"]} for cell in exported["cells"]]
+
+
 def tensors(root: Path, name: str) -> dict[str, torch.Tensor]:
     loaded: dict[str, torch.Tensor] = safetensors.torch.load_file(
         root / f"results/define/m/{name}.safetensors"
@@ -204,7 +210,7 @@ def test_a_failure_of_ours_is_not_the_models(root: Path, monkeypatch: pytest.Mon
         raise ZeroDivisionError("a defect of ours")
 
     with monkeypatch.context() as patched:
-        patched.setattr(stage, "_eager", broken)
+        patched.setattr(runs, "_eager", broken)
         record = run_define(root, model("Net"))
     assert record["outcome"] == "internal-error"
     assert "runs by itself" in record["detail"] and "a defect of ours" in record["detail"]
@@ -252,8 +258,7 @@ def test_a_random_output_is_called_random_and_the_others_are_judged(
         assert cell["verdict"] == "random", cell
         assert [output["verdict"] for output in cell["outputs"]] == ["exact", "random"]
         assert "drawn" in cell["detail"] and "from run to run" in cell["detail"]
-    rows = [{**cell, "model": "m", "exporter": "torchscript"} for cell in exported["cells"]]
-    advice = recommend(record, rows, judged)
+    advice = recommend(record, rows(exported), judged)
     assert advice["use_opset"] is None and "`drawn`" in advice["why"]
 
 
@@ -279,8 +284,7 @@ def test_a_model_in_float64_is_right_and_recommended(root: Path) -> None:
     exported = run_export(root, given, "torchscript")
     judged = judged_cells(root)
     assert {cell["verdict"] for cell in judged} <= {"exact", "no-noise-floor"}
-    rows = [{**cell, "model": "m", "exporter": "torchscript"} for cell in exported["cells"]]
-    advice = recommend(record, rows, judged)
+    advice = recommend(record, rows(exported), judged)
     assert advice["use_opset"] == 13 and advice["why"].startswith("right in every runtime")
 
 

@@ -10,14 +10,12 @@ A model that cannot be built or run is a record too, with torch's own reason.
 from __future__ import annotations
 
 import argparse
-import copy
 import importlib.metadata
 import json
 import platform
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +24,10 @@ from opset_atlas.base.files import file_sha256, write_json
 from opset_atlas.base.messages import describe, ends, trace
 from opset_atlas.execution.fresh import run_fresh
 from opset_atlas.execution.isolate import Result, end_copy, run_isolated
-from opset_atlas.models.sizes import Axes, Sizes, is_traced, run_at_others, traced
-from opset_atlas.records import (
-    VERSION,
-    DefineRecord,
-    Failure,
-    Randomness,
-    ReferenceSet,
-    Signature,
-    Source,
-)
+from opset_atlas.records import VERSION, DefineRecord, Failure, Source
 
 FLOAT64 = "float64 run: "  # before what ended it
 TENSOR_FILES = ("weights", "inputs", "reference")
-RUNS_WHERE_RANDOM = 4  # after the first, of a forward pass that draws random numbers
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -70,7 +58,7 @@ def warm_up() -> None:
     """Import what running a module needs. One thread: threads do not survive a fork."""
     import torch
 
-    from opset_atlas.models import module, truth  # noqa: F401
+    from opset_atlas.models import runs  # noqa: F401
 
     torch.set_num_threads(1)
 
@@ -162,8 +150,9 @@ def _by_itself(spec: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
 
     from opset_atlas.models import by_itself
     from opset_atlas.models import module as models
+    from opset_atlas.models.runs import traced_sets
 
-    names, limits = _traced_sets(spec), spec["limits"]
+    names, limits = traced_sets(spec), spec["limits"]
     task = {
         "factory": spec["factory"],
         "kwargs": spec.get("kwargs") or {},
@@ -180,12 +169,6 @@ def _by_itself(spec: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
             torch.save([models.make_inputs(spec, name) for name in names], task["inputs"])
         seconds, memory = float(limits["cell_seconds"]), limits.get("memory_mb")
         return run_fresh(Path(by_itself.__file__), task, seconds, memory)
-
-
-def _traced_sets(spec: Mapping[str, Any]) -> list[str]:
-    """The input sets at the traced sizes; a callable makes random ones alone."""
-    called = isinstance(spec["inputs"], str)
-    return [name for name in spec["input_sets"] if name.startswith("random") or not called]
 
 
 def _finished(record: DefineRecord, folder: Path) -> DefineRecord:
@@ -236,10 +219,10 @@ class _Frozen:
 
     def __init__(self, spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> None:
         self._spec, self._blank, self._folder = spec, blank, folder
-        self._runs: _Runs | None = None
+        self._runs: Any = None
 
     def work(self, phase: str) -> Any:
-        """`eager`: the record, without truths; `float64`: what `_Runs.in_float64` says."""
+        """`eager`: the record, without truths; `float64`: what `models.runs` says."""
         if phase == "eager":
             define_it = _define_onnx if "onnx" in self._spec else self._define
             return define_it(self._spec, self._blank, self._folder)
@@ -262,6 +245,7 @@ class _Frozen:
         import torch
 
         from opset_atlas.models import module as models
+        from opset_atlas.models.runs import Runs
 
         torch.set_num_threads(1)
         record = blank
@@ -273,7 +257,7 @@ class _Frozen:
             module = module.eval().requires_grad_(False)
             record = {**record, "parameters": sum(p.numel() for p in module.parameters())}
             _save_weights(module, folder / "weights.safetensors")
-            runs = _Runs(spec, module)
+            runs = Runs(spec, module)
             record = {**record, **runs.eager()}  # type: ignore[typeddict-item]
             self._write("inputs", runs.given)
             self._write("reference", runs.outputs)
@@ -297,173 +281,10 @@ class NotInstalled(Exception):
     """A package that the configuration names is missing."""
 
 
-@dataclass
-class _Runs:
-    """What the module was given and gave, by input set."""
-
-    spec: Mapping[str, Any]
-    module: Any
-    sets: list[ReferenceSet] = field(default_factory=list)
-    given: dict[str, Any] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
-    keys: list[str] = field(default_factory=list)
-
-    def eager(self) -> dict[str, Any]:
-        """Run the module on every input set, at other sizes too; the fields of the record."""
-        from opset_atlas.models import module as models
-
-        names = _traced_sets(self.spec)
-        for name in names:
-            self._add(name, None)
-        first = self.inputs_of(names[0])
-        results = self.eager_of(names[0])
-        inputs = _signatures(models.input_names(self.spec, len(first)), first)
-        axes = self.spec.get("dynamic_shapes") or {}
-        chosen = self.spec.get("dynamic_sizes") or {}
-        items = self.spec["inputs"] if isinstance(self.spec["inputs"], list) else inputs
-        _require_axes(axes, inputs)
-        notes = [
-            *models.shared(self.module),
-            *models.misnamed(self.keys, self.spec.get("outputs") or []),
-        ]
-        notes += run_at_others(
-            [{**item} for item in items],
-            axes,
-            chosen,
-            names[0],
-            lambda name, resized: self._add(name, resized, traced(resized, axes)),
-        )
-        return {
-            "detail": "; ".join(notes),
-            "sets": self.sets,
-            "inputs": inputs,
-            "outputs": _signatures(models.output_names(self.spec, len(results)), results),
-        }
-
-    def _add(self, name: str, items: Any, sizes: Sizes | None = None) -> None:
-        """Run the module on the set `name`, of inputs like `items` where these are given."""
-        from opset_atlas.models import module as models
-
-        tensors = models.make_inputs(self.spec, name.partition("@")[0], items, sizes)
-        models.require_kinds(tensors, "input")
-        eager, changes, self.keys = _eager(self.module, tensors)
-        if not is_traced(name) and len(eager) != len(self.eager_of(self.sets[0]["name"])):
-            raise ValueError(f"gives {len(eager)} outputs there")
-        names = models.output_names(self.spec, len(eager))
-        random = {names[i]: what for i, what in changes.items()}
-        self.sets.append({"name": name, "random": random, "float64": False, "why_not": ""})
-        self.given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
-        self.outputs |= {f"{name}/eager/{i}": tensor for i, tensor in enumerate(eager)}
-
-    def in_float64(self) -> dict[str, Any]:
-        """Run on every set in float64 and keep what is a truth; by set, why it is none, or ""."""
-        import torch
-
-        from opset_atlas.models.truth import least_precise, run_in_float64
-
-        found = {}
-        for name in (each["name"] for each in self.sets):
-            with torch.no_grad():
-                exact, why_not = run_in_float64(self.module, self.inputs_of(name))
-            count = len(self.eager_of(name))
-            if not why_not and len(exact) != count:
-                why_not = f"{len(exact)} outputs in float64 against {count}"
-            if not why_not:
-                self.outputs |= {f"{name}/float64/{i}": t for i, t in enumerate(exact)}
-            found[name] = why_not
-        with torch.no_grad():
-            least = least_precise(self.module, self.inputs_of(self.sets[0]["name"]))
-        return {"why_not": found, "least_precise": least}
-
-    def inputs_of(self, name: str) -> list[Any]:
-        """The inputs of a set, in order."""
-        return [tensor for key, tensor in self.given.items() if key.startswith(f"{name}/")]
-
-    def eager_of(self, name: str) -> list[Any]:
-        """The eager outputs of a set, in order."""
-        return [t for key, t in self.outputs.items() if key.startswith(f"{name}/eager/")]
-
-
 def _require(packages: Mapping[str, str | None]) -> None:
     """Say what to install before a model's own import of it fails."""
     if missing := [name for name, version in packages.items() if version is None]:
         raise NotInstalled(f"not installed: {', '.join(missing)}")
-
-
-def _require_axes(axes: Axes, inputs: list[Signature]) -> None:
-    """Check that a callable's inputs have the dimensions that are declared variable.
-
-    Of a list of inputs the configuration was checked before the run.
-    """
-    from opset_atlas.models.module import Misused
-
-    ranks = {each["name"]: len(each["shape"]) for each in inputs}
-    for name, declared in axes.items():
-        if name not in ranks:
-            raise Misused(f"dynamic_shapes: no input {name}; there are: {', '.join(ranks)}")
-        for axis in declared:
-            if int(axis) >= ranks[name]:
-                raise Misused(f"dynamic_shapes: {name} has {ranks[name]} axes, and no axis {axis}")
-
-
-def _eager(
-    module: Any, tensors: tuple[Any, ...]
-) -> tuple[list[Any], dict[int, Randomness], list[str]]:
-    """The outputs of a run, which of them change in further ones, by position, and their keys.
-
-    Copies, since a forward pass may change its module. Where a run draws random numbers, one more
-    run may give the same by chance (a length of few choices), so there are more.
-
-    Raises:
-        Unsupported: an output cannot be handled here.
-        Whatever the module or torch raise.
-    """
-    import torch
-
-    from opset_atlas.models.module import flat, keys, require_kinds
-
-    def run() -> Any:
-        return copy.deepcopy(module)(*(tensor.clone() for tensor in tensors))
-
-    changes: dict[int, Randomness] = {}
-    with torch.no_grad():
-        before = _generators()
-        result = run()
-        first = flat(result)
-        end_copy()
-        drew = _generators() != before
-        require_kinds(first, "output")
-        for _ in range(RUNS_WHERE_RANDOM if drew else 1):
-            changes = _changes(first, flat(run()), changes)
-    return first, changes, keys(result)
-
-
-def _generators() -> tuple[Any, ...]:
-    """The states of the generators that a forward pass may draw from."""
-    import random
-
-    import numpy as np
-    import torch
-
-    numpy = np.random.get_state(legacy=False)["state"]
-    own = numpy["key"].tobytes(), numpy["pos"]
-    return torch.get_rng_state().numpy().tobytes(), random.getstate(), own
-
-
-def _changes(
-    first: list[Any], other: list[Any], before: Mapping[int, Randomness]
-) -> dict[int, Randomness]:
-    """With what was known before, the outputs in which two runs differ."""
-    import torch
-
-    found = dict(before)
-    for i, one in enumerate(first):
-        another = other[i] if len(first) == len(other) else None
-        if another is None or one.shape != another.shape or one.dtype != another.dtype:
-            found[i] = "shape"
-        elif not torch.equal(_bits(one), _bits(another)):
-            found.setdefault(i, "values")
-    return found
 
 
 def _save_weights(module: Any, path: Path) -> None:
@@ -474,6 +295,8 @@ def _save_weights(module: Any, path: Path) -> None:
 
     try:
         safetensors.torch.save_model(module, str(path))
+    except OSError:
+        raise
     except Exception as error:
         raise Unsupported(
             f"store this model's weights as safetensors: {describe(error)}"
@@ -493,20 +316,6 @@ def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> 
     files = {Path(path) for path in (spec["onnx"], *spec.get("source_files", []))}
     record["sources"] = [_source(path) for path in sorted(files) if path.is_file()]
     return record
-
-
-def _bits(tensor: Any) -> Any:
-    """The tensor's bytes, so that NaN equals itself."""
-    import torch
-
-    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-
-
-def _signatures(names: list[str], tensors: Any) -> list[Signature]:
-    return [
-        {"name": name, "dtype": str(t.dtype).removeprefix("torch."), "shape": list(t.shape)}
-        for name, t in zip(names, tensors, strict=True)
-    ]
 
 
 def _save(tensors: Mapping[str, Any], path: Path) -> None:

@@ -1,0 +1,183 @@
+"""What a module gives: eagerly on every input set, again to see what is random, and in float64."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from opset_atlas.execution.isolate import end_copy
+from opset_atlas.models import module as models
+from opset_atlas.models.sizes import Axes, Items, Sizes, is_traced, run_at_others, traced
+from opset_atlas.models.truth import least_precise, run_in_float64
+from opset_atlas.records import Randomness, ReferenceSet, Signature
+
+RUNS_WHERE_RANDOM = 4  # after the first, of a forward pass that draws random numbers
+
+
+@dataclass
+class Runs:
+    """What the module was given and gave, by input set."""
+
+    spec: Mapping[str, Any]
+    module: torch.nn.Module
+    sets: list[ReferenceSet] = field(default_factory=list)
+    given: dict[str, torch.Tensor] = field(default_factory=dict)
+    outputs: dict[str, torch.Tensor] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+
+    def eager(self) -> dict[str, Any]:
+        """Run the module on every input set, at other sizes too; the fields of the record."""
+        names = traced_sets(self.spec)
+        for name in names:
+            self._add(name, None)
+        first = self.inputs_of(names[0])
+        results = self.eager_of(names[0])
+        inputs = _signatures(models.input_names(self.spec, len(first)), first)
+        axes = self.spec.get("dynamic_shapes") or {}
+        chosen = self.spec.get("dynamic_sizes") or {}
+        items = self.spec["inputs"] if isinstance(self.spec["inputs"], list) else inputs
+        _require_axes(axes, inputs)
+        notes = [
+            *models.shared(self.module),
+            *models.misnamed(self.keys, self.spec.get("outputs") or []),
+        ]
+        notes += run_at_others(
+            [{**item} for item in items],
+            axes,
+            chosen,
+            names[0],
+            lambda name, resized: self._add(name, resized, traced(resized, axes)),
+        )
+        return {
+            "detail": "; ".join(notes),
+            "sets": self.sets,
+            "inputs": inputs,
+            "outputs": _signatures(models.output_names(self.spec, len(results)), results),
+        }
+
+    def _add(self, name: str, items: Items | None, sizes: Sizes | None = None) -> None:
+        """Run the module on the set `name`, of inputs like `items` where these are given."""
+        tensors = models.make_inputs(self.spec, name.partition("@")[0], items, sizes)
+        models.require_kinds(tensors, "input")
+        eager, changes, self.keys = _eager(self.module, tensors)
+        if not is_traced(name) and len(eager) != len(self.eager_of(self.sets[0]["name"])):
+            raise ValueError(f"gives {len(eager)} outputs there")
+        names = models.output_names(self.spec, len(eager))
+        changing = {names[i]: what for i, what in changes.items()}
+        self.sets.append({"name": name, "random": changing, "float64": False, "why_not": ""})
+        self.given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
+        self.outputs |= {f"{name}/eager/{i}": tensor for i, tensor in enumerate(eager)}
+
+    def in_float64(self) -> dict[str, Any]:
+        """Run on every set in float64 and keep what is a truth; by set, why it is none, or ""."""
+        found = {}
+        for name in (each["name"] for each in self.sets):
+            with torch.no_grad():
+                exact, why_not = run_in_float64(self.module, self.inputs_of(name))
+            count = len(self.eager_of(name))
+            if not why_not and len(exact) != count:
+                why_not = f"{len(exact)} outputs in float64 against {count}"
+            if not why_not:
+                self.outputs |= {f"{name}/float64/{i}": t for i, t in enumerate(exact)}
+            found[name] = why_not
+        with torch.no_grad():
+            least = least_precise(self.module, self.inputs_of(self.sets[0]["name"]))
+        return {"why_not": found, "least_precise": least}
+
+    def inputs_of(self, name: str) -> list[torch.Tensor]:
+        """The inputs of a set, in order."""
+        return [tensor for key, tensor in self.given.items() if key.startswith(f"{name}/")]
+
+    def eager_of(self, name: str) -> list[torch.Tensor]:
+        """The eager outputs of a set, in order."""
+        return [t for key, t in self.outputs.items() if key.startswith(f"{name}/eager/")]
+
+
+def traced_sets(spec: Mapping[str, Any]) -> list[str]:
+    """The input sets at the traced sizes; a callable makes random ones alone."""
+    called = isinstance(spec["inputs"], str)
+    return [name for name in spec["input_sets"] if name.startswith("random") or not called]
+
+
+def _require_axes(axes: Axes, inputs: list[Signature]) -> None:
+    """Check that a callable's inputs have the dimensions that are declared variable.
+
+    Of a list of inputs the configuration was checked before the run.
+    """
+    ranks = {each["name"]: len(each["shape"]) for each in inputs}
+    for name, declared in axes.items():
+        if name not in ranks:
+            raise models.Misused(f"dynamic_shapes: no input {name}; there are: {', '.join(ranks)}")
+        for axis in declared:
+            if int(axis) >= ranks[name]:
+                raise models.Misused(
+                    f"dynamic_shapes: {name} has {ranks[name]} axes, and no axis {axis}"
+                )
+
+
+def _eager(
+    module: torch.nn.Module, tensors: Sequence[torch.Tensor]
+) -> tuple[list[torch.Tensor], dict[int, Randomness], list[str]]:
+    """The outputs of a run, which of them change in further ones, by position, and their keys.
+
+    Copies, since a forward pass may change its module. Where a run draws random numbers, one more
+    run may give the same by chance (a length of few choices), so there are more.
+
+    Raises:
+        Unsupported: an output cannot be handled here.
+        Whatever the module or torch raise.
+    """
+
+    def run() -> Any:
+        return copy.deepcopy(module)(*(tensor.clone() for tensor in tensors))
+
+    changes: dict[int, Randomness] = {}
+    with torch.no_grad():
+        before = _generators()
+        result = run()
+        first = models.flat(result)
+        end_copy()
+        drew = _generators() != before
+        models.require_kinds(first, "output")
+        for _ in range(RUNS_WHERE_RANDOM if drew else 1):
+            changes = _changes(first, models.flat(run()), changes)
+    return first, changes, models.keys(result)
+
+
+def _generators() -> tuple[Any, ...]:
+    """The states of the generators that a forward pass may draw from."""
+    state = np.random.get_state(legacy=False)["state"]
+    own = state["key"].tobytes(), state["pos"]
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), own
+
+
+def _changes(
+    first: Sequence[torch.Tensor], other: Sequence[torch.Tensor], before: Mapping[int, Randomness]
+) -> dict[int, Randomness]:
+    """With what was known before, the outputs in which two runs differ."""
+    found = dict(before)
+    for i, one in enumerate(first):
+        another = other[i] if len(first) == len(other) else None
+        if another is None or one.shape != another.shape or one.dtype != another.dtype:
+            found[i] = "shape"
+        elif not torch.equal(_bits(one), _bits(another)):
+            found.setdefault(i, "values")
+    return found
+
+
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor's bytes, so that NaN equals itself."""
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+
+
+def _signatures(names: Sequence[str], tensors: Sequence[torch.Tensor]) -> list[Signature]:
+    return [
+        {"name": name, "dtype": str(t.dtype).removeprefix("torch."), "shape": list(t.shape)}
+        for name, t in zip(names, tensors, strict=True)
+    ]

@@ -73,3 +73,21 @@ def test_very_many_operators_are_counted() -> None:
     ]
     (row,) = choices.rows(given)
     assert row["operators"] == ", ".join(f"B of O{n}" for n in range(6)) + " and 4 more"
+
+
+def test_sizes_that_a_file_fixes_or_leaves_open_are_one_row() -> None:
+    given = {"kind": "declaration", "op_type": "", "neutral": False}
+    (row,) = choices.rows(
+        [
+            contrast("a", "x", "y", "axis 0 is 1", "axis 0 is n", parameter="output", **given),
+            contrast("b", "y", "x", "axis 2 is Pad_dim_2", "axis 2 is 9", parameter="z", **given),
+        ]
+    )
+    assert (row["one"], row["other"]) == ("a fixed size", "an open size")
+    assert row["operators"] == "output, z" and row["writers"] == "x against y: 2"
+
+
+def test_what_is_computed_from_constants_is_told_without_its_values() -> None:
+    folded = "int64[2] [0, 1] (computed from constants by Concat)"
+    (row,) = choices.rows([contrast("a", "x", "y", "initializer int64[2] [0, 1]", folded)])
+    assert (row["one"], row["other"]) == ("an initializer", "computed from constants")

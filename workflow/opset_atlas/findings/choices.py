@@ -20,10 +20,12 @@ MOST_NAMED = 6  # operators in one row
 # As `differences` words them: how a value is given, then its type, shape and content.
 _GIVEN = re.compile(r"(constant|initializer|computed|the input)\b")
 _DEFAULT = re.compile(r"\((written|left to the default)\)$")
+_FOLDED = re.compile(r"\(computed from .+\)$")
+_SIZE = re.compile(r"axis \d+ is (.+)")
 _COUNT = re.compile(r"\b\d+ (?=[A-Z])")
 _WORDS = {"constant": "a Constant node", "initializer": "an initializer"}
 # Kinds of which a way of writing says all: its operators are either any, or its own words.
-_ANY_OPERATOR = {"encoding", "identity", "operators"}
+_ANY_OPERATOR = {"encoding", "identity", "operators", "declaration"}
 
 
 def rows(contrasts: Iterable[Row]) -> list[dict[str, Any]]:
@@ -42,15 +44,13 @@ def rows(contrasts: Iterable[Row]) -> list[dict[str, Any]]:
         key = (row["kind"], own, one, other, row["neutral"], row["cause"])
         groups.setdefault(key, []).append((writers, row))
     found = [_group(key[2], key[3], members) for key, members in groups.items()]
-    return sorted(
-        found,
-        key=lambda row: (
-            row["neutral"],
-            row["cause"] != "unexplained",
-            -row["models"],
-            -row["differences"],
-        ),
-    )
+    return sorted(found, key=_importance)
+
+
+def _importance(row: Row) -> tuple[bool, bool, bool, int, int]:
+    unexplained = row["cause"] == "unexplained"
+    counts = -row["models"], -row["differences"]
+    return row["neutral"], not unexplained, not row["numeric"], *counts
 
 
 def _group(one: str, other: str, members: list[tuple[tuple[str, str], Row]]) -> dict[str, Any]:
@@ -80,14 +80,18 @@ def _form(row: Row, text: str) -> str:
     """How something is written, without the values of one model."""
     if default := _DEFAULT.search(text):
         return default[1]
+    if row["kind"] == "declaration" and (size := _SIZE.fullmatch(text)):
+        return "a fixed size" if size[1].isdigit() else "an open size"
+    if _FOLDED.search(text):
+        return "computed from constants"
     if given := _GIVEN.match(text):
         return _WORDS.get(given[1], given[1])
     return _COUNT.sub("", text) if row["kind"] == "identity" else text
 
 
 def _name(row: Row) -> str:
-    """`roi of Resize`, or the operator."""
-    return f"{row['parameter']} of {row['op_type']}" if row["parameter"] else row["op_type"]
+    """`roi of Resize`, the operator, or an input or output of the graph."""
+    return " of ".join(filter(None, [row["parameter"], row["op_type"]]))
 
 
 def _operators(members: Iterable[Row]) -> str:

@@ -102,7 +102,7 @@ def test_a_wrong_subgraph_is_a_region(tmp_path: Path) -> None:
     assert [n["op"] for n in found["nodes"]] == ["Exp", "Add", "Log"]
     assert (found["value"], found["repairs"]) == ("s", True)
     assert found["instead"] == "hand at opset 18 has Softplus-1."
-    assert "What goes into 3 nodes (Exp-13, Add-14, Log-13) is right" in found["sentence"]
+    assert "3 nodes (Exp-13, Add-14, Log-13) take right inputs" in found["sentence"]
     shown(tmp_path, found)
 
 
@@ -156,7 +156,7 @@ def test_what_is_missing_is_said_of_the_node_in_its_place(tmp_path: Path) -> Non
     found = only(find(tmp_path, parse(text), wrong))
     assert (found["value"], found["idle"], found["repairs"]) == ("c", True, True)
     assert found["instead"] == "hand at opset 18 has Floor-13, Ceil-13."
-    assert "passes on what it is given, where more is to be done" in found["sentence"]
+    assert "passes its input on, where the model computes something" in found["sentence"]
     shown(tmp_path, found)
 
 
@@ -366,7 +366,7 @@ def test_a_runtime_that_dies_over_it_is_a_finding(tmp_path: Path, faulty: dict[s
     found = only(locate.locate(made, tmp_path / "locate")["located"])
     assert found["fault"] == "undecided" and not found["nodes"]
     assert found["detail"] == "crashed: process ended itself with status 3"
-    assert "was not found: crashed" in found["sentence"]
+    assert "Could not find where the result goes wrong: crashed" in found["sentence"]
 
 
 def test_outputs_in_another_order_are_no_operators_fault(tmp_path: Path) -> None:

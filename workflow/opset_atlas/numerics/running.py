@@ -167,7 +167,7 @@ def nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:
 
 
 def impersonal(detail: str, path: Path) -> str:
-    """A message without the folder that the run stands in."""
+    """A message without the folder of the run."""
     for folder in (path.parent.resolve(), path.parent.absolute(), path.parent):
         detail = replace_folder(detail, f"{folder}/", "")
     return clean(detail)

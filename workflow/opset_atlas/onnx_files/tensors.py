@@ -6,7 +6,7 @@ large together, each of them goes to `{sha256}.bin` beside the file, as external
 One folder is as far as that reaches: onnx and its runtimes refuse a location outside of the file's
 own folder, and hard links and symbolic links too.
 
-A tensor is never held more than once here, and one that lies outside already not at all.
+A tensor is held in memory at most once here, and one that is in a file of its own not at all.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def files(model: onnx.ModelProto, folder: Path) -> set[str]:
     """Names of the files that hold tensors of a model whose file lies in `folder`.
 
     Raises:
-        ValueError: one lies outside of the folder, or is not there, or is too short.
+        ValueError: one is outside of the folder, missing, or too short.
     """
     places = [
         Place.of(tensor, folder) for tensor in all_tensors(model) if uses_external_data(tensor)
@@ -101,9 +101,9 @@ def sha256_of(name: str) -> str:
 
 
 def load(path: Path, store: Path) -> onnx.ModelProto:
-    """A file's model; where its tensors are large together they lie in `store`, which it refers to.
+    """A file's model; tensors that are large together are in `store`, and the model refers to them.
 
-    Written to a file in `store` it is whole again.
+    Written to a file in `store` it has all its tensors again.
     """
     model = onnx.load(path, load_external_data=False)
     if large_bytes(model, path.parent) <= TOGETHER:

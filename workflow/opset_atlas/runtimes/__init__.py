@@ -36,7 +36,7 @@ class Runtime(Protocol):
     `VARIANTS`: names under which results are recorded, each with what sets it apart; the first is
     named like the module, and is what a user gets who asks for nothing.
     `AS_WRITTEN`: the plain one of these, which runs the graph node by node as the file has it. What
-    it computes rightly and another variant does not is the fault of that variant's optimizations.
+    it computes correctly and another variant does not is the fault of that variant's optimizations.
     `FOLLOWS_VERSIONS`: whether operators mean what the opset in the file says, and not always the
     newest version's meaning.
     """

@@ -3,11 +3,11 @@
 reads   results/define/{model}; results/export/{model}/*: the files; results/parity/{model}/*.json
 writes  record.json: what came of each step, and of each operator in it; defects/: reproducers
 
-A file is converted where every runtime computes it rightly, once per distinct content. The result
+Files that every runtime computes correctly are converted, each distinct content once. The result
 goes through the checker and a runtime, with and without optimizations, and is measured and judged
 like an export. Where a step is not right, each operator that changes in it is converted alone, as a
-cut of one node: an operator is only named where that, the converter's own message or the lack of
-any other candidate proves it.
+cut of one node. An operator is named only where that proves it, or the converter's message does, or
+where there is no other candidate.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class _File:
 
 
 def _right_files(spec: Mapping[str, Any], results: Path) -> tuple[list[_File], int]:
-    """The distinct files that every runtime computes rightly; how many cells have another file."""
+    """The distinct files that every runtime computes correctly, and how many cells have others."""
     files: dict[str, _File] = {}
     skipped = 0
     for exporter in spec["exporters"]:

@@ -35,7 +35,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """The cells that have a wrong graph, what is right, and how it is told.
+    """The cells that have a wrong graph, and what they are compared with.
 
     `right` are cells in the same runtime, the most alike first; `elsewhere` is the same file in
     runtimes in which it is right; `inherited` is the file that it was converted from, where that is

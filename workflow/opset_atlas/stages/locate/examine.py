@@ -177,7 +177,7 @@ def _instead(blame: Blame) -> str:
     if blame.instead is None:
         return ""
     if isinstance(blame.instead, str):
-        return f"In the module it is {blame.instead}."
+        return f"In the module this is {blame.instead}."
     graph, label, nodes = blame.instead
     return f"{label} has {listed([spelled(graph['nodes'][i]) for i in nodes])}."
 

@@ -27,10 +27,10 @@ class Flat:
 
 
 def flat(model: onnx.ModelProto, graph: Graph, runner: Runner, feeds: Feeds) -> Flat:
-    """The file unfolded; as it is where it holds no subgraphs, or runs go different ways."""
-    whole = Flat(model, graph, [Origin(node["index"]) for node in graph["nodes"]])
+    """The file unfolded, or unchanged where it has no subgraphs or its runs differ."""
+    unchanged = Flat(model, graph, [Origin(node["index"]) for node in graph["nodes"]])
     if not has_subgraphs(model):
-        return whole
+        return unchanged
     try:
         found = _unfolded(model, runner, feeds)
         with NamedTemporaryFile(dir=runner.folder, suffix=".onnx") as file:
@@ -38,7 +38,7 @@ def flat(model: onnx.ModelProto, graph: Graph, runner: Runner, feeds: Feeds) -> 
             graph = read_graph(runner.folder / file.name)[0]["graph"]
     except Exception as error:
         print(f"subgraphs are taken as they are: {describe(error)}")
-        return whole
+        return unchanged
     return Flat(found.model, graph, found.origins)
 
 

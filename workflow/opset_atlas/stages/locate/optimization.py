@@ -1,4 +1,4 @@
-"""The part of a file that a runtime computes rightly as written and wrongly once optimized."""
+"""The part of a file that a runtime computes correctly as written, and not once optimized."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ MOST_CUTS = 64  # up to here every node is tried; above, halves are
 
 
 def locate(wires: Wires, output: str, fails: Callable[[Region], bool]) -> Region | None:
-    """The smallest part found that still fails when it stands alone; None where none does.
+    """The smallest part that still fails when it is run alone; None where there is none.
 
-    First the earliest value that comes out wrong, then as much as possible before it is taken away.
-    A value that is made an output cannot be optimized away, so each is tried in a cut of its own.
+    First the earliest value that comes out wrong is found, then as many nodes before it as possible
+    are removed. A value that is made an output cannot be optimized away, so each is tried in a cut
+    of its own.
 
     Args:
         fails: whether a part, run alone on right inputs, gives another result when optimized.
     """
-    whole = wires.region(output, ())
-    if not fails(whole):
+    everything = wires.region(output, ())
+    if not fails(everything):
         return None
-    targets = [name for i in whole.nodes for name in wires.nodes[i].output if name in wires.varying]
+    targets = [
+        name for i in everything.nodes for name in wires.nodes[i].output if name in wires.varying
+    ]
     target = _first(targets, lambda name: fails(wires.region(name, ()))) or output
     best = wires.region(target, ())
     before = [n for i in best.nodes for n in wires.nodes[i].output if n in wires.varying]

@@ -83,7 +83,7 @@ class RightComputations:
             yield Source(found, partners(wrong.graph, file.graph), (ours, theirs))
 
     def _module(self, wrong: Wrong) -> Iterator[Source]:
-        """Torch is imported only when it comes to that."""
+        """Torch is imported only when it is needed."""
 
         def trace() -> Trace:
             from opset_atlas.stages.locate import eager
@@ -101,7 +101,7 @@ class RightComputations:
             try:
                 self.traces[key] = work()
             except Exception as error:  # the runtime's or torch's: one source less
-                print(f"{label} is no help: {describe(error)}")
+                print(f"{label} cannot be compared with: {describe(error)}")
                 self.traces[key] = None
         return self.traces[key]
 

@@ -86,7 +86,7 @@ def _located(
     folder: Path,
     failed: list[Failure],
 ) -> list[Located]:
-    """What was found, files of one graph told once.
+    """What was found; files with one graph are reported once.
 
     Args:
         failed: gets an entry for each file at which our own code raised.
@@ -144,8 +144,8 @@ def _merged(found: Sequence[Located], folder: Path) -> list[Located]:
 def _mechanism(found: Located) -> str:
     operators = [(n["domain"], n["op"], n["text"].partition("(")[2]) for n in found["nodes"]]
     error = None if found["error"] is None else f"{found['error']:.2g}"
-    told = ("exporter", "runtimes", "output", "fault", "difference", "detail", "repairs", "stops")
-    rest = [found[key] for key in told]  # type: ignore[literal-required]
+    shown = ("exporter", "runtimes", "output", "fault", "difference", "detail", "repairs", "stops")
+    rest = [found[key] for key in shown]  # type: ignore[literal-required]
     return digest([operators, error, found["right_at"] is None, rest])
 
 

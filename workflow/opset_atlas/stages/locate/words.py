@@ -27,7 +27,7 @@ def _sentence(found: Located) -> str:
         return f"The graph's outputs are not the model's: {found['difference']}."
     if not found["value"]:
         what = _name(found["output"]) or "the result"
-        return f"Where {what} goes wrong was not found: {found['detail']}."
+        return f"Could not find where {what} goes wrong: {found['detail']}."
     if found["fault"] == "constant":
         return f"`{_name(found['value'])}` is fixed in the file: no input of the model reaches it."
     parts = [_where(found), _consequence(found), found["instead"], _fault(found), _base(found)]
@@ -37,7 +37,7 @@ def _sentence(found: Located) -> str:
 def _stop(found: Located) -> str:
     """Where a runtime fails."""
     if not found["nodes"]:
-        return f"Where the file fails was not found: {found['detail']}."
+        return f"Could not find where the file fails: {found['detail']}."
     (node,) = found["nodes"]
     name = f" `{_name(node['name'])}`" if node["name"] else ""
     message = visible(found["difference"].rstrip(". "), _MOST_MESSAGE)
@@ -83,8 +83,8 @@ def _where(found: Located) -> str:
     beyond = "beyond noise" if found["verdict"] == "above-noise" else "wrong"
     if found["idle"]:
         return (
-            f"{texts} `{_name(nodes[0]['name'])}` passes on what it is given, where more is to be "
-            f"done: its input is right, its result is {beyond}, {_off(found)}."
+            f"{texts} `{_name(nodes[0]['name'])}` passes its input on, where the model computes "
+            f"something: its input is right, its result is {beyond}, {_off(found)}."
         )
     if len(nodes) == 1:
         return (
@@ -92,8 +92,8 @@ def _where(found: Located) -> str:
             f"{beyond} while its inputs are right: {_off(found)}."
         )
     return (
-        f"What goes into {len(nodes)} nodes ({texts}){inside} is right, and what comes out, "
-        f"`{_name(found['value'])}`, is {beyond}: {_off(found)}."
+        f"{len(nodes)} nodes ({texts}){inside} take right inputs, and their result "
+        f"`{_name(found['value'])}` is {beyond}: {_off(found)}."
     )
 
 
@@ -116,14 +116,14 @@ def _consequence(found: Located) -> str:
 
 def _fault(found: Located) -> str:
     if found["fault"] == "kernel":
-        return "Another runtime computes the same nodes rightly: the runtime's kernel is at fault."
+        return "Another runtime computes the same nodes correctly, so the kernel is at fault."
     if found["fault"] == "undecided":
         return "Whether the file or the runtime is at fault is undecided."
     if found["fault"] == "file" and found["right_at"]:
         said = f"Under opset {found['right_at']} the same nodes are right."
         return f"{said} {_meaning(found)}".rstrip()
     if found["fault"] == "file":
-        return "Another runtime computes the same: it is what the file says."
+        return "Another runtime computes the same, so it is what the file says."
     return ""
 
 

@@ -154,7 +154,7 @@ def _surprises(
             yield _surprise(cell, "above-noise", runtime, sentence)
     promises = [v for v in verdicts if v["verdict"] == "misdeclared"]
     if promises:  # of the file, so that every runtime says the same
-        sentence = f"{asked} declares what it does not give: {promises[0]['detail']}"
+        sentence = f"{asked} declares something else than it gives: {promises[0]['detail']}"
         yield _surprise(cell, "misdeclared", "", sentence)
     failed = [v for v in verdicts if v["verdict"] in {"no-kernel", "rejected", "failed", "crashed"}]
     if failed and len(failed) == len(verdicts) and cell["outcome"] == "ok":

@@ -41,7 +41,7 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
 
     Args:
         apart: set large tensors apart (`onnx_files.tensors`) after the file was read as it is;
-            `sha256` and `tensors` are then those of what lies there afterwards. Either way equal
+            `sha256` and `tensors` then describe the file as it is left. Either way equal
             `sha256` mean equal tensors, unless there are some beside a file that was left as it is.
 
     Raises:

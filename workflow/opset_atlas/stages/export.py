@@ -150,7 +150,7 @@ def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
 
 
 def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
-    """Cells of an earlier run that still are what would be made now."""
+    """Cells of an earlier run that would come out the same now."""
     try:
         record: ExportRecord = read_json(folder / "record.json", "export")
     except (OSError, ValueError):
@@ -186,7 +186,7 @@ def _kept_seconds(folder: Path) -> dict[str, float]:
 
 
 def _remove_others(cells: Path, kept: Iterable[Cell]) -> None:
-    """Remove what no cell holds."""
+    """Remove files that belong to no cell."""
     names = {Path(name).parts[0] for cell in kept for name in _files(cell)}
     for path in cells.iterdir():
         if path.name not in names:
@@ -248,7 +248,7 @@ def _refusing(error: Exception) -> exporters.Export:
 
 
 def _together(spec: Mapping[str, Any], opsets: Sequence[int]) -> Sequence[Sequence[int]]:
-    """The opsets that one process may export; all, where the exporter says nothing of it."""
+    """The opsets that one process may export; all of them where the exporter does not say."""
     together = getattr(exporters.load(spec["exporter"]), "together", None)
     return together(spec, opsets) if together else [opsets]
 
@@ -377,7 +377,7 @@ class _Printed(io.StringIO):
 
 
 def _read_cell(opset: int, path: Path, raised: Sequence[BaseException]) -> Cell:
-    """What the file is. Nothing is taken from what the exporter said about it but reasons.
+    """What the file is, read from the file; only reasons are taken from what the exporter said.
 
     Args:
         raised: the exceptions that it logged.

@@ -18,7 +18,7 @@ from opset_atlas.stages.report import stage as report
 from opset_atlas.stages.report.changes import cited, first_to_show
 from opset_atlas.stages.report.data import Data, load
 from opset_atlas.stages.report.index import figures, group_surprises
-from opset_atlas.stages.report.matrix import line, state
+from opset_atlas.stages.report.matrix import LEGEND, line, state
 from opset_atlas.stages.report.model import merge
 from opset_atlas.stages.report.plot import FLOOR, plot
 from opset_atlas.tools import diff
@@ -299,3 +299,21 @@ def test_two_files_as_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "a&amp;b.onnx" in page and "a&b.onnx" not in page
     assert "text_diff_Clip_6_11.html" in page
     assert "default-src 'none'" in page and page.count("<script") == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdicts", "key", "text"),
+    [
+        ("ok", ["misdeclared", "misdeclared"], "misdeclared", "misdeclared"),
+        ("moved", ["misdeclared"], "misdeclared", "misdeclared, as 18"),
+        ("ok", ["misdeclared", "mismatch"], "wrong", "wrong"),
+        ("ok", ["misdeclared", "fixed-size"], "fixed-size", "one size"),
+    ],
+)
+def test_a_cell_that_declares_something_else_has_a_state_of_its_own(
+    outcome: str, verdicts: list[str], key: str, text: str
+) -> None:
+    given: Any = [{"verdict": verdict} for verdict in verdicts]
+    found = state({"outcome": outcome, "delivered": 18}, given)
+    assert (found.key, found.text) == (key, text)
+    assert key in {entry[0] for entry in LEGEND}

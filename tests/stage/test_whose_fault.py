@@ -25,6 +25,8 @@ from opset_atlas.stages.locate import eager
 ZOO = Path(__file__).parents[2] / "workflow/zoo"
 
 MODELS = """
+import os
+
 import torch
 from torch import nn
 
@@ -112,6 +114,13 @@ class Double(nn.Module):
 
     def forward(self, x):
         return self.linear(x).softmax(-1)
+
+
+class DiesInDouble(nn.Module):
+    def forward(self, x):
+        if x.dtype == torch.float64:
+            os._exit(3)
+        return x * 2
 
 
 class HalfInside(Double):
@@ -203,6 +212,16 @@ def test_what_a_branch_computes_is_among_the_values_to_compare_with(root: Path) 
     operators = {name.split()[1] for name in trace.values}
     assert operators & {"aten.sin", "aten.cos"}
     assert trace.exact.keys() == trace.values.keys()
+
+
+def test_a_run_in_float64_that_ends_the_process_costs_the_truth_alone(root: Path) -> None:
+    record = run_define(root, model("DiesInDouble"), input_sets=["random-0", "zeros"])
+    assert record["outcome"] == "ok" and tensors(root, "reference").keys() == {
+        "random-0/eager/0",
+        "zeros/eager/0",
+    }
+    reason = "float64 run: crashed: process ended itself with status 3"
+    assert [(each["float64"], each["why_not"]) for each in record["sets"]] == [(False, reason)] * 2
 
 
 def test_a_failure_of_ours_is_not_the_models(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,10 @@ def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
     assert 'href="../files/alpha/aaaa.txt"' in page
     assert 'href="../pairs/alpha/torchscript-12-13.html"' in page
     assert "<pre" in page and "Traceback\n  plain" in page
-    assert "How the exporter was run, opset" in page and ": memoized, with what" in page
+    assert (
+        "How the exporter was run, opset" in page
+        and ": memoized, reusing from cell to cell" in page
+    )
 
 
 def test_a_pair_shows_what_parity_measured_of_both_sides(folder: Path, data: Data) -> None:

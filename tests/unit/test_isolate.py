@@ -99,15 +99,23 @@ def behave(item: str) -> str:
 def outcomes(
     items: list[str], work: Callable[[str], object] = behave, **options: object
 ) -> list[Result]:
-    return [result for _, result in run_isolated(items, work, **{"seconds": 5.0, **options})]
+    given = {"seconds": 5.0, "foreign": True, **options}
+    return [result for _, result in run_isolated(items, work, **given)]
 
 
 def words(results: list[Result]) -> list[str]:
     return [result.value if result.status == "done" else result.detail for result in results]
 
 
-def test_results_arrive_in_order() -> None:
-    assert words(outcomes(["a", "b"])) == ["A", "B"]
+@pytest.mark.parametrize("foreign", [True, False])
+def test_results_arrive_in_order(foreign: bool) -> None:
+    assert words(outcomes(["a", "b"], foreign=foreign)) == ["A", "B"]
+
+
+@pytest.mark.parametrize("fault", ["segfault", "leave", "hang"])
+def test_without_a_keeper_a_fault_costs_its_item_alone_too(fault: str) -> None:
+    results = outcomes(["a", fault, "b"], seconds=1.0, foreign=False)
+    assert [result.status == "done" for result in results] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +214,7 @@ def test_items_end_with_the_process_that_runs_them(by: int, tmp_path: Path) -> N
         "    path.with_suffix('.new').write_text(f'{os.getpid()} {os.getppid()} {pid}')\n"
         "    path.with_suffix('.new').rename(path)\n"
         "    time.sleep(60)\n"
-        "list(run_isolated([1], work, 60))\n"
+        "list(run_isolated([1], work, 60, foreign=True))\n"
     )
     path = str(Path(isolate.__file__).parents[2])
     with subprocess.Popen(

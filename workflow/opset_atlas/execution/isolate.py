@@ -61,6 +61,7 @@ def run_isolated(
     seconds: float,
     memory_mb: int | None = None,
     setup: Callable[[], object] = lambda: None,
+    foreign: bool = False,
 ) -> Iterator[tuple[T, Result]]:
     """Yield every item with its result, in order.
 
@@ -71,11 +72,12 @@ def run_isolated(
         memory_mb: address space of a child in MiB.
         setup: called once in every child before its first item, for slow imports. What it raises
             is the result of every item that is left.
+        foreign: code of a model runs, which may kill the parent of its process or start others.
     """
     processes.adopt_orphans()  # of a child whose keeper an item has killed
     position = 0
     while position < len(items):
-        child = _Child(items[position:], work, setup, memory_mb)
+        child = _Child(items[position:], work, setup, memory_mb, foreign)
         try:
             position += yield from _drain(child, items[position:], seconds)
         finally:
@@ -121,7 +123,10 @@ def _drain(
 
 
 class _Child:
-    """A forked process below a keeper, the socket of its results and the pipe of what it prints."""
+    """A forked process, below a keeper where it is `foreign`.
+
+    With the socket of its results and the pipe of what it prints.
+    """
 
     def __init__(
         self,
@@ -129,6 +134,7 @@ class _Child:
         work: Callable[[T], Any],
         setup: Callable[[], object],
         memory_mb: int | None,
+        foreign: bool,
     ) -> None:
         ours, theirs = socket.socketpair()
         self._results, write = ours.detach(), theirs.detach()
@@ -138,9 +144,13 @@ class _Child:
         sys.stdout.flush()
         sys.stderr.flush()
         self._others = processes.children(process_id())
-        self._keeper = processes.fork_kept(
-            lambda: _work_through(items, work, setup, memory_mb, write, output), (write, output)
-        )
+
+        def life() -> None:
+            _work_through(items, work, setup, memory_mb, write, output, foreign)
+
+        self._stop = signal.SIGTERM if foreign else signal.SIGKILL
+        fork = processes.fork_kept if foreign else processes.fork_bare
+        self._process = fork(life, (write, output))
         for end in (write, output):
             os.close(end)
         for end in self._open:
@@ -201,10 +211,10 @@ class _Child:
 
     def _how_it_ended(self) -> str:
         """The end of the process, where it has ended."""
-        pid, status = os.waitpid(self._keeper, os.WNOHANG)
+        pid, status = os.waitpid(self._process, os.WNOHANG)
         if not pid:
             return ""
-        self._keeper = 0
+        self._process = 0
         code = os.waitstatus_to_exitcode(status)
         if code >= 0:
             return f"process ended itself with status {code}"
@@ -213,11 +223,11 @@ class _Child:
 
     def end(self) -> None:
         """End the child and everything it started."""
-        if self._keeper:
-            processes.kill(self._keeper, signal.SIGTERM)
-            processes.kill(self._keeper, signal.SIGCONT)
+        if self._process:
+            processes.kill(self._process, self._stop)
+            processes.kill(self._process, signal.SIGCONT)
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._keeper, 0)
+                os.waitpid(self._process, 0)
         # Below a keeper that was killed, what was left is now below this process.
         processes.end_children(spared=self._others)
         self._next_item()
@@ -232,12 +242,13 @@ def _work_through(
     memory_mb: int | None,
     write: int,
     output: int,
+    foreign: bool,
 ) -> NoReturn:
     """The child's life: never returns, so that nothing of the parent's runs twice."""
     global _item_process
     status = 1
     _item_process = here = process_id()
-    keeper = os.getppid()
+    root = os.getppid() if foreign else here
     try:
         for number in (1, 2):
             os.dup2(output, number)
@@ -251,7 +262,7 @@ def _work_through(
         for item in items:
             value = work(item)
             end_copy()
-            processes.end_descendants(keeper, spared=[here])
+            processes.end_descendants(root, spared=[here])
             _send(write, {"value": value})
             _read(write, 1)
         status = 0

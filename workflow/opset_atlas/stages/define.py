@@ -89,7 +89,9 @@ def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
     phases = ["eager", "float64"] if "factory" in spec else ["eager"]
     seconds = float(limits["cell_seconds"])
     found: dict[str, Result] = {}
-    for phase, result in run_isolated(phases, frozen.work, seconds, limits.get("memory_mb")):
+    for phase, result in run_isolated(
+        phases, frozen.work, seconds, limits.get("memory_mb"), foreign="factory" in spec
+    ):
         found[phase] = result
         if result.status != "done":
             break

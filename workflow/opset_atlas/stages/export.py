@@ -228,7 +228,12 @@ def _export_cells(
     limits = job.spec["limits"]
     for group in _together(spec, opsets):
         for opset, result in run_isolated(
-            group, work, limits["cell_seconds"], limits.get("memory_mb"), setup
+            group,
+            work,
+            limits["cell_seconds"],
+            limits.get("memory_mb"),
+            setup,
+            foreign="factory" in spec,
         ):
             if result.status == "done":
                 yield opset, *result.value

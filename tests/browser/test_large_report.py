@@ -59,5 +59,5 @@ def test_the_advice_is_one_line_a_model_with_the_reasons_behind_a_click(
 
 def test_what_is_too_long_a_list_is_left_to_the_tables(index: Path) -> None:
     text = index.read_text(encoding="utf-8")
-    assert 'stand in <a href="tables/cells.csv">cells.csv</a>' in text
+    assert 'are in <a href="tables/cells.csv">cells.csv</a>' in text
     assert (index.parent / "tables" / "cells.csv").is_file()

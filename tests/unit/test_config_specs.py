@@ -444,5 +444,5 @@ def test_index_outputs_name_outputs(tmp_path: Path) -> None:
         "outputs": ["values"],
         "index_outputs": {"indexes": {}},
     }
-    with pytest.raises(ConfigError, match=r'models\.a\.index_outputs\.indexes: "indexes" is none'):
+    with pytest.raises(ConfigError, match='indexes: "indexes" is not one of this'):
         resolve({"models": {"a": model}}, tmp_path)

@@ -17,6 +17,7 @@ import onnx.parser
 import pytest
 from builders.locate_files import SPEC, find, freeze_arrays, freeze_file, job, run_script
 from builders.stage_files import run_define, settings
+from opset_atlas import runtimes
 from opset_atlas.base.files import read_json
 from opset_atlas.config.specs import Specs
 from opset_atlas.records import Located
@@ -334,16 +335,35 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 SINE = f"{HEAD} g (float[2,6] x) => (float[2,6] y) {{ a = Tanh(x) s = Sin(a) y = Add(s, x) }}"
 
 
-@pytest.mark.parametrize("runtimes", [["onnxruntime", "faulty"], ["faulty"]])
-def test_a_fault_of_a_kernel(tmp_path: Path, faulty: dict[str, Any], runtimes: list[str]) -> None:
+@pytest.mark.parametrize("names", [["onnxruntime", "faulty"], ["faulty"]])
+def test_a_fault_of_a_kernel(tmp_path: Path, faulty: dict[str, Any], names: list[str]) -> None:
     """Known from the same file in another runtime; else the nodes are all that is known."""
     model = parse(SINE)
     define = freeze_file(tmp_path / "define", model)
-    made = job(tmp_path, define, {17: model}, runtimes=runtimes)
+    made = job(tmp_path, define, {17: model}, runtimes=names)
     found = only(locate.locate(made, tmp_path / "locate")["located"])
     assert (found["fault"], found["runtimes"]) == ("kernel", ["faulty"])
     ops = [n["op"] for n in found["nodes"]]
-    assert ops == (["Sin"] if "onnxruntime" in runtimes else ["Tanh", "Sin", "Add"])
+    assert ops == (["Sin"] if "onnxruntime" in names else ["Tanh", "Sin", "Add"])
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_nobody_confirms_is_no_fault(
+    tmp_path: Path, faulty: dict[str, Any], monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """Two wrong Sin in a row, so that no trial proves the first; with no other runtime to ask, that
+    one computation differs from another is all that is known, and there is no reproducer."""
+    if alone:
+        monkeypatch.setattr(runtimes, "others", lambda name: iter(()))
+    model = parse(SINE.replace("s = Sin(a)", "r = Sin(a) s = Sin(r)"))
+    define = freeze_file(tmp_path / "define", model)
+    made = job(tmp_path, define, {17: model}, runtimes=["onnxruntime", "faulty"])
+    found = only(locate.locate(made, tmp_path / "locate")["located"])
+    assert ([n["op"] for n in found["nodes"]], found["repairs"]) == (["Sin"], False)
+    assert found["fault"] == ("unconfirmed" if alone else "kernel")
+    assert bool(found["reproducer"]) is not alone
+    if alone:
+        assert "no other runtime or opset says which is right" in found["sentence"]
 
 
 def test_the_evaluator_that_computes_old_versions_by_newer_rules(tmp_path: Path) -> None:

@@ -27,10 +27,11 @@ rule audit:
     params:
         code=of_spec.code("audit"),
         spec=specs.of("audit"),
+        limits=LIMITS,
         again=specs.again("results/audit/{model}/record.json"),
         results=subpath(input.define, ancestor=3),
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m opset_atlas --log {log} audit --spec {params.spec:q} --limits {specs.limits:q}"
+        "python -m opset_atlas --log {log} audit --spec {params.spec:q} --limits @{params.limits}"
         " --again {params.again:q} --results {params.results}"
         " --output {params.folder}"

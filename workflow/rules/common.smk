@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 DEFAULT_CONFIG = "config/config.yaml"
 RUN = "results/run.json"
+LIMITS = "results/limits.json"
 
 sys.path.insert(0, str(ROOT / "workflow"))
 
@@ -46,9 +47,14 @@ def load_settings():
 
 
 def write_run():
-    """What the stages over all models are told: thousands of them exceed a command line."""
+    """What stages are told by a file.
+
+    The settings of thousands of models exceed a command line. Limits are no parameter of a job:
+    what finished within one limit does not depend on it.
+    """
     Path(RUN).parent.mkdir(exist_ok=True)
     Path(RUN).write_text(report_spec(), encoding="utf-8")
+    Path(LIMITS).write_text(specs.limits, encoding="utf-8")
 
 
 def start_worker():

@@ -24,9 +24,10 @@ rule compare:
     params:
         code=of_spec.code("compare"),
         spec=specs.of("compare"),
+        limits=LIMITS,
         again=specs.again("results/compare/{model}/record.json"),
         dump=subpath(input.record, parent=True),
         export=of_job.folder_of_sweeps,
     shell:
-        "python -m opset_atlas --log {log} compare --limits {specs.limits:q} --again {params.again:q}"
+        "python -m opset_atlas --log {log} compare --limits @{params.limits} --again {params.again:q}"
         " --dump {params.dump} --export {params.export} --output {output.record}"

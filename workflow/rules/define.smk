@@ -24,8 +24,9 @@ rule define:
     params:
         code=of_spec.code("define"),
         spec=specs.of("define"),
+        limits=LIMITS,
         again=specs.define_again("results/define/{model}/record.json"),
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m opset_atlas --log {log} define --spec {params.spec:q} --limits {specs.limits:q}"
+        "python -m opset_atlas --log {log} define --spec {params.spec:q} --limits @{params.limits}"
         " --again {params.again:q} --output {params.folder}"

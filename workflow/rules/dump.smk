@@ -23,10 +23,11 @@ rule dump:
     params:
         code=of_spec.code("dump"),
         spec=specs.of("dump"),
+        limits=LIMITS,
         again=specs.again("results/dump/{model}/record.json"),
         exporters=jobs.exporters,
         export=of_job.folder_of_sweeps,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m opset_atlas --log {log} dump --limits {specs.limits:q} --again {params.again:q}"
+        "python -m opset_atlas --log {log} dump --limits @{params.limits} --again {params.again:q}"
         " --export {params.export} --exporters {params.exporters} --output {params.folder}"

@@ -31,6 +31,7 @@ rule export:
     params:
         code=of_spec.code_of("export"),
         spec=specs.of("export"),
+        limits=LIMITS,
         again=specs.again("results/export/{model}/{exporter}/record.json"),
         level=of_job.level,
         base="",
@@ -39,7 +40,7 @@ rule export:
     shell:
         # The torch.export exporter orders some values by a set of strings.
         "PYTHONHASHSEED=0 python -m opset_atlas --log {log} --level {params.level} export --spec {params.spec:q}"
-        " --limits {specs.limits:q} --again {params.again:q} --define {params.define}"
+        " --limits @{params.limits} --again {params.again:q} --define {params.define}"
         " {params.base} --code {params.code} --output {params.folder}"
 
 

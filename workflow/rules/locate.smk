@@ -31,12 +31,13 @@ rule locate:
     params:
         code=of_spec.code("locate"),
         spec=specs.of("locate"),
+        limits=LIMITS,
         again=specs.again("results/locate/{model}/record.json"),
         define=subpath(input.define, parent=True),
         export=of_job.folder_of_sweeps,
         parity=of_job.folder_of_parity,
         folder=subpath(output.record, parent=True),
     shell:
-        "python -m opset_atlas --log {log} locate --spec {params.spec:q} --limits {specs.limits:q}"
+        "python -m opset_atlas --log {log} locate --spec {params.spec:q} --limits @{params.limits}"
         " --again {params.again:q} --define {params.define}"
         " --export {params.export} --parity {params.parity} --output {params.folder}"

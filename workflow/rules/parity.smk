@@ -26,11 +26,12 @@ rule parity:
     params:
         code=of_spec.code_of("parity"),
         spec=specs.of("parity"),
+        limits=LIMITS,
         again=specs.again("results/parity/{model}/{runtime}.json"),
         define=subpath(input.define, parent=True),
         sweeps=of_job.folders_of_sweeps,
     shell:
-        "python -m opset_atlas --log {log} parity --spec {params.spec:q} --limits {specs.limits:q}"
+        "python -m opset_atlas --log {log} parity --spec {params.spec:q} --limits @{params.limits}"
         " --again {params.again:q} --define {params.define}"
         " --export {params.sweeps} --runtime {wildcards.runtime} --code {params.code}"
         " --output {output.record} --timing {output.timing}"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.base.files import write_json
+from opset_atlas.base.files import json_argument, write_json
 
 Limits = Mapping[str, Any]
 NEVER = "0"
@@ -22,7 +22,7 @@ _NO_MEMORY = ("MemoryError", "bad_alloc", "allocate memory", "Failed to allocate
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options `--limits` and `--again` of a stage."""
-    parser.add_argument("--limits", type=json.loads, default={}, help="JSON, over the spec's own")
+    parser.add_argument("--limits", type=json_argument, default={}, help="JSON or @FILE, over the spec's own")
     parser.add_argument("--again", default=NEVER, help="how often it was tried again")
 
 

@@ -22,7 +22,9 @@ _NO_MEMORY = ("MemoryError", "bad_alloc", "allocate memory", "Failed to allocate
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options `--limits` and `--again` of a stage."""
-    parser.add_argument("--limits", type=json_argument, default={}, help="JSON or @FILE, over the spec's own")
+    parser.add_argument(
+        "--limits", type=json_argument, default={}, help="JSON or @FILE, over the spec's own"
+    )
     parser.add_argument("--again", default=NEVER, help="how often it was tried again")
 
 

@@ -1,4 +1,4 @@
-# `make report` runs the default configuration, `make test` the tests; both make .venv first.
+# `make report` runs the default configuration, `make test` the tests; both create .venv first.
 # CONFIG=mine.yaml runs another configuration. On Linux x86-64 the public index serves torch with
 # CUDA, several gigabytes; TORCH_INDEX=URL takes a CPU build from an index of your choice, such as
 # https://download.pytorch.org/whl/cpu.
@@ -27,19 +27,19 @@ report: env  ## run the workflow and print the report's path
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
 
-test: dev  ## all tests; those that need a missing program say so
+test: dev  ## all tests; programs that are missing are reported
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 unit: dev  ## tests that need no torch, in seconds
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
-architectures: $(VENV)/architectures.stamp  ## real architectures of transformers, then the report's path
+architectures: $(VENV)/architectures.stamp  ## run real architectures of transformers and print the report's path
 	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
 	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
 
 env: $(VENV)/main.stamp  ## the environment, from envs/main.lock
 
-dev: $(VENV)/dev.stamp  ## the environment with what the tests need
+dev: $(VENV)/dev.stamp  ## the environment, with the dependencies of the tests
 
 $(VENV)/main.stamp: envs/main.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else f"opset-atlas needs Python 3.11 or later; $(PYTHON) is {v}. Try: make PYTHON=python3.11")'
@@ -57,13 +57,13 @@ $(VENV)/dev.stamp: $(VENV)/architectures.stamp envs/dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/dev.lock
 	@touch $@
 
-lint: dev  ## formats and rules of Python and Snakemake code
+lint: dev  ## check style and format of Python and Snakemake code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-format: dev  ## put everything into shape
+format: dev  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
@@ -71,7 +71,7 @@ format: dev  ## put everything into shape
 types: dev  ## check the types
 	$(BIN)/mypy
 
-schemas: dev  ## workflow/opset_atlas/schemas from the types of workflow/opset_atlas/records.py
+schemas: dev  ## generate workflow/opset_atlas/schemas from the types in records.py
 	$(BIN)/python tools/make_schemas.py
 
 pictures: dev  ## the pictures of the README, from a finished run
@@ -86,7 +86,7 @@ rooms: dev  ## lines by room, in CONTRIBUTING.md
 figures: env  ## the figures of the README, from a finished run
 	$(BIN)/python docs/figures.py
 
-bench: env  ## the workflow beside the loops that a user would write: the default configuration
+bench: env  ## the workflow against the loops that a user would write, on the default configuration
 	$(BIN)/python bench/run.py --repeat 3 --then $(CHANGES) $(ARGS)
 
 bench-zoo: env  ## the same without the straight loop: the whole zoo
@@ -112,7 +112,7 @@ bench-others: $(VENV)-bench/stamp  ## other tools on the same files
 bench-docs: $(VENV)-bench/stamp  ## tables and plot of docs/speed.md from what was measured
 	$(VENV)-bench/bin/python bench/write_docs.py
 
-bench-all: bench bench-medium bench-zoo bench-hundred bench-thousand bench-others bench-chunks bench-docs  ## all of it, in hours; run with nothing beside it
+bench-all: bench bench-medium bench-zoo bench-hundred bench-thousand bench-others bench-chunks bench-docs  ## all benchmarks; takes hours on an otherwise idle machine
 
 $(VENV)-bench/stamp: envs/main.lock envs/bench.lock pyproject.toml
 	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
@@ -124,23 +124,23 @@ $(VENV)-bench/stamp: envs/main.lock envs/bench.lock pyproject.toml
 bench-growth: env  ## jobs, time, memory and disk at 10 to 10,000 models
 	$(BIN)/python bench/growth.py $(ARGS)
 
-truth: dev  ## cells as a run makes them beside those of fresh processes, whole zoo (hours)
+truth: dev  ## compare cells of a run with those of fresh processes, on the whole zoo (hours)
 	PYTHONPATH=workflow $(BIN)/python tools/truth.py --alone 61 --output truth.jsonl $(ARGS)
 
 explained: env  ## the share of changes with a cause, from a finished run
 	$(BIN)/python docs/explained.py $(ARGS)
 
-validate: dev  ## the parity rule against faults that are put into files
+validate: dev  ## test the parity rule on faults injected into files
 	$(BIN)/python docs/parity/validate.py $(ARGS)
 
 growth: env  ## the time of comparisons at 100, 1,000 and 10,000 nodes
 	$(BIN)/python docs/growth.py $(ARGS)
 
-lock:  ## resolve envs/*.in again
+lock:  ## resolve envs/*.in into lock files
 	$(ENVS)/lock.sh $(PYTHON)
 
-# Everything once that tests do not run; the measurements over three models, into a folder of theirs.
-nightly: test  ## what takes hours: all tests, every program of docs/, and every measurement in short
+# Runs once everything that the tests do not; measurements cover three models and have their own folder.
+nightly: test  ## all tests, every program in docs/ and short versions of every measurement (hours)
 	mkdir -p $(NIGHT)
 	$(MAKE) report architectures
 	$(MAKE) report CONFIG=config/zoo.yaml
@@ -158,5 +158,5 @@ nightly: test  ## what takes hours: all tests, every program of docs/, and every
 	cp -R envs $(NIGHT)
 	$(MAKE) lock ENVS=$(NIGHT)/envs
 
-clean:  ## remove results and Snakemake's memory of them
+clean:  ## remove results and Snakemake's metadata
 	rm -rf results/* .snakemake

@@ -1,8 +1,8 @@
 """The records that stages hand to each other.
 
 Every record is a JSON file with `version` and `stage`. Nothing in a record depends on the clock,
-the machine's load or the folder that the run stands in: durations live in `timing.json` beside it,
-so that equal work gives equal bytes and Snakemake's checksums can stop a rebuild.
+the machine's load or the run's folder; durations go into `timing.json` next to it. Equal work thus
+gives equal bytes, and Snakemake's checksums can stop a rebuild.
 
 `schemas/records/*.schema.json` is generated from the types below (`make schemas`).
 """
@@ -16,9 +16,8 @@ from typing_extensions import TypedDict
 
 VERSION = 1
 
-# What became of a cell. Nothing was handed to an exporter where the model itself does not run
-# (`no-model`), where it is beyond what this program can do (`unsupported`), or where this program
-# failed over it (`internal-error`).
+# The result of a cell. No exporter was called where the model itself does not run (`no-model`),
+# this program cannot handle it (`unsupported`), or this program failed on it (`internal-error`).
 Outcome = Literal[
     "ok", "refused", "moved", "invalid", "crashed", "timeout", "no-model", "unsupported",
     "internal-error",
@@ -38,9 +37,9 @@ Verdict = Literal[
 
 
 class Failure(TypedDict):
-    """A defect of this program, and no finding about a model or a file.
+    """A defect of this program, not a finding about a model or a file.
 
-    `what`: the cell or the step that it happened to, "" for all that the stage does for a model.
+    `what`: the cell or step that failed; "" for the stage's whole work on a model.
     """
 
     what: str
@@ -49,14 +48,14 @@ class Failure(TypedDict):
 
 
 class ModelFailure(Failure):
-    """A defect of this program with the stage and the model that it happened in."""
+    """A defect of this program, with the stage that failed and the model it was working on."""
 
     model: str
     stage: str
 
 
 class Signature(TypedDict):
-    """One input or output of a model: `shape` is that of the example tensors."""
+    """One input or output of a model; `shape` is the shape of the example tensor."""
 
     name: str
     dtype: str
@@ -64,22 +63,22 @@ class Signature(TypedDict):
 
 
 class Source(TypedDict):
-    """A file that takes part in a model, with the hash of its content."""
+    """A file that a model depends on, with the hash of its content."""
 
     path: str
     sha256: str
 
 
-# What of an output changes from run to run.
+# The part of an output that changes from run to run.
 Randomness = Literal["values", "shape"]
 
 
 class ReferenceSet(TypedDict):
     """How the eager module behaved on one input set.
 
-    `name`: with `@batch=1,length=7` at its end where these dimensions are not as traced. `random`:
-    by name, the outputs that change from run to run, and what of them. `float64`: whether a run in
-    float64 is the truth here; `why_not` says what spoilt it.
+    `name` ends in `@batch=1,length=7` where these dimensions differ from the traced ones.
+    `random`: the outputs that change from run to run, by name, and which part of them changes.
+    `float64`: whether a float64 run can serve as the truth here; `why_not` says why it cannot.
     """
 
     name: str
@@ -89,14 +88,14 @@ class ReferenceSet(TypedDict):
 
 
 class DefineRecord(TypedDict):
-    """results/define/{model}/record.json; tensors lie beside it as safetensors.
+    """results/define/{model}/record.json; the tensors are in safetensors files next to it.
 
     `inputs.safetensors` holds "{set}/{i}" for input i; `reference.safetensors` holds
     "{set}/eager/{i}" (the model's own dtype) and, where usable, "{set}/float64/{i}" for output i.
-    `outcome`: `failed` is the model's own fault, shown by a run without anything of this package
-    too; `unsupported` a limit of this package. `set_to_eval`: `name (Class)` of the submodules that
-    were in training mode and compute something else there. `least_precise`: the floating-point type
-    of least precision that anything in the model is computed in, "" where that is not known.
+    `outcome`: `failed` is the model's own fault, confirmed by a run without this package;
+    `unsupported` is a limit of this package. `set_to_eval`: `name (Class)` of the submodules that
+    were in training mode and compute something else in that mode. `least_precise`: the least
+    precise floating-point type that any part of the model is computed in; "" where unknown.
     """
 
     version: int
@@ -125,7 +124,7 @@ class DefineRecord(TypedDict):
 class Message(TypedDict):
     """A warning or log line of an exporter; `source` is its category or logger.
 
-    `place`: the line of the user's code that a warning is about (`base.source_lines`), or "".
+    `place`: the line of the user's code that the warning is about (`base.source_lines`), or "".
     """
 
     level: str
@@ -138,8 +137,8 @@ class Message(TypedDict):
 class DeclaredPort(TypedDict):
     """One input or output of a graph as its file declares it.
 
-    `dtype` is "" where the file declares no tensor. `shape` is None where it declares no rank; a
-    size is a number, a name or an expression that stands for one, or None.
+    `dtype` is "" where the file declares no tensor. `shape` is None where it declares no rank. A
+    size is a number, a name, an expression over names, or None.
     """
 
     name: str
@@ -148,28 +147,29 @@ class DeclaredPort(TypedDict):
 
 
 class Declared(TypedDict):
-    """The inputs (without initializers) and outputs that a file declares, in its order."""
+    """The inputs (without initializers) and outputs that a file declares, in the file's order."""
 
     inputs: list[DeclaredPort]
     outputs: list[DeclaredPort]
 
 
 class Cell(TypedDict):
-    """What came of one request. Everything about the file was read from the file.
+    """The result of one export request. Everything about the file was read from the file.
 
-    `size_bytes` and `delivered_sha256` are of what the exporter wrote: the size with the files of
-    its tensors, the hash of the ONNX file alone. `sha256` is that of `file` as it lies in `cells/`,
-    `tensors` the hashes of the files beside it that hold tensors of it: large ones are set apart
-    after reading (`onnx_files.tensors`), so that the cells of a sweep share them. They are named by
-    these hashes, so that files of equal `sha256` have equal tensors too. `beside` counts the files
-    of tensors that the exporter itself wrote beside the ONNX file.
+    `size_bytes` and `delivered_sha256` describe what the exporter wrote: the size includes external
+    data files, the hash covers only the ONNX file. `sha256` is the hash of `file` as stored in
+    `cells/`. `tensors` holds the hashes of the files next to it with its tensors: large tensors are
+    moved into files after reading (`onnx_files.tensors`), so that the cells of a sweep share them.
+    These files are named by their hashes, so files of equal `sha256` have equal tensors too.
+    `beside` counts the external data files that the exporter itself wrote.
 
-    `way`: "plain" is the exporter as it is; "memoized" shares what does not depend on the opset
-    among the cells of a sweep; "by reference" converts a file without its large tensors, which stay
-    in files of their own; "plain: " says why it was not. Empty where nothing came back.
+    `way`: "plain" is the unmodified exporter; "memoized" shares work that does not depend on the
+    opset among the cells of a sweep; "by reference" converts a file without its large tensors,
+    which stay in separate files; "plain: " is followed by why that was not done. Empty where the
+    exporter returned nothing.
 
-    `source`: the lines of the user's code that a cell which is not `ok` is about, where the message
-    or the file names them (`base.source_lines`).
+    `source`: for a cell that is not `ok`, the lines of the user's code that its message or file
+    names (`base.source_lines`).
     """
 
     requested: int
@@ -196,7 +196,7 @@ class Cell(TypedDict):
 
 
 class ExportRecord(TypedDict):
-    """results/export/{model}/{exporter}/record.json; ONNX files in `cells/` beside it."""
+    """results/export/{model}/{exporter}/record.json; the ONNX files are in `cells/` next to it."""
 
     version: int
     stage: Literal["export"]
@@ -210,12 +210,13 @@ class ExportRecord(TypedDict):
 class Port(TypedDict):
     """One input or output of a node, under its formal parameter name.
 
-    `given`: how an input is given. `omitted` is the empty name that the specification allows for an
-    optional input; `empty` is a tensor with no elements; `constant` a Constant node's value;
-    `initializer`, `input` (of the graph), `value` (another node's output), `outer` (of an enclosing
-    graph). Outputs are `value`, or `omitted`. `value` holds small constant contents.
+    `given`: where an input comes from. `omitted` is the empty name that the specification allows
+    for an optional input; `empty` is a tensor without elements; `constant` is a Constant node's
+    value; `initializer`; `input` of the graph; `value` is another node's output; `outer` is a value
+    of an enclosing graph. Outputs are `value` or `omitted`. `value` holds the content of a small
+    constant.
 
-    `computed`, only while two graphs are compared: the nodes that compute this constant.
+    `computed`: the nodes that compute this constant; set only while two graphs are compared.
     """
 
     parameter: str
@@ -229,7 +230,7 @@ class Port(TypedDict):
 
 
 class Attribute(TypedDict):
-    """`default`: the value equals the schema's default; `written`: it stands in the file."""
+    """`default`: the value equals the schema's default; `written`: the file states the value."""
 
     name: str
     type: str
@@ -239,10 +240,10 @@ class Attribute(TypedDict):
 
 
 class Node(TypedDict):
-    """`since`: the schema version in force; `scope`: the module path, where it was kept.
+    """`since`: the schema version in force; `scope`: the module path, if the exporter kept it.
 
-    `origin`, only while two graphs are compared: the index of the call that stands in the file for
-    a node of an inlined function.
+    `origin`: for a node of an inlined function, the index of its call in the file; set only while
+    two graphs are compared.
     """
 
     index: int
@@ -268,7 +269,7 @@ class Graph(TypedDict):
 
 
 class Function(TypedDict):
-    """A local function. `attributes`: the defaults of those of its attributes that have one."""
+    """A local function. `attributes`: the attributes that have a default, with that default."""
 
     domain: str
     name: str
@@ -292,9 +293,9 @@ class DumpCell(TypedDict):
 
 
 class Departure(TypedDict):
-    """An input of a rank that the operator's version does not allow, in so many nodes of a graph.
+    """An input whose rank the operator's version does not allow, and how many nodes have it.
 
-    `says` is the sentence of the schema's text.
+    `says`: the sentence of the schema's text that rules it out.
     """
 
     operator: str
@@ -306,10 +307,10 @@ class Departure(TypedDict):
 
 
 class GraphEntry(TypedDict):
-    """`operators`: nodes of each, those of a local function once, however often it is called.
+    """`operators`: the node count of each; a local function counts once, however often called.
 
-    `picture`: a file name, or "" with the reason in `notice`. `departures`: where the file leaves
-    the text of the specification, if it does.
+    `picture`: a file name, or "" with the reason in `notice`. `departures`: where the file departs
+    from the specification's text.
     """
 
     json: str
@@ -322,7 +323,7 @@ class GraphEntry(TypedDict):
 
 
 class DumpRecord(TypedDict):
-    """results/dump/{model}/record.json: per exporter its cells, and the graphs that they share."""
+    """results/dump/{model}/record.json: the cells of each exporter, and the graphs they share."""
 
     version: int
     stage: Literal["dump"]
@@ -333,19 +334,20 @@ class DumpRecord(TypedDict):
 
 
 class Measure(TypedDict):
-    """One output on one input set, measured against the reference; no judgement in it.
+    """One output on one input set, measured against the reference but not judged.
 
-    `structure` is "" or says what differs (missing, dtype, shape): nothing else is then measured.
-    `elements` finite positions compared. Errors are of the runtime against float64, where there is
-    one, else against the eager output. `slices` and `frontier` are Pareto fronts, enough to judge
-    exactly under any tolerance: pairs (n_torch, n_runtime) of the slices along axis 1 and the last,
-    and pairs (|expected|, |difference|) of the elements against the eager output. `flips` are
-    discrete values that differ; of declared indices, `flip_margin` is the largest distance in
-    float64 of a flipped one's value to its neighbor in rank, `flip_error` how far off values are.
-    `flat_input`: every float input is one value throughout, or every integer one where there is no
-    float; `undecided`: so which index is right is open. `random`: what torch's own output changes
-    from run to run, on whatever input set; then only `structure` is measured. `computed_in`: the
-    type that sets the unit and the tolerances, where the output is computed in less than its own.
+    `structure` is "" or says what differs (missing, dtype, shape); then nothing else is measured.
+    `elements`: how many finite positions were compared. Errors are the runtime's, against the
+    float64 output where there is one, else against the eager output. `slices` and `frontier` are
+    Pareto fronts that suffice to judge exactly under any tolerance: pairs (n_torch, n_runtime) of
+    the slices along axis 1 and the last axis, and pairs (|expected|, |difference|) of the elements
+    against the eager output. `flips` counts discrete values that differ. For declared indices,
+    `flip_margin` is the largest distance in float64 between a flipped index's value and its
+    neighbor in rank, and `flip_error` is the error of those values. `flat_input`: every float input
+    is constant, or every integer input where there is no float input; `undecided`: which index is
+    right is therefore open. `random`: the part of torch's own output that changes from run to run
+    on any input set; then only `structure` is measured. `computed_in`: the type that sets the unit
+    and the tolerances, where the output is computed in a less precise type than its own.
     """
 
     output: str
@@ -379,11 +381,11 @@ class Measure(TypedDict):
 
 
 class Misdeclared(TypedDict):
-    """Something that a file declares of an input or output and that a run did not bear out.
+    """A declaration of an input or output that a run contradicted.
 
-    `output`: whether the port is an output. `axis` is None where it is about the whole port.
+    `output`: whether the port is an output. `axis` is None where the whole port is meant.
     `declared` and `given` are spelled as a reader would write them: `float32`, `3`, `batch`.
-    `set`: the first input set that shows it. `at` "other sizes": never at the traced sizes.
+    `set`: the first input set that shows it. `at` "other sizes": not at the traced sizes.
     """
 
     port: str
@@ -423,7 +425,7 @@ class ParityRecord(TypedDict):
 
 
 class OutputVerdict(TypedDict):
-    """The verdict of one output over all input sets; `set` is the one that decided."""
+    """The verdict on one output over all input sets; `set` is the input set that decided."""
 
     output: str
     verdict: Verdict
@@ -438,7 +440,7 @@ class OutputVerdict(TypedDict):
 class CellVerdict(TypedDict):
     """`verdict` is the worst of `outputs`, or the runtime's outcome where it did not run.
 
-    `note`: what is worth knowing of a run whatever its verdict, as inputs that the graph lacks.
+    `note`: what is worth knowing whatever the verdict, such as inputs that the graph lacks.
     """
 
     model: str
@@ -452,7 +454,7 @@ class CellVerdict(TypedDict):
 
 
 class JudgeRecord(TypedDict):
-    """results/judge/verdicts.json; `failures` are those of the parity records too."""
+    """results/judge/verdicts.json; `failures` includes those of the parity records."""
 
     version: int
     stage: Literal["judge"]
@@ -463,9 +465,9 @@ class JudgeRecord(TypedDict):
 class BlamedNode(TypedDict):
     """A node that is to blame: `index` in the order of the file, `since` its schema version.
 
-    `text`: operator, version and the attributes that are not at their default. `inside`: where it
-    is in a subgraph (`then_branch of If /If`, `pass 2 of 4 of Loop`); `index` is then that of the
-    node around it.
+    `text`: operator, version and the attributes that differ from their defaults. `inside`: for a
+    node in a subgraph, where that is (`then_branch of If /If`, `pass 2 of 4 of Loop`); `index` is
+    then the index of the enclosing node.
     """
 
     index: int
@@ -479,10 +481,10 @@ class BlamedNode(TypedDict):
 
 
 class BlamedInput(TypedDict):
-    """What a blamed node is given from outside of the blamed part, and the range of its values.
+    """An input that a blamed node gets from outside the blamed part, and its range of values.
 
-    `minimum` and `maximum` are of the finite values, on the input set that decided; None where
-    there are none, or where they are no numbers.
+    `minimum` and `maximum` cover the finite values on the input set that decided; None where there
+    are none or where the values are not numbers.
     """
 
     node: int
@@ -497,23 +499,23 @@ class BlamedInput(TypedDict):
 class Located(TypedDict):
     """Where a wrong result begins: the first nodes whose inputs agree and whose result does not.
 
-    `requested`: the opsets whose files have this fault; what else is said is of the first, in
-    others the schema versions may differ. `fault`: the `file` says something else than the model;
-    the `kernel` of the runtime computes something else than the file says; the runtime's
-    `optimization` does; the `outputs` of the graph are not the model's; the result is `constant` in
-    the file; `undecided` between file and kernel; `unconfirmed` where another computation differs
-    and nothing says which one is right.
+    `requested`: the opsets whose files have this fault. The other fields describe the first of
+    them; the schema versions of the others may differ. `fault`: the `file` says something other
+    than the model; the runtime's `kernel` or its `optimization` computes something other than the
+    file says; the `outputs` of the graph are not the model's; the result is `constant` in the file;
+    `undecided` between file and kernel; `unconfirmed` where another computation differs and nothing
+    says which one is right.
 
-    `output` is the wrong output, `value` the first wrong value in the file, `against` where the
-    right one is from. `error` and `allowed` are in units of rounding. `stops`: the runtime fails at
-    the node, and `difference` is its message. `repairs`: with the right value in its place the
-    output is right. `idle`: the blamed node changes nothing, so that something is missing at its
-    place; `early`: what has the same result in the right computation, which goes on from there.
-    `instead`: what the right computation has there. `right_at`: an opset under which the very same
-    nodes are right. `inherited`: the file was converted from this one, which is wrong too.
-    `source`: the lines of the user's code that the nodes were made from, where some file of the
-    model says so. `reproducer` is a folder beside the record, "" with the reason in `detail`;
-    `shows`: the cut in it was run, and is wrong.
+    `output` is the wrong output, `value` the first wrong value in the file, `against` the source of
+    the right value. `error` and `allowed` are in units of rounding. `stops`: the runtime fails at
+    the node, and `difference` is its message. `repairs`: with the right value substituted, the
+    output is right. `idle`: the blamed node changes nothing, so something is missing at its place.
+    `early`: the operator of the right computation that gives the same value on the way to the right
+    one. `instead`: what the right computation has there. `right_at`: an opset at which the very
+    same nodes are right. `inherited`: the file was converted from this one, which is wrong too.
+    `source`: the lines of the user's code that the nodes were made from, where a file of the model
+    says so. `reproducer` is a folder next to the record, or "" with the reason in `detail`;
+    `shows`: the cut-out part in it was run and is wrong.
     """
 
     exporter: str
@@ -547,7 +549,7 @@ class Located(TypedDict):
 
 
 class LocateRecord(TypedDict):
-    """results/locate/{model}/record.json; reproducers in `reproducers/` beside it."""
+    """results/locate/{model}/record.json; the reproducers are in `reproducers/` next to it."""
 
     version: int
     stage: Literal["locate"]
@@ -557,7 +559,7 @@ class LocateRecord(TypedDict):
 
 
 class Place(TypedDict):
-    """Where a change shows: the node's index, name and scope on each side (None: not there)."""
+    """Where a change shows: the node's name, scope, and index on each side (None: absent)."""
 
     from_node: int | None
     to_node: int | None
@@ -570,7 +572,7 @@ class Change(TypedDict):
 
     `cause`: `schema` (cited by `op_type`, `from_version`, `to_version`, `url`), `replacement`,
     `exporter`, `converter`, `unexplained`. `schema_class` is the class of the schema transition.
-    `neutral`: both ways mean the same; `numeric`: it can matter to the numbers.
+    `neutral`: both sides mean the same; `numeric`: the change can affect the numbers.
     """
 
     kind: str
@@ -591,7 +593,7 @@ class Change(TypedDict):
 
 
 class Step(TypedDict):
-    """Two neighbouring opsets of a sweep. `changes` is empty where the graphs mean the same."""
+    """Two adjacent opsets of a sweep. `changes` is empty where the graphs mean the same."""
 
     from_opset: int
     to_opset: int
@@ -601,7 +603,7 @@ class Step(TypedDict):
 
 
 class Range(TypedDict):
-    """Opsets between which nothing changes; `graph` is the first one's."""
+    """A range of opsets over which nothing changes; `graph` is the first one's."""
 
     first: int
     last: int
@@ -616,7 +618,7 @@ class Compared(TypedDict):
 
 
 class Contrast(TypedDict):
-    """Two exporters of a model over the opsets at which both have the same two graphs."""
+    """Two exporters of a model, over the opsets at which the pair of graphs stays the same."""
 
     left: str
     right: str
@@ -627,7 +629,7 @@ class Contrast(TypedDict):
 
 
 class CompareRecord(TypedDict):
-    """results/compare/{model}/record.json: each exporter's sweep, and exporters in pairs."""
+    """results/compare/{model}/record.json: each exporter's sweep, and pairs of exporters."""
 
     version: int
     stage: Literal["compare"]
@@ -637,21 +639,21 @@ class CompareRecord(TypedDict):
     failures: NotRequired[list[Failure]]
 
 
-# What came of converting a file by one opset, from best to worst. `unproven`: it runs, and the
+# The result of converting a file by one opset, from best to worst. `unproven`: it runs, but the
 # verdict is neither right nor wrong.
 AuditOutcome = Literal[
     "right", "no-kernel", "unproven", "refused", "timeout", "crashed", "invalid", "wrong",
     "internal-error",
 ]  # fmt: skip
-# Those that are the converter's defects; a refusal says itself what is missing.
+# The converter's defects. A refusal is not one: its message says what is missing.
 AUDIT_DEFECTS = frozenset({"timeout", "crashed", "invalid", "wrong"})
 
 
 class AuditOperator(TypedDict):
-    """What came of one operator in a step; versions are those in force before and after it.
+    """The result for one operator of a step; versions are those in force before and after it.
 
     `evidence`: the whole `file` is right; a `cut` of one node shows it; the converter's `message`
-    names it; it is the `only` operator that changes. `reproducer` is a folder in `defects/`, or "".
+    names it; or it is the `only` operator that changes. `reproducer`: a folder in `defects/` or "".
     """
 
     operator: str
@@ -671,7 +673,7 @@ class AuditCell(TypedDict):
 class AuditStep(TypedDict):
     """A right file converted to the next opset up or down.
 
-    `cells` have this file. `one_of`: where nothing proves which operator it was, those it can be.
+    `cells` have this file. `one_of`: the candidates, where nothing proves which operator it was.
     """
 
     from_opset: int
@@ -686,7 +688,7 @@ class AuditStep(TypedDict):
 
 
 class AuditRecord(TypedDict):
-    """results/audit/{model}/record.json; `not_right` counts cells with a file that is not."""
+    """results/audit/{model}/record.json; `not_right` counts the cells whose file is not right."""
 
     version: int
     stage: Literal["audit"]
@@ -698,7 +700,7 @@ class AuditRecord(TypedDict):
 
 
 class Closeness(TypedDict):
-    """Of `torch.testing.assert_close`."""
+    """The tolerances of `torch.testing.assert_close`."""
 
     rtol: float
     atol: float
@@ -714,10 +716,10 @@ class ToleranceSettings(TypedDict):
 
 
 class RunSettings(TypedDict):
-    """results/run.json: what the stages over all models are told.
+    """results/run.json: the settings for the stages that cover all models.
 
-    `models`: tolerances of those that have their own; `order`: that of the configuration; `sweeps`:
-    exporters by model; `command`: how the run was started.
+    `models`: the tolerances of models that have their own; `order`: the models as the configuration
+    lists them; `sweeps`: exporters by model; `command`: how the run was started.
     """
 
     audit: bool

@@ -1,8 +1,8 @@
-"""What a file declares of its inputs and outputs, held against the tensors of a run.
+"""Compare what a file declares of its inputs and outputs with the tensors of a run.
 
-A declaration is a promise to whoever allocates a buffer or joins two files: a runtime may compute
-the right numbers with a file that states another shape, so parity alone does not see it. Nothing
-declared (no type, no rank, no size) is no promise and never an alarm.
+A declaration is a promise to anyone who allocates a buffer or joins two files. A runtime may
+compute the right numbers from a file that states the wrong shape, so parity alone does not detect
+this. What is not declared (no type, no rank, no size) is not a promise and is never reported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from opset_atlas.records import Declared, DeclaredPort, Misdeclared
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One promise that one run did not keep; the fields are those of `records.Misdeclared`."""
+    """One promise that one run broke; the fields are those of `records.Misdeclared`."""
 
     port: str
     output: bool
@@ -33,21 +33,21 @@ class Disagreement:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What is promised, whatever the run gave."""
+        """Identifies the promise, whatever the run gave."""
         return self.port, self.output, self.what, self.axis, self.declared
 
 
 def disagreements(
     declared: Declared, inputs: Mapping[str, Any], outputs: Sequence[Any]
 ) -> list[Disagreement]:
-    """Where one run does not bear out what the file declares.
+    """Where one run contradicts what the file declares.
 
-    Names of sizes stand for one number at a time, in inputs and outputs together. An expression
-    over such names (`length + 1`) is computed; one that cannot be read is a name like any other.
+    Within a run, a symbolic size stands for one number, in inputs and outputs alike. An expression
+    over such names (`length + 1`) is evaluated; one that cannot be parsed is treated as a name.
 
     Args:
         inputs: the tensors that were fed, by the names of the graph.
-        outputs: what came out, in the order of the graph; what is no array is passed over.
+        outputs: the results, in the order of the graph; anything but an array is skipped.
     """
     known: dict[str, int] = {}
     found: list[Disagreement] = []
@@ -108,11 +108,11 @@ _FUNCTIONS: dict[str, Callable[..., int]] = {
     "Mod": operator.mod,
     "PythonMod": operator.mod,
 }
-_LARGEST = 1 << 62  # sizes are int64; what is larger was not meant to be computed
+_LARGEST = 1 << 62  # sizes are int64; anything larger was not meant to be computed
 
 
 def evaluate(size: str, known: Mapping[str, int]) -> int | None:
-    """The number that a name or an expression stands for; None where that is not known."""
+    """The number that a name or an expression stands for; None where it is unknown."""
     if size in known:
         return known[size]
     try:
@@ -138,18 +138,18 @@ def _value(node: ast.expr, known: Mapping[str, int]) -> int:
 
 def _apply(function: Callable[..., int], values: list[int]) -> int:
     if function is operator.pow and not 0 <= values[1] <= 8:
-        raise ValueError("a power that no size is")
+        raise ValueError("an exponent outside the range that sizes use")
     result = function(*values)
     if abs(result) > _LARGEST:
-        raise ValueError("a number that no size is")
+        raise ValueError("a number too large for a size")
     return result
 
 
 def summary(by_set: Mapping[str, Sequence[Disagreement]]) -> list[Misdeclared]:
-    """Each promise that was not kept once, with the first input set that shows it.
+    """Each broken promise once, with the first input set that shows it.
 
     Args:
-        by_set: for every input set that ran, also those without a disagreement.
+        by_set: disagreements of every input set that ran, including sets without any.
     """
     sets: dict[tuple[Any, ...], dict[str, Disagreement]] = {}
     for name, found in by_set.items():

@@ -1,19 +1,19 @@
-"""Measure one output of a runtime against the eager module; what it means is judged elsewhere.
+"""Measure one output of a runtime against the eager module; judging the measure is done elsewhere.
 
-Errors are taken against the eager module in float64 (`y64`), in the unit
+Errors are measured against the eager module in float64 (`y64`), in the unit
 `u = eps(dtype) * max|y64|`, so that torch's own rounding error is the yardstick and no tolerance
-has to be guessed. Nothing that a judge with other tolerances would need is lost: the slices and the
-differences to the eager output are kept as the few extreme points that decide.
+has to be guessed. A later judgement under other tolerances needs no new run: the slices and the
+differences from the eager output are kept as the few extreme points that decide.
 
 How zero and small slices are treated, and why:
 
-* A channel that is all zero (a dead ReLU) has no unit. Its neighbours before the ReLU did have
-  rounding errors of the tensor's scale, so 1e-9 there is no alarm: the tensor as a whole judges it.
-* A maximum over few elements says too little about torch's own error: of two single errors one is
-  over ten times the other in 6 % of cases. A slice therefore speaks for itself only where at least
-  `MIN_SLICE` expected values are not zero. Else, too, the tensor as a whole judges it.
-* The unit never falls below the smallest number that arithmetic must keep: runtimes may flush
-  subnormal numbers to zero (float16 is computed in float32, and keeps its own).
+* An all-zero channel (a dead ReLU) has no unit. Before the ReLU its values did have rounding errors
+  of the tensor's scale, so 1e-9 there is no alarm: the channel is judged with the whole tensor.
+* A maximum over few elements says too little about torch's own error: of two single errors, one is
+  over ten times the other in 6 % of cases. A slice is therefore judged separately only where at
+  least `MIN_SLICE` expected values are nonzero; otherwise it is judged with the whole tensor.
+* The unit never falls below the smallest number that arithmetic must preserve: runtimes may flush
+  subnormal numbers to zero (float16 is computed in float32 and keeps its subnormals).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from opset_atlas.records import Measure
 Floats = NDArray[np.float64]
 
 MIN_SLICE = 16
-MAX_FRONTIER = 64  # a smooth wrong function has a hull of thousands of points: then thinned out
+MAX_FRONTIER = 64  # a smooth wrong function has a hull of thousands of points, which is thinned out
 _THINNING = 1e-3
 
 
@@ -46,13 +46,13 @@ def measure(
     """Measure output `name` on input set `set_name`.
 
     Args:
-        got: what the runtime gave; None where it gave nothing.
+        got: the runtime's output; None where it returned none.
         eager: the eager module's output in the model's own dtype: any float (also ml_dtypes'),
             complex, integer, boolean or string dtype, any shape.
-        exact64: the same from a float64 run, of `eager`'s shape; None where that is not usable. For
-            a float64 output it is no more exact than the output itself, and ignored.
-        least_precise: the type of least precision that the model computes anything in. Where torch
-            is off by as much as that gives, or no truth tells how much it is off, it sets the unit.
+        exact64: the output of a float64 run, of `eager`'s shape; None where it is not usable. It is
+            ignored for a float64 output, since it is no more exact than the output itself.
+        least_precise: the least precise type that the model computes anything in. It sets the unit
+            where torch's error is as large as this type's, or is unknown for lack of a truth.
     """
     blank = blank_measure(name, set_name, dtype_name(eager.dtype))
     structure = _structure(got, eager)
@@ -65,7 +65,7 @@ def measure(
 
 
 def blank_measure(name: str, set_name: str, dtype: str, structure: str = "") -> Measure:
-    """A measure of nothing: no elements compared, `structure` saying why where it is a failure."""
+    """A measure with no elements compared; `structure` says why where that is a failure."""
     return {
         "output": name,
         "set": set_name,
@@ -95,10 +95,10 @@ def blank_measure(name: str, set_name: str, dtype: str, structure: str = "") -> 
 
 
 def is_flat(inputs: Sequence[Array]) -> bool:
-    """Whether every float input is one value throughout; `judge` says what follows.
+    """Whether every float input is constant; `judge` decides what follows from that.
 
-    Where there is none, every integer input: the rows that an embedding gives for equal tokens are
-    as equal as they are.
+    Without float inputs, whether every integer input is: an embedding gives equal rows for equal
+    tokens.
     """
     floats: list[Array] = [a.astype(np.complex128) for a in inputs if is_float(a.dtype) and a.size]
     varied = floats or [a for a in inputs if a.dtype.kind in "iu" and a.size > 1]
@@ -132,7 +132,7 @@ def _measure_discrete(blank: Measure, got: Array, eager: Array) -> Measure:
     if result["dtype"] != "string":
         wide = np.uint64 if eager.dtype.kind == "u" else np.int64
         high, low = (f(got.astype(wide), eager.astype(wide)) for f in (np.maximum, np.minimum))
-        # Two's complement: the unsigned difference is right even where the signed one overflows.
+        # Two's complement: the unsigned difference is correct even where the signed one overflows.
         distance = (high.astype(np.uint64) - low.astype(np.uint64)).astype(np.float64)
         result["max_abs"] = float(distance.max())
     result["worst_index"] = _index(distance) if flips else None
@@ -160,7 +160,7 @@ def _measure_floats(
         eps, smallest, spacing = _precision(_dtype(least_precise))
     result["constant"] = _constant(e, finite) or _constant(y, finite)
     every = result["elements"] == finite.size
-    if not every:  # a zero error beside an expected zero changes no maximum below
+    if not every:  # a zero error at an expected zero changes none of the maxima below
         g, e, y = (np.where(finite, values, 0.0) for values in (g, e, y))
 
     def flat(values: Floats) -> Floats:
@@ -172,7 +172,7 @@ def _measure_floats(
     result["one_minus_cosine"] = _one_minus_cosine(g, y)
     result["frontier"] = frontier(flat(np.abs(e)), flat(np.abs(g - e)))
     if size.max() > 0:
-        own = np.abs(e - y)  # nothing where the eager output itself has to serve as the truth
+        own = np.abs(e - y)  # all zero where the eager output itself serves as the truth
         unit = max(eps * float(size.max()), smallest)
         if truth is not None:
             result["rms_ratio"] = _ratio(_rms(flat(error)), _rms(flat(own)))
@@ -185,11 +185,11 @@ def _measure_floats(
 def _shows(
     least: str, own: np.dtype[np.generic], eager: Floats, exact: Floats, untold: bool
 ) -> bool:
-    """Whether an output is computed in a type of less precision than its own.
+    """Whether an output is computed in a less precise type than its own.
 
     Args:
-        eager, exact: finite values of torch and in float64, shape [n].
-        untold: there is no truth; what the model computes in that type may be this output.
+        eager, exact: finite values of torch's output and of the float64 run, shape [n].
+        untold: there is no truth, so this output may be computed in the less precise type.
     """
     eps = float(ml_dtypes.finfo(_dtype(least)).eps)
     if eps <= float(ml_dtypes.finfo(own).eps):
@@ -210,14 +210,14 @@ def _precision(dtype: np.dtype[np.generic]) -> tuple[float, float, float]:
 
 
 def _parts(values: Array) -> Floats:
-    """Float64 with a last axis for the real and imaginary part."""
+    """The values in float64, with a last axis for the real and imaginary parts."""
     if values.dtype.kind == "c":
         return np.stack([values.real, values.imag], axis=-1).astype(np.float64)
     return values.astype(np.float64)[..., np.newaxis]
 
 
 def _truth(exact64: Array | None, eager: Array, finite: NDArray[np.bool_]) -> Floats | None:
-    """`exact64` where it can be the truth for `eager`, in parts."""
+    """`exact64` in parts, where it can serve as the truth for `eager`."""
     if exact64 is None or exact64.shape != eager.shape or not is_float(exact64.dtype):
         return None
     parts = 2 if eager.dtype.kind == "c" else 1
@@ -228,7 +228,7 @@ def _truth(exact64: Array | None, eager: Array, finite: NDArray[np.bool_]) -> Fl
 
 
 def _compare_masks(got: Floats, eager: Floats) -> str:
-    """Where NaN, +inf and -inf stand: "" or a sentence about what differs."""
+    """Compare the positions of NaN, +inf and -inf: "" or a sentence about what differs."""
     kinds: dict[str, Callable[[Floats], NDArray[np.bool_]]] = {
         "NaN": np.isnan,
         "+inf": np.isposinf,
@@ -248,7 +248,7 @@ def _compare_masks(got: Floats, eager: Floats) -> str:
 
 
 def _same_bits(got: Array, eager: Array) -> bool:
-    """Bit-equal, but for the payload of NaN. -0.0 is not 0.0."""
+    """Whether both are bit-equal, apart from NaN payloads. -0.0 differs from 0.0."""
     a, b = np.ascontiguousarray(got).ravel(), np.ascontiguousarray(eager).ravel()
     if a.dtype.kind == "c":
         a, b = a.view(a.real.dtype), b.view(b.real.dtype)
@@ -258,9 +258,9 @@ def _same_bits(got: Array, eager: Array) -> bool:
 
 
 def _constant(values: Floats, finite: NDArray[np.bool_]) -> bool:
-    """Whether a comparison with these values says nothing: one value throughout.
+    """Whether the values are all equal, so that a comparison with them says nothing.
 
-    A single element cannot vary; it says nothing where it is zero.
+    A single element cannot vary; it says nothing only where it is zero.
     """
     for part in range(values.shape[-1]):
         v = values[..., part][finite[..., part]]
@@ -274,9 +274,9 @@ def _index(values: Floats) -> list[int]:
 
 
 def _errors(error: Floats, size: Floats, eps: float, spacing: float) -> dict[str, float | None]:
-    """Statistics of the errors beside the expected values' sizes, both of shape [n].
+    """Statistics of the errors, given the magnitudes of the expected values; both of shape [n].
 
-    Relative error and ULP are those where a value other than zero is expected.
+    Relative error and ULP cover only the elements whose expected value is not zero.
     """
     nonzero = size > 0
     relative = np.divide(error, size, out=np.zeros_like(error), where=nonzero)
@@ -294,9 +294,9 @@ def _errors(error: Floats, size: Floats, eps: float, spacing: float) -> dict[str
 
 
 def _rms(values: Floats) -> float:
-    """Root mean square; scaled, since squares of float64 values may overflow.
+    """Root mean square, scaled because squares of float64 values may overflow.
 
-    Not by `np.dot`: its last digits depend on how many threads BLAS has.
+    Not computed by `np.dot`, whose last digits depend on the number of BLAS threads.
     """
     top = float(np.abs(values).max())
     scaled = (values / top).ravel() if 0 < top < np.inf else values.ravel()
@@ -304,7 +304,7 @@ def _rms(values: Floats) -> float:
 
 
 def _one_minus_cosine(a: Floats, b: Floats) -> float | None:
-    """From the distance of the unit vectors: 1 - cosine itself would cancel at 1e-16."""
+    """Computed from the distance of the unit vectors, since 1 - cosine would cancel at 1e-16."""
     norms = [_rms(v) * np.sqrt(v.size) for v in (a, b)]
     if not all(0 < norm < np.inf for norm in norms):
         return None
@@ -317,7 +317,7 @@ def _ratio(a: float, b: float) -> float | None:
 
 
 def _number(value: float | np.floating) -> float | None:
-    """A float that JSON can hold; what overflows float64 is its largest number."""
+    """A float that JSON can hold; an overflow becomes the largest float64 number."""
     number = float(value)
     if np.isnan(number):
         return None
@@ -327,10 +327,10 @@ def _number(value: float | np.floating) -> float | None:
 def _slices(
     own: Floats, error: Floats, size: Floats, ndim: int, eps: float, smallest: float
 ) -> list[list[float]]:
-    """Front of (n_torch, n_runtime) over the tensor and its slices along axis 1 and the last.
+    """Pareto front of (n_torch, n_runtime): the tensor and its slices along axis 1 and the last.
 
-    A slice passes iff `n_runtime <= max(factor * n_torch, floor)`, so one with both a larger
-    n_runtime and a larger n_runtime / n_torch decides before another, whatever factor and floor.
+    A slice passes iff `n_runtime <= max(factor * n_torch, floor)`. So a slice with both a larger
+    n_runtime and a larger n_runtime / n_torch dominates another, whatever the factor and floor.
     """
     unit = max(eps * float(size.max()), smallest)
     pairs = [np.array([[own.max() / unit, error.max() / unit]])]
@@ -347,10 +347,10 @@ def _slices(
 def allowed_error(
     eager: Array, exact64: Array | None, noise_factor: float, noise_floor: float
 ) -> Floats:
-    """The error that noise allows each element of a float output, of shape `eager.shape`.
+    """The error allowed as noise for each element of a float output, of shape `eager.shape`.
 
-    The strictest of what the tensor and the slices through the element allow, as `slices` of a
-    measure are judged: `max(noise_factor * n_torch, noise_floor)` units each.
+    It is the strictest bound of the whole tensor and of the slices through the element. Each allows
+    `max(noise_factor * n_torch, noise_floor)` units, just as the `slices` of a measure are judged.
     """
     e = _parts(eager)
     eps, smallest, _ = _precision(eager.dtype)
@@ -372,7 +372,7 @@ def allowed_error(
 
 
 def slice_front(pairs: Floats) -> list[list[float]]:
-    """The pairs (n_torch, n_runtime), shape [n, 2], that decide; largest ratio first."""
+    """The deciding pairs (n_torch, n_runtime), shape [n, 2], with the largest ratio first."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(pairs[:, 1] > 0, pairs[:, 1] / pairs[:, 0], 0.0)
     front: list[list[float]] = []
@@ -385,12 +385,12 @@ def slice_front(pairs: Floats) -> list[list[float]]:
 def frontier(expected: Floats, difference: Floats) -> list[list[float]]:
     """The points that decide `difference <= atol + rtol * expected` for every rtol, atol >= 0.
 
-    These are the vertices of the upper left hull, found by quickhull: no sort of ten million
-    elements. Exact to float64 rounding up to `MAX_FRONTIER` points; a larger hull is thinned out so
-    that a difference counts as at most a thousandth smaller than it is.
+    These are the vertices of the upper left hull, found by quickhull, which avoids sorting ten
+    million elements. The hull is exact to float64 rounding up to `MAX_FRONTIER` points; a larger
+    one is thinned out so that a difference counts as at most a thousandth smaller than it is.
 
     Args:
-        expected, difference: not negative, finite, shape [n], n > 0.
+        expected, difference: non-negative and finite, shape [n], n > 0.
     """
     difference = np.minimum(difference, sys.float_info.max)
     low, top = float(expected.min()), float(difference.max())
@@ -412,7 +412,7 @@ def _between(
     slack: float,
     most: int | None,
 ) -> list[tuple[float, float]]:
-    """The hull's vertices from `left` to `right`, in order; none if there are more than `most`."""
+    """The hull's vertices from `left` to `right`, in order; none if there were more than `most`."""
     points = {left, right}
     todo = [(left, right, x, d)]
     while todo:

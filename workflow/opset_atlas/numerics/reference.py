@@ -1,4 +1,4 @@
-"""The frozen tensors of a model as later stages read them."""
+"""The frozen tensors of a model, as later stages read them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from opset_atlas.records import DefineRecord, Measure, Randomness
 class Reference:
     """The frozen tensors of a model, per input set: inputs, eager and float64 outputs.
 
-    `measured`: what was found of results, by their bytes; most files of a sweep give the same.
-    None: every result is measured by itself.
+    `measured` caches measures by the bytes of the result, since most files of a sweep give the
+    same results. None: every result is measured anew.
     """
 
     model: DefineRecord
@@ -46,7 +46,7 @@ class Reference:
         return cls(model, inputs, outputs, index_outputs or {}, {} if memoize else None)
 
     def results(self, set_name: str) -> dict[str, ties.Expected]:
-        """By output name its position, torch's values and the best truth that there is."""
+        """By output name: its position, torch's values and the best available truth."""
         found = {}
         for i, port in enumerate(self.model["outputs"]):
             eager = self.outputs[f"{set_name}/eager/{i}"]
@@ -55,7 +55,7 @@ class Reference:
         return found
 
     def random(self) -> dict[str, Randomness]:
-        """The outputs that change from run to run on any input set, and what of them."""
+        """The outputs that change from run to run on any input set, and which part changes."""
         found: dict[str, Randomness] = {}
         for each in self.model["sets"]:
             for name, what in each["random"].items():
@@ -63,7 +63,7 @@ class Reference:
         return found
 
     def measure(self, i: int, name: str, set_name: str, got: Array | None) -> Measure:
-        """Output `i` against the reference."""
+        """Measure output `i` against the reference."""
         exact = self.outputs.get(f"{set_name}/float64/{i}")
         eager = self.outputs[f"{set_name}/eager/{i}"]
         least = self.model.get("least_precise", "")
@@ -80,6 +80,6 @@ class Reference:
         return [self.inputs[f"{set_name}/{i}"] for i in range(len(self.model["inputs"]))]
 
     def named(self, set_name: str) -> dict[str, Array]:
-        """The inputs of a set by their names, in the model's order."""
+        """The inputs of a set by name, in the model's order."""
         names = [port["name"] for port in self.model["inputs"]]
         return dict(zip(names, self.feed(set_name), strict=True))

@@ -1,6 +1,6 @@
-"""One file in one runtime, on all input sets of its model: what came of it, and the measures.
+"""Run one file in one runtime on all input sets of its model; return the outcome and measures.
 
-Shared by the stages that run files. What a file or a runtime does wrong is in the result.
+Shared by the stages that run files. Faults of a file or a runtime are part of the result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from opset_atlas.numerics.reference import Reference
 from opset_atlas.records import Declared, DefineRecord, Measure, Randomness, RunOutcome
 from opset_atlas.runtimes._feeding import input_positions
 
-DOES_NOT_RUN = "does not run: "  # how the structure of an output begins that a size has not
+DOES_NOT_RUN = "does not run: "  # begins `structure` where the file does not run at a size
 SECONDS = ("load_seconds", "first_run_seconds", "best_run_seconds")
 
 
@@ -36,7 +36,7 @@ def run_file(
     """Load and run one file on all input sets: outcome, detail, measures and durations.
 
     Args:
-        promised: what the file declares of its inputs and outputs, to be held against each run.
+        promised: what the file declares of its inputs and outputs, to be checked on each run.
     """
     try:
         runtime.prepare()
@@ -89,7 +89,7 @@ def run_file(
 
 
 def _steady(model: DefineRecord, once: Sequence[Any], again: Sequence[Any]) -> set[str]:
-    """The model's outputs that two runs of a file on the same inputs agree on, bit for bit."""
+    """The model's outputs on which two runs of a file with the same inputs agree bit for bit."""
     names = [port["name"] for port in model["outputs"]]
     arrays = zip(names, map(np.asarray, once), map(np.asarray, again), strict=False)
     return {n for n, a, b in arrays if a.shape == b.shape and a.tobytes() == b.tobytes()}
@@ -98,7 +98,7 @@ def _steady(model: DefineRecord, once: Sequence[Any], again: Sequence[Any]) -> s
 def _fault(
     runtime: runtimes.Runtime, error: Exception, phase: runtimes.Phase, path: Path
 ) -> tuple[RunOutcome, str]:
-    """What a runtime raised. Shortened once the folder is out, or its length would be seen."""
+    """What a runtime raised; shortened once the folder is removed, whose length must not show."""
     outcome, detail = runtime.classify(error, phase)
     return outcome, shorten(impersonal(detail, path))
 
@@ -110,7 +110,7 @@ def _renamed(model: DefineRecord, graph: Sequence[str]) -> list[str]:
 
 
 def _unmeasured(reference: Reference, set_name: str, reason: str) -> Iterator[Measure]:
-    """A measure of every output on a set that the file does not run on."""
+    """A measure of every output for a set on which the file does not run."""
     for i, port in enumerate(reference.model["outputs"]):
         dtype = dtype_name(reference.outputs[f"{set_name}/eager/{i}"].dtype)
         yield blank_measure(port["name"], set_name, dtype, reason)
@@ -119,7 +119,7 @@ def _unmeasured(reference: Reference, set_name: str, reason: str) -> Iterator[Me
 def _measure_set(
     reference: Reference, set_name: str, graph: Sequence[str], got: Sequence[Any]
 ) -> list[Measure]:
-    """The measures of one input set: outputs by position, checked for number and order."""
+    """The measures of one input set: outputs by position, with their number and order checked."""
     names = [port["name"] for port in reference.model["outputs"]]
     index_outputs = reference.index_outputs
     random = reference.random()
@@ -154,7 +154,7 @@ def _measure_set(
 
 
 def _of_random(found: Measure, blank: Measure, what: Randomness) -> Measure:
-    """What can be said of an output that changes from run to run: whether it is one of its kind."""
+    """The measure of an output that changes from run to run: only its kind can be checked."""
     structure = found["structure"]
     if what == "shape" and structure.startswith("shape"):
         structure = ""
@@ -167,7 +167,7 @@ def nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:
 
 
 def impersonal(detail: str, path: Path) -> str:
-    """A message without the folder of the run."""
+    """A message without the run's folder."""
     for folder in (path.parent.resolve(), path.parent.absolute(), path.parent):
         detail = replace_folder(detail, f"{folder}/", "")
     return clean(detail)

@@ -1,7 +1,7 @@
-"""Index outputs: where another index than torch's is a tie and no mistake.
+"""Index outputs: where a different index than torch's is a tie and not a mistake.
 
-`parity.md`, rule 5: a flip counts as a tie only where the float64 values that are ranked lie closer
-together than the errors of both sides.
+`parity.md`, rule 5: a flip counts as a tie only where the ranked float64 values are closer together
+than the errors of both sides.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Expected:
-    """An output of the model: its position, torch's result, and the float64 one where there is."""
+    """An output of the model: its position, torch's result, and the float64 result if any."""
 
     position: int
     eager: Array
@@ -34,11 +34,11 @@ def rank(
     declared: Mapping[str, Any],
     flat: bool,
 ) -> Measure:
-    """The measure of an index output with how close to a tie its flips are.
+    """The measure of an index output, extended by how close to a tie its flips are.
 
     Args:
         declared: `values`, the output that holds what the indices rank, or None; `axis`.
-        flat: every float input is one value throughout, so that all that is ranked may be equal.
+        flat: every float input is constant, so that all ranked values may be equal.
     """
     if not found["flips"]:
         return found
@@ -60,11 +60,11 @@ def rank(
 def rank_flips(
     found: Measure, got: Array, eager: Array, values: tuple[Array, Array, Array], axis: int
 ) -> Measure:
-    """`found` with the largest margin of a flipped index, and the error of what is ranked.
+    """`found` with the largest margin of a flipped index and the error of the ranked values.
 
     Args:
         got: the runtime's indices; `eager`: torch's; integer arrays of one shape.
-        values: what they rank, of the same shape: the runtime's, torch's and the float64 truth.
+        values: the ranked values, of the same shape: the runtime's, torch's and the float64 truth.
     """
     runtime, torch, truth = (np.asarray(each, dtype=np.float64) for each in values)
     steps = np.abs(np.diff(truth, axis=axis))
@@ -76,8 +76,8 @@ def rank_flips(
     margin = float(margins[flipped].max())
     error = float(np.abs(runtime - truth).max() + np.abs(torch - truth).max())
     if margin > error and values[1].dtype.kind in "iu":
-        # Integers are often equal, and no output shows whether what a top-k cut off is equal to
-        # the last value that it kept.
+        # Integers are often equal, and no output shows whether the first value that a top-k
+        # dropped equals the last value that it kept.
         shown = flipped & (truth != np.take(truth, [-1], axis=axis))
         if margins[shown].max(initial=0.0) <= error:
             return {**found, "undecided": True}
@@ -87,6 +87,6 @@ def rank_flips(
 
 
 def _could_be_indices(index: Array, axis: int) -> bool:
-    """Not negative, and none twice along the axis: a tie excuses an order, not any number."""
+    """Non-negative and unique along the axis: a tie excuses another order, not any number."""
     ordered = np.sort(index, axis=axis)
     return bool((index >= 0).all() and (np.diff(ordered, axis=axis) > 0).all())

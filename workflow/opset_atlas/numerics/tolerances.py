@@ -1,4 +1,4 @@
-"""What separates the verdicts: the defaults, and a configuration's values over them."""
+"""The tolerances that separate the verdicts: the defaults, and a configuration's overrides."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-# torch.testing.assert_close: dtype -> (rtol, atol); torch has no entry for what is not listed, and
-# compares that exactly.
+# torch.testing.assert_close: dtype -> (rtol, atol). As in torch, dtypes that are not listed are
+# compared exactly.
 ASSERT_CLOSE: dict[str, tuple[float, float]] = {
     "float16": (1e-3, 1e-5),
     "bfloat16": (1.6e-2, 1e-5),
@@ -20,7 +20,7 @@ ASSERT_CLOSE: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Tolerances:
-    """What separates the verdicts; `close` maps a dtype to (rtol, atol)."""
+    """The tolerances that separate the verdicts; `close` maps a dtype to (rtol, atol)."""
 
     noise_factor: float = 10.0
     noise_floor: float = 8.0
@@ -28,10 +28,10 @@ class Tolerances:
     close: Mapping[str, tuple[float, float]] = field(default_factory=lambda: ASSERT_CLOSE)
 
     def updated(self, changes: Mapping[str, Any]) -> Tolerances:
-        """These with a configuration's values over them; `close` holds {dtype: {rtol, atol}}.
+        """These tolerances with a configuration's overrides; `close` holds {dtype: {rtol, atol}}.
 
         Raises:
-            ValueError: a key that is not a tolerance; a misspelled key would otherwise be ignored.
+            ValueError: a key is not a tolerance; a misspelled key would otherwise be ignored.
         """
         if unknown := sorted(set(changes) - {each.name for each in fields(self)}):
             raise ValueError(f"tolerances: unknown {', '.join(unknown)}")

@@ -1,27 +1,27 @@
 """Verdicts: what a measure means under given tolerances. No model runs and no array is read.
 
-A verdict is of one output on one input set first:
+Each output gets a verdict on each input set first:
 
   exact           bit-equal to torch
   within-noise    every slice: n_runtime <= max(noise_factor * n_torch, noise_floor)
-  above-noise     beyond that, yet inside assert_close's tolerances for the dtype
-  vacuous         nothing differs where nothing could: empty, constant or nothing finite
-  no-noise-floor  no float64 run to tell noise from error (in a float64 model there is none);
+  above-noise     beyond that, but inside assert_close's tolerances for the dtype
+  vacuous         nothing differs because nothing could: empty, constant or nothing finite
+  no-noise-floor  no float64 run to distinguish noise from error (a float64 model never has one);
                   inside assert_close's tolerances, or within noise_floor units of torch's result
-  ill-conditioned n_torch > ill_conditioned: torch's own result is not to be trusted; no pass
-  misdeclared     right, yet the file declares another dtype, rank or size than comes out
+  ill-conditioned n_torch > ill_conditioned: torch's own result cannot be trusted; not a pass
+  misdeclared     right, but the file declares another dtype, rank or size than the result has
   random          torch's own output changes from run to run: there is nothing to compare with
   fixed-size      a mismatch at a size other than the traced one, and none at the traced one
   mismatch        beyond both, or structure, masks or discrete values differ
 
 The worst input set decides for the output, the worst output for the cell. A set on which an output
-is vacuous (zeros through a convolution) says nothing and is left out, unless no other is left.
+is vacuous (zeros through a convolution) says nothing and is left out, unless no other set remains.
 
-Where every float input is constant (zeros, ones), torch's error is no measure of noise: an instance
-normalization has no variance there, torch's sums of equal values happen to be exact, and another
-order of summing is off by a hundred times more, rightly so. Equal tokens do the same to a model
-with integer inputs alone. Such a set still finds missing outputs, NaN and errors beyond
-`ill_conditioned`; up to that it is vacuous instead of a failure.
+Where every float input is constant (zeros, ones), torch's error is not a measure of noise: an
+instance normalization has no variance there, torch's sums of equal values happen to be exact, and
+another summation order is legitimately off by a hundred times more. Equal tokens have the same
+effect on a model with only integer inputs. Such a set still finds missing outputs, NaN and errors
+beyond `ill_conditioned`; smaller errors make it vacuous instead of a failure.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from opset_atlas.records import (
 
 ORDER: tuple[str, ...] = get_args(Verdict)  # from best to worst
 
-# The classes of verdicts, for everybody who counts, colors or acts on them.
-# `no-noise-floor`: judged by tolerances alone, which is all that there is for a float64 model, or
+# Classes of verdicts, for all code that counts, colors or acts on them.
+# `no-noise-floor` is judged by tolerances only: nothing else is available for a float64 model, or
 # where a runtime's own result is the reference.
 RIGHT = frozenset({"exact", "within-noise", "no-noise-floor"})
-# Nothing is wrong with these, and nothing is proven either.
+# These are not wrong, but not proven right either.
 UNPROVEN = frozenset({"vacuous", "ill-conditioned", "above-noise"})
 WRONG = frozenset({"mismatch", "fixed-size"})
 
@@ -59,7 +59,7 @@ _MOST_TOLD = 3
 
 @dataclass(frozen=True)
 class _Finding:
-    """One measure judged: `badness` orders findings of one verdict, `pair` is in units of u."""
+    """One judged measure: `badness` orders findings of equal verdict, `pair` is in units of u."""
 
     verdict: Verdict
     reason: str
@@ -69,7 +69,7 @@ class _Finding:
 
 
 def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> CellVerdict:
-    """The worst verdict of a cell's outputs, or what the runtime did where it did not run."""
+    """The worst verdict of a cell's outputs, or the runtime's outcome where it did not run."""
     outputs: dict[str, list[Measure]] = {}
     for measure in cell["measures"]:
         outputs.setdefault(measure["output"], []).append(measure)
@@ -99,7 +99,7 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
 
 
 def _with_promises(found: OutputVerdict, cell: RunCell) -> OutputVerdict:
-    """An output that is right, yet not what the file declares of it."""
+    """The verdict on an output, `misdeclared` where it is right but not as the file declares."""
     broken = [r for r in cell["misdeclared"] if r["output"] and r["port"] == found["output"]]
     if not broken or _is_worse(found["verdict"]):
         return found
@@ -108,18 +108,18 @@ def _with_promises(found: OutputVerdict, cell: RunCell) -> OutputVerdict:
 
 
 def _is_worse(verdict: str) -> bool:
-    """Whether a verdict says more against a file than that it declares something else."""
+    """Whether a verdict is worse for a file than `misdeclared`."""
     return ORDER.index(verdict) > ORDER.index("misdeclared")
 
 
 def outcome_in_runtimes(cell: Cell, verdicts: Sequence[CellVerdict]) -> tuple[Outcome, str]:
-    """The outcome of a cell and its detail, once the runtimes have spoken.
+    """The outcome of a cell and its detail, taking the runtimes into account.
 
-    A file that the checker accepts and no runtime loads is invalid, in the first runtime's words.
-    Of others the detail gets what the runtimes noted, each note once.
+    A file that the checker accepts but no runtime loads is invalid, in the first runtime's words.
+    For other files, the runtimes' notes are added to the detail, each note once.
 
     Args:
-        verdicts: of this cell, one per runtime.
+        verdicts: those on this cell, one per runtime.
     """
     refused = bool(verdicts) and all(each["verdict"] == "rejected" for each in verdicts)
     if refused and cell["outcome"] in {"ok", "moved"}:
@@ -133,7 +133,7 @@ def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputV
     """The worst verdict of one output over its input sets, and the set that decided.
 
     Args:
-        measures: of one output, at least one; one per input set.
+        measures: those of one output, one per input set, at least one.
     """
     findings = [_judge_measure(measure, tolerances) for measure in measures]
     findings = _at_other_sizes(findings)
@@ -162,9 +162,9 @@ def judge_output(measures: Sequence[Measure], tolerances: Tolerances) -> OutputV
 
 
 def _at_other_sizes(findings: list[_Finding]) -> list[_Finding]:
-    """Where the traced size gives no mismatch, those at other sizes are `fixed-size`.
+    """Where the traced size has no mismatch, mismatches at other sizes become `fixed-size`.
 
-    A file that is wrong already as traced says nothing more by being wrong elsewhere.
+    For a file that is wrong at the traced size, mismatches at other sizes add nothing.
     """
     wrong = [finding for finding in findings if finding.verdict == "mismatch"]
     if any(is_traced(finding.measure["set"]) for finding in wrong):
@@ -173,7 +173,7 @@ def _at_other_sizes(findings: list[_Finding]) -> list[_Finding]:
 
 
 def _with_sizes(worst: _Finding, findings: Sequence[_Finding]) -> str:
-    """At which sizes the output is wrong, and how at the worst."""
+    """The sizes at which the output is wrong, and what is wrong at the worst one."""
     sets = [f.measure["set"] for f in findings if f.verdict == "fixed-size"]
     at, *others = [sizes_of(worst.measure["set"])] + [
         sizes_of(name) for name in sets if name != worst.measure["set"]
@@ -183,9 +183,9 @@ def _with_sizes(worst: _Finding, findings: Sequence[_Finding]) -> str:
 
 
 def is_noise(measure: Measure, tolerances: Tolerances) -> bool:
-    """Whether a value differs from another by rounding alone, every slice of it.
+    """Whether a value differs from another only by rounding, in every slice.
 
-    assert_close has no say here: next to a value of 1e-7 its absolute tolerance allows anything.
+    assert_close is not consulted: for values near 1e-7 its absolute tolerance allows anything.
     """
     if measure["structure"] or measure["masks"]:
         return False
@@ -199,7 +199,7 @@ def is_noise(measure: Measure, tolerances: Tolerances) -> bool:
 
 
 def _judge_measure(measure: Measure, tolerances: Tolerances) -> _Finding:
-    """One output on one input set. A difference counts even where a pass would be vacuous."""
+    """Judge one output on one input set. A difference counts even where a pass would be vacuous."""
     infinite = float("inf")
     if measure["structure"]:
         return _Finding("mismatch", measure["structure"], measure, infinite)
@@ -231,13 +231,13 @@ def _judge_discrete(measure: Measure) -> _Finding:
 
 
 def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
-    """Rules 2 to 4. An ill-conditioned output never passes, yet a mismatch beyond both is one."""
+    """Rules 2 to 4. An ill-conditioned output never passes, but it can still be a mismatch."""
     close, excess = _is_close(measure, tolerances)
     if not measure["float64"]:
         if measure["exact"]:
             return _Finding("exact", "bit-equal to torch", measure)
-        # assert_close looks at each element by itself, and a sum of large terms that cancel is
-        # off by more, rightly: another order of adding is within a few units of the whole output.
+        # assert_close looks at each element separately, but where large terms cancel, a larger
+        # error is legitimate: another summation order is within a few units of the whole output.
         tiny = bool(measure["slices"]) and worst_slice(measure, tolerances)[2] <= 1
         verdict: Verdict = "no-noise-floor" if close or tiny else "mismatch"
         units: tuple[float | None, float | None] = (None, measure["n_runtime"])
@@ -267,7 +267,7 @@ def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
 
 
 def worst_slice(measure: Measure, tolerances: Tolerances) -> tuple[float, float, float]:
-    """The slice that is most above what is allowed it, and by which factor (at most 1: passes)."""
+    """The slice that exceeds its allowed error the most, and by what factor (at most 1: passes)."""
 
     def excess(pair: Sequence[float]) -> float:
         allowed = max(tolerances.noise_factor * pair[0], tolerances.noise_floor)
@@ -280,7 +280,7 @@ def worst_slice(measure: Measure, tolerances: Tolerances) -> tuple[float, float,
 
 
 def _is_close(measure: Measure, tolerances: Tolerances) -> tuple[bool, str]:
-    """Whether `|difference| <= atol + rtol * |expected|` for all elements, and a phrase on it."""
+    """Whether `|difference| <= atol + rtol * |expected|` everywhere, and a phrase that says so."""
     dtype = measure.get("computed_in", measure["dtype"])
     rtol, atol = tolerances.close.get(dtype, (0.0, 0.0))
     worst = max(measure["frontier"], key=lambda p: p[1] - (atol + rtol * p[0]))
@@ -304,7 +304,7 @@ def _short(value: float) -> str:
 
 
 def told_otherwise(rows: Sequence[Misdeclared]) -> str:
-    """The first few promises that were not kept, in words."""
+    """The first few broken promises, in words."""
     told = list(dict.fromkeys(map(_promise, rows)))
     more = len(told) - _MOST_TOLD
     return "; ".join(told[:_MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")

@@ -207,7 +207,7 @@ STRUCTURE_PAIRS = {
             20,
         ),
         (("attribute", "GridSample", "mode", "schema", True),),
-        ("The modes bilinear and bicubic are called linear and cubic",),
+        ("The modes bilinear and bicubic are renamed to linear and cubic",),
     ),
     "rewired to another result": Pair(
         unary("a = Relu(x) b = Sigmoid(x) y = Neg(a)", 13),

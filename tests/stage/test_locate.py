@@ -245,7 +245,7 @@ def test_a_node_that_another_opset_would_make_right(tmp_path: Path) -> None:
     text += "{ a = Tanh(x) y = Softmax<axis=1>(a) }"
     found = only(find(tmp_path, parse(text), parse(text.replace("13]", "12]")), with_right=False))
     assert (found["fault"], found["right_at"]) == ("file", 13)
-    assert "from 13 on it runs along axis alone" in found["sentence"]
+    assert "from 13 on it runs only along axis" in found["sentence"]
 
 
 def test_above_the_noise(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The steps of a model from opset to opset: differences joined with their causes."""
+"""Differences between files, joined with their causes."""

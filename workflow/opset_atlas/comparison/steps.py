@@ -1,4 +1,4 @@
-"""Differences with their causes: what the comparisons between opsets and exporters share."""
+"""Differences with their causes, for comparisons between opsets and between exporters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def compare(left: GraphFile, right: GraphFile, situation: Situation) -> list[Cha
 
 
 def found_between(left: GraphFile, right: GraphFile) -> list[Difference]:
-    """What differs between two files, functions of one of them alone put in their calls' place."""
+    """What differs between two files, after inlining functions that only one of them has."""
     shared, ours = split(left, right)
     partners, theirs = split(right, left)
     found = differences(inlined(left["graph"], ours), inlined(right["graph"], theirs))
@@ -36,12 +36,12 @@ def found_between(left: GraphFile, right: GraphFile) -> list[Difference]:
 
 
 def explained(found: Iterable[Difference], situation: Situation) -> list[Change]:
-    """Differences with their causes; equal statements about several nodes are one change."""
+    """Differences with their causes; equal statements about several nodes become one change."""
     changes: dict[str, Change] = {}
     for difference in found:
         cause = explain(difference, situation)
         if difference.kind == "semantics" and cause.cause == "unexplained":
-            continue  # another schema version of which nothing is known that could matter
+            continue  # another schema version, with no known effect
         if difference.kind == "semantics" and _told(cause, changes.values()):
             continue
         change = _change(difference, cause)
@@ -54,7 +54,7 @@ def explained(found: Iterable[Difference], situation: Situation) -> list[Change]
 
 
 def usable_graphs(dumped: Iterable[DumpCell], exported: ExportRecord) -> dict[int, str]:
-    """Opset → digest of the graph, for the cells of a sweep that were delivered as asked."""
+    """Opset → digest of the graph, for the cells delivered at the requested opset."""
     usable = {cell["requested"] for cell in exported["cells"] if cell["outcome"] == "ok"}
     return {
         cell["requested"]: cell["graph"]
@@ -64,7 +64,7 @@ def usable_graphs(dumped: Iterable[DumpCell], exported: ExportRecord) -> dict[in
 
 
 def converted(exported: ExportRecord) -> bool:
-    """Whether a sweep's files were made from another file, not from the module."""
+    """Whether a sweep's files were converted from another file."""
     return any(cell["base"] for cell in exported["cells"])
 
 
@@ -75,13 +75,13 @@ def read_graph(dump: Path, key: str) -> GraphFile:
 
 
 def _told(cause: Cause, changes: Iterable[Change]) -> bool:
-    """Whether a change of the same node's attribute has given the same reason already."""
+    """Whether another change of the same node already gives the same reason."""
     words = cause.explanation.partition(": ")[2]
     return any(words in change["explanation"] for change in changes)
 
 
 def _importance(change: Change) -> tuple[Any, ...]:
-    """What can matter to the numbers first, what only looks different last."""
+    """Sort key: changes that can affect the numbers first, changes of encoding last."""
     return (
         change["neutral"],
         not change["numeric"],

@@ -1,1 +1,1 @@
-"""What differs between two graphs, before anything is said about why."""
+"""What differs between two graphs, without the causes."""

@@ -1,10 +1,10 @@
-"""Which node of one graph is which node of another: by content, structure and scope, not by name.
+"""Match the nodes of two graphs by content, structure and scope, not by name.
 
 Node names differ between exporters and between opsets, and a schema change alters the inputs of a
-node, so neither is asked. Weights that both sides hold are the surest sign, then unique tokens of
-operator, scope and shape; from every pair the match spreads along edges of the same formal
-parameter. What stays unmatched is grouped into regions that feed the same consumers: the places
-where one subgraph took the place of another.
+node, so neither is used. Weights that both sides hold are the strongest evidence, then unique
+tokens of operator, scope and shape; from every pair the matching spreads along edges of the same
+formal parameter. Unmatched nodes are grouped into regions that feed the same consumers: there, one
+subgraph has replaced another.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Token = Callable[["View", int], Hashable]
 
 @dataclass(frozen=True)
 class Alignment:
-    """`forward` and `backward` map indices of matched nodes; `regions` are unmatched ones.
+    """`forward` and `backward` map matched node indices; `regions` hold the unmatched ones.
 
     A region is (left indices, right indices); one side may be empty.
     """
@@ -43,12 +43,12 @@ def align(
 ) -> Alignment:
     """Match the nodes of two graphs.
 
-    Every node is in one pair or one region, or is a node that a view leaves out: one that only
-    passes a value on, or, with `fold`, one without a partner that computes a constant.
+    Every node is in one pair or one region, unless a view drops it: a node that only passes a value
+    on or, with `fold`, an unmatched node that computes a constant.
 
     Args:
         outer: the alignment of the graphs around two subgraphs.
-        fold: compute what the constants of a file fix; the pairs do not depend on it.
+        fold: compute the values that a file's constants determine; the pairs do not depend on it.
     """
     around = (outer.left, outer.right) if outer else (None, None)
     matching = _Matching(view(left, around[0], fold), view(right, around[1], fold))
@@ -59,8 +59,8 @@ def align(
         matching.spread(matching.unique(token))
     for token in (_scoped, _shaped, _operator):
         for pair in matching.gaps(token):
-            matching.spread([pair])  # one by one: what an edge leads to goes before the order
-    matching.checks.clear()  # a node whose result is another now is known by its edges alone
+            matching.spread([pair])  # one by one: edges take precedence over order
+    matching.checks.clear()  # a node with a different result can only be matched by its edges
     matching.spread(matching.edges())
     forward = dict(sorted(matching.forward.items()))
     if fold:
@@ -79,7 +79,7 @@ class _Matching:
     def __init__(self, left: View, right: View) -> None:
         self.left, self.right = left, right
         inputs = left.graph["inputs"], right.graph["inputs"]
-        # Of a model with other sizes only the ranks are the same; one in float16 has other types.
+        # A model with other sizes has only the ranks in common; one in float16 has other types.
         self.checks: list[Callable[[Port, Port], bool]] = []
         self.checks.append(_sizes if all(map(_sizes, *inputs)) else _ranks)
         if all(map(_types, *inputs)):
@@ -88,7 +88,7 @@ class _Matching:
         self.backward: dict[int, int] = {}
 
     def outputs(self) -> Iterable[tuple[int, int]]:
-        """Producers of the graphs' outputs, by position."""
+        """Match the producers of the graphs' outputs by position."""
         for one, other in zip(
             self.left.graph["outputs"], self.right.graph["outputs"], strict=False
         ):
@@ -97,14 +97,14 @@ class _Matching:
                 yield source[0], target[0]
 
     def unique(self, token: Token) -> list[tuple[int, int]]:
-        """Unmatched nodes whose token occurs once on each side, where their order agrees."""
+        """Match nodes whose token occurs once on each side, if their order agrees."""
         ours = _singles(self.left, self.forward, token)
         theirs = _singles(self.right, self.backward, token)
         shared = sorted((ours[key], theirs[key]) for key in ours.keys() & theirs.keys())
         return _increasing(shared)
 
     def gaps(self, token: Token) -> list[tuple[int, int]]:
-        """What is left, aligned as sequences of tokens between neighbouring pairs."""
+        """Align the remaining nodes between neighbouring pairs as sequences of tokens."""
         found: list[tuple[int, int]] = []
         anchors = _increasing(sorted(self.forward.items()))
         ours = [i for i in self.left.nodes if i not in self.forward]
@@ -123,14 +123,14 @@ class _Matching:
         return [(a[m], b[n]) for m, n in longest(one, other)]
 
     def spread(self, seeds: Iterable[tuple[int, int]]) -> None:
-        """Add pairs, and follow edges of the same parameter to further ones."""
+        """Add pairs, and follow edges of the same parameter to further pairs."""
         waiting = [pair for pair in seeds if self._add(*pair)]
         while waiting:
             near = self._neighbors(*waiting.pop())
             waiting += [pair for pair in near if self._add(*pair)]
 
     def edges(self) -> Iterable[tuple[int, int]]:
-        """What the edges of the pairs lead to."""
+        """Follow the edges of all pairs."""
         return [near for pair in self.forward.items() for near in self._neighbors(*pair)]
 
     def _add(self, i: int, j: int) -> bool:
@@ -174,7 +174,7 @@ def _weights(side: View, index: int) -> Hashable:
 
 
 def _content(port: Port) -> str:
-    """What a constant holds, if that is more than a number, a shape or a list of axes."""
+    """The content of a constant, if it is more than a number, a shape or a list of axes."""
     whole = "float" not in port.get("dtype", "") and port.get("dtype") != "double"
     if "sha256" in port:
         return port["sha256"]
@@ -184,12 +184,12 @@ def _content(port: Port) -> str:
 
 
 def _exact(side: View, index: int) -> Hashable:
-    """What a node is, where it stands, and all that is written down in it."""
+    """A node's operator, result types, neighbours, and written attributes and constants."""
     return _surrounded(side, index), _written(side, index)
 
 
 def _written(side: View, index: int) -> Hashable:
-    """What a node is, with all that is written down in it; None where that is nothing."""
+    """A node's operator, result types, and written attributes and constants; None without any."""
     held = tuple(_held(side.port(port)) for port in side.nodes[index]["inputs"])
     _, written = _attributed(side, index)
     return (_shaped(side, index), written, held) if written or any(held) else None
@@ -200,7 +200,7 @@ def _held(port: Port) -> str:
 
 
 def _sizes(one: Port, other: Port) -> bool:
-    """Whether two values have the same sizes, as far as both are known."""
+    """Whether two values agree in all sizes known on both sides."""
     left, right = one.get("shape"), other.get("shape")
     if left is None or right is None:
         return True
@@ -220,7 +220,7 @@ def _types(one: Port, other: Port) -> bool:
 
 
 def _surrounded(side: View, index: int) -> Hashable:
-    """What a node is, what it reads, and what reads it."""
+    """A node's operator and result types, what it reads, and what reads it."""
     node = side.nodes[index]
     sources = [(formal(node, port), side.source(port)) for port in node["inputs"]]
     reads = [(name, name_of(side.nodes[found[0]]), found[1]) for name, found in sources if found]
@@ -257,7 +257,7 @@ def _singles(side: View, matched: dict[int, int], token: Token) -> dict[Hashable
 
 
 def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest subsequence of pairs, sorted by their first, in which the second grows too."""
+    """The longest subsequence with increasing second items; pairs are sorted by the first."""
     tails: list[int] = []
     last: list[int] = []
     previous: list[int] = []
@@ -282,7 +282,7 @@ def _between(indices: Sequence[int], low: int, high: int) -> Sequence[int]:
 
 
 def _regions(matching: _Matching) -> Iterable[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Unmatched nodes, grouped where they are connected or feed the same input of a pair."""
+    """Unmatched nodes, grouped if they are connected or feed the same input of a pair."""
     groups = _Groups()
     for side, view_, matched in (
         ("left", matching.left, matching.forward),
@@ -311,9 +311,9 @@ def _regions(matching: _Matching) -> Iterable[tuple[tuple[int, ...], tuple[int, 
 def _separated(
     matching: _Matching, left: tuple[int, ...], right: tuple[int, ...]
 ) -> Iterable[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """A region in its parts: two LayerNormalizations in a row took the place of two subgraphs.
+    """Split a region, e.g. where two LayerNormalizations in a row replace two subgraphs.
 
-    Parts are told apart by module scope where both sides have the same scopes, else by repetition.
+    It is split by module scope if both sides have the same scopes, otherwise by repetition.
     """
     scopes = [
         [side.nodes[index]["scope"] for index in indices]
@@ -333,7 +333,7 @@ def _separated(
 def _repeated(
     matching: _Matching, left: tuple[int, ...], right: tuple[int, ...]
 ) -> Iterable[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """As many parts as both sides have in a row, each of the same operators on its side."""
+    """Split into as many consecutive parts with equal operators as both sides have."""
     most = math.gcd(len(left), len(right)) if left and right else 1
     for count in (each for each in range(most, 1, -1) if most % each == 0):
         ours, theirs = _in_row(matching.left, left, count), _in_row(matching.right, right, count)
@@ -344,7 +344,7 @@ def _repeated(
 
 
 def _in_row(side: View, indices: tuple[int, ...], count: int) -> list[tuple[int, ...]]:
-    """Nodes in `count` parts of equal operators, each of which gives one value to the next."""
+    """The nodes in `count` parts of equal operators, each feeding one value to the next."""
     size = len(indices) // count
     parts = [indices[start : start + size] for start in range(0, len(indices), size)]
     operators = [sorted(name_of(side.nodes[index]) for index in part) for part in parts]

@@ -1,8 +1,8 @@
-"""What differs between two aligned graphs, before anybody asks why.
+"""What differs between two aligned graphs, without the causes.
 
-A difference is one statement about one pair of nodes, or about one region. Differences that cannot
-change what is computed (an omitted input against an empty one, a default written or not, a Constant
-node against an initializer) are kept and marked, not hidden.
+A difference is one statement about a pair of nodes or a region. Differences that cannot change what
+is computed (an omitted input or an empty one, a default written or not, a Constant node or an
+initializer) are kept and marked, not hidden.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from opset_atlas.graph.view import View, name_of
 from opset_atlas.operators import definitions
 from opset_atlas.records import Attribute, Graph, Node, Port
 
-_INFERRED = "unk__"  # how onnx's shape inference calls a size that no file declares
+_INFERRED = "unk__"  # onnx's shape inference names unknown sizes like this
 
-# Their result does not depend on the order of their inputs, to the last bit.
+# Swapping their inputs does not change the result, not even in the last bit.
 COMMUTATIVE = {("", op) for op in ("Add", "And", "Equal", "Mul", "Or", "Xor")}
 
 
 def differences(left: Graph, right: Graph) -> list[Difference]:
-    """Everything that differs between two graphs, subgraphs of matched nodes included."""
+    """Everything that differs between two graphs, including the subgraphs of matched nodes."""
     return [
         *_named_alike(left, right),
         *_declared(left, right),
@@ -36,12 +36,12 @@ def differences(left: Graph, right: Graph) -> list[Difference]:
 
 
 def body_differences(left: Graph, right: Graph) -> list[Difference]:
-    """The same for two functions, whose parameters go by position, not by name."""
+    """The same for two functions, whose parameters correspond by position, not by name."""
     return _aligned(align(left, right, fold=True))
 
 
 def _aligned(alignment: Alignment, within: tuple[Node, Node] | None = None) -> list[Difference]:
-    """What differs between two aligned graphs; `within` is the pair of nodes that hold them."""
+    """What differs between two aligned graphs; `within` is the pair of nodes that contain them."""
     found = list(_signature(alignment, within))
     for i, j in alignment.forward.items():
         one, other = alignment.left.nodes[i], alignment.right.nodes[j]
@@ -55,7 +55,7 @@ def _aligned(alignment: Alignment, within: tuple[Node, Node] | None = None) -> l
 
 
 def _named_alike(left: Graph, right: Graph) -> Iterator[Difference]:
-    """The names of a model's inputs and outputs, by which others feed and read it."""
+    """The names of a model's inputs and outputs, which callers use."""
     for side in ("inputs", "outputs"):
         one, other = ([p["name"] for p in g[side]] for g in (left, right))  # type: ignore[literal-required]
         if one != other:
@@ -63,7 +63,7 @@ def _named_alike(left: Graph, right: Graph) -> Iterator[Difference]:
 
 
 def _declared(left: Graph, right: Graph) -> Iterator[Difference]:
-    """Sizes of a model's inputs and outputs that one file fixes and the other one leaves open."""
+    """Sizes of a model's inputs and outputs that one file fixes and the other leaves open."""
     for one, other in zip(
         [*left["inputs"], *left["outputs"]], [*right["inputs"], *right["outputs"]], strict=False
     ):
@@ -78,7 +78,7 @@ def _declared(left: Graph, right: Graph) -> Iterator[Difference]:
 
 
 def _signature(alignment: Alignment, within: tuple[Node, Node] | None) -> Iterator[Difference]:
-    """Types of a graph's inputs and outputs, and where its outputs come from."""
+    """Differences in the types of a graph's inputs and outputs, and in its outputs' origins."""
     left, right = alignment.left.graph, alignment.right.graph
     for side in ("inputs", "outputs"):
         ours, theirs = left[side], right[side]  # type: ignore[literal-required]
@@ -104,7 +104,7 @@ def _signature(alignment: Alignment, within: tuple[Node, Node] | None) -> Iterat
 def _of_types(
     alignment: Alignment, ours: Sequence[Port], theirs: Sequence[Port]
 ) -> tuple[Node, Node] | None:
-    """The nodes of one operator that compute the first output whose type differs."""
+    """The nodes of the same operator that compute the first output whose type differs."""
     for one, other in zip(ours, theirs, strict=False):
         source, target = alignment.left.source(one), alignment.right.source(other)
         if _type_differs(one, other) and source and target:
@@ -121,7 +121,7 @@ def _of_graph(side: str, before: str, after: str, within: tuple[Node, Node] | No
 
 
 def _same_result(alignment: Alignment, one: Port, other: Port) -> bool:
-    """Whether an output of both graphs is the same constant, or comes from matched nodes."""
+    """Whether an output is the same constant in both graphs, or comes from matched nodes."""
     ours, theirs = alignment.left.port(one), alignment.right.port(other)
     if {"value", "sha256"} & (ours.keys() | theirs.keys()):
         return all(ours.get(key) == theirs.get(key) for key in ("value", "sha256"))
@@ -129,7 +129,7 @@ def _same_result(alignment: Alignment, one: Port, other: Port) -> bool:
 
 
 def _origin(side: View, port: Port) -> str:
-    """`y is Y of Relu-14`: where an output of a graph comes from."""
+    """Where an output of a graph comes from: `y is Y of Relu-14`."""
     source = side.source(port)
     if source is None:
         return f"{port['name']} is {content_of(side.port(port)) or side.resolve(port['name'])}"
@@ -138,7 +138,7 @@ def _origin(side: View, port: Port) -> str:
 
 
 def _type_differs(one: Port, other: Port) -> bool:
-    """Whether two ports of a graph differ in dtype, rank, or a size that both know."""
+    """Whether two ports differ in dtype, rank, or a size known on both sides."""
     if _another_type(one, other):
         return True
     left, right = one.get("shape"), other.get("shape")
@@ -151,7 +151,7 @@ def _type_differs(one: Port, other: Port) -> bool:
 
 
 def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
-    """What differs in a pair; nothing of it matters where both compute the same constants."""
+    """What differs in a pair; all of it is neutral if both compute the same constants."""
     result = _same_constants(alignment, one, other)
     for difference in _of_pair(alignment, one, other):
         if not result:
@@ -161,7 +161,7 @@ def _node(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
 
 
 def _same_constants(alignment: Alignment, one: Node, other: Node) -> str:
-    """What both nodes compute from constants alone; "" where that differs or is not known."""
+    """What both nodes compute from constants only; "" if that differs or is unknown."""
     left, right = alignment.left, alignment.right
     if not (left.is_known(one["index"]) and right.is_known(other["index"])):
         return ""
@@ -179,7 +179,7 @@ def _of_pair(alignment: Alignment, one: Node, other: Node) -> Iterator[Differenc
         each.kind == "attribute" and each.parameter in {"to", "dtype"} for each in found
     )
     for ours, theirs in zip(one["outputs"], other["outputs"], strict=False):
-        # Another shape follows from another input or attribute, which is a difference of its own.
+        # A different shape follows from an input or attribute, which is reported separately.
         if not follows and _another_type(ours, theirs):
             yield _difference(
                 "type",
@@ -198,7 +198,7 @@ def _another_type(one: Port, other: Port) -> bool:
 
 
 def _type_follows(alignment: Alignment, one: Node, other: Node) -> bool:
-    """Whether results are of another type because an input is, which is told where that began."""
+    """Whether the result types differ only because an input's does; reported at its origin."""
     for ours, theirs in zip(one["inputs"], other["inputs"], strict=False):
         if _another_type(ours, theirs):
             source, target = alignment.left.source(ours), alignment.right.source(theirs)
@@ -210,7 +210,7 @@ def _type_follows(alignment: Alignment, one: Node, other: Node) -> bool:
 
 
 def _inputs_and_attributes(alignment: Alignment, one: Node, other: Node) -> Iterator[Difference]:
-    """Inputs and attributes under the newer side's names, whatever the older side calls them."""
+    """Differences in inputs and attributes, under the newer side's names."""
     names = _renamed(one, other)
     ours = {names.get(p["parameter"], p["parameter"]): p for p in one["inputs"]}
     old = {names.get(a["name"], a["name"]): a for a in one["attributes"]}
@@ -234,7 +234,7 @@ def _inputs_and_attributes(alignment: Alignment, one: Node, other: Node) -> Iter
 
 
 def _swapped(alignment: Alignment, one: Node, other: Node) -> bool:
-    """Whether an operator for which their order says nothing has its two inputs swapped."""
+    """Whether a commutative operator has its two inputs swapped."""
     ours, theirs = one["inputs"], other["inputs"]
     if name_of(one) not in COMMUTATIVE or len(ours) != 2 or len(theirs) != 2:
         return False
@@ -245,7 +245,7 @@ def _swapped(alignment: Alignment, one: Node, other: Node) -> bool:
 
 
 def _same_input(alignment: Alignment, before: Port, after: Port) -> bool:
-    """Whether two inputs are the same constant or result, and no region's."""
+    """Whether two inputs are the same constant or result, and not from a region."""
     before, after = alignment.left.port(before), alignment.right.port(after)
     if _way(before) != _way(after):
         return False
@@ -257,7 +257,7 @@ def _same_input(alignment: Alignment, before: Port, after: Port) -> bool:
 
 
 def _renamed(one: Node, other: Node) -> dict[str, str]:
-    """What the left version calls a parameter → what the right version does, where they differ."""
+    """The parameters' names in the left version → in the right version, if they differ."""
     if one["since"] is None or other["since"] is None or one["since"] == other["since"]:
         return {}
     changes = definitions.transition(one["op"], one["since"], other["since"], one["domain"]).changes
@@ -292,12 +292,12 @@ def _flat(value: Any) -> list[Any]:
 def _input(
     alignment: Alignment, one: Node, other: Node, name: str, before: Port | None, after: Port | None
 ) -> Difference | None:
-    """How one formal input is given on both sides; None where that is the same."""
+    """The difference in how one formal input is given; None if there is none."""
     before = alignment.left.port(before) if before else None
     after = alignment.right.port(after) if after else None
     left, right = _way(before), _way(after)
     if before and after and {left, right} == {"computed", "fixed"}:
-        # A node with a partner may compute what is a constant here on the other side.
+        # A matched node may compute what the other side holds as a constant.
         before, after = alignment.left.content(before), alignment.right.content(after)
         left, right = _way(before), _way(after)
         one, other = _given(one, before), _given(other, after)
@@ -328,13 +328,13 @@ def _input(
 
 
 def _given(node: Node, port: Port) -> Node:
-    """A node with one input given so."""
+    """The node with one input replaced."""
     name = port["parameter"]
     return {**node, "inputs": [port if p["parameter"] == name else p for p in node["inputs"]]}
 
 
 def _in_region(alignment: Alignment, before: Port | None, after: Port | None) -> bool:
-    """Whether a value on one side comes from a node without a partner."""
+    """Whether a value on either side comes from an unmatched node."""
     ours = alignment.left.source(before) if before else None
     theirs = alignment.right.source(after) if after else None
     return bool(
@@ -358,7 +358,7 @@ def _content(port: Port) -> tuple[Any, ...]:
 def _same_value(alignment: Alignment, before: str, after: str) -> bool:
     """Whether two values come from matched nodes, or from the same input of the graph.
 
-    A source in an unmatched region is the region's difference, not this one's.
+    A source in an unmatched region belongs to the region's difference.
     """
     one, other = alignment.left.resolve(before), alignment.right.resolve(after)
     ours, theirs = alignment.left.producer.get(one), alignment.right.producer.get(other)
@@ -377,7 +377,7 @@ def _same_value(alignment: Alignment, before: str, after: str) -> bool:
 
 
 def _entry(side: View, name: str) -> int | None:
-    """The position of an input of the graph."""
+    """The position of a value among the graph's inputs."""
     names = [value["name"] for value in side.graph["inputs"]]
     return names.index(name) if name in names else None
 
@@ -392,7 +392,7 @@ def _attribute(
             words = [f"{ours} ({'written' if w else 'left to the default'})" for w in stated]
             yield _difference("encoding", one, other, name, words[0], words[1], neutral=True)
     elif any(stated) or (before is not None and after is not None):
-        # A default that only one of the versions has changes nothing unless it says otherwise.
+        # A default that only one of the versions has changes nothing, unless its value does.
         default = (before is None or before["default"]) and (after is None or after["default"])
         neutral = default and (before is None or after is None)
         values = (side["value"] if side else None for side in (before, after))
@@ -401,7 +401,7 @@ def _attribute(
 
 
 def _same_axes(one: Node, other: Node, name: str, before: Any, after: Any) -> bool:
-    """Whether axes are the same, counted from the front and from the back."""
+    """Whether axes are equal when negative ones are counted from the end."""
     if name not in {"axis", "axes"} or before is None or after is None:
         return False
     # The axes of Unsqueeze are those of its result.

@@ -1,8 +1,8 @@
-"""The longest common subsequence of two sequences, exactly, at 10,000 items in milliseconds.
+"""The exact longest common subsequence of two sequences: milliseconds for 10,000 items.
 
-One bit per pair of places, a row in a Python integer: H. Hyyrö, "Bit-parallel LCS-length
-computation revisited" (2004). `difflib` is no such thing: it takes the longest block first, and
-beyond 200 items it ignores those that are frequent, which the operators of a graph are.
+One bit per pair of positions, one Python integer per row: H. Hyyrö, "Bit-parallel LCS-length
+computation revisited" (2004). `difflib` does not compute it: it takes the longest block first, and
+beyond 200 items it ignores frequent ones, which the operators of a graph are.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ MOST_BITS = 1 << 30  # 128 MiB: two sequences of 32,768 items
 
 
 def longest(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """Pairs of places with equal items, both growing, as many as there can be.
+    """Pairs of positions with equal items, increasing on both sides, as many as possible.
 
-    Beyond `MOST_BITS` halves are paired with halves, which is no longer the longest.
+    Beyond `MOST_BITS` the sequences are split in halves; the result may then not be the longest.
     """
     if len(one) * len(other) <= MOST_BITS:
         return _longest(one, other)
@@ -42,7 +42,7 @@ def _longest(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[tuple[i
 
 
 def _rows(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[int]:
-    """Bit j of row i is 0 where one more of `other` makes the result of one[:i] longer."""
+    """Bit j of row i is 0 if including other[j] lengthens the subsequence for one[:i]."""
     places: dict[Hashable, int] = defaultdict(int)
     for j, item in enumerate(other):
         places[item] |= 1 << j

@@ -8,16 +8,16 @@ from typing import Literal
 from opset_atlas.records import Node
 
 Kind = Literal[
-    "input",  # the same formal input, given in another way
-    "attribute",  # the same attribute, another value
+    "input",  # the same formal input, given differently
+    "attribute",  # the same attribute, with another value
     "attribute-to-input",
     "input-to-attribute",
-    "encoding",  # the same value, written down in another way
-    "semantics",  # the same node under a schema version that means something else
-    "type",  # another dtype or shape of a result
+    "encoding",  # the same value, written differently
+    "semantics",  # the same node under a schema version with another meaning
+    "type",  # a result of another dtype or shape
     "operators",  # other operators in the same place
     "identity",  # nodes that compute nothing
-    "function",  # a local function, whose nodes stand in their place in the other file
+    "function",  # a local function, which the other file has inlined
     "signature",  # inputs or outputs of the graph
     "declaration",  # a size of an input or output that one file fixes and the other leaves open
 ]
@@ -36,9 +36,9 @@ class Wire:
 class Difference:
     """One difference. `left` and `right` are the nodes; a region has several, or none on a side.
 
-    `before` and `after` are words. `neutral`: equal meaning, by what the files alone say; `result`
-    is what both sides compute where it takes a computation to see that. `around`: how a region is
-    wired to matched pairs.
+    `before` and `after` are words. `neutral`: the files alone show that the meaning is the same;
+    `result` is the value that both sides compute, if seeing this takes a computation. `around`: how
+    a region is wired to matched pairs.
     """
 
     kind: Kind

@@ -1,9 +1,10 @@
-"""Local functions put in the place of their calls, so that both files can be compared.
+"""Inline local functions so that two files can be compared.
 
-Two files often hold the same nodes, once in a function and once without, or in functions of other
-names. A function that both files define under one name stays a call and its bodies are compared;
-every other is inlined: https://github.com/onnx/onnx/blob/main/docs/IR.md#functions. This works on
-the graphs that the dump stage wrote, as the comparison has no other file.
+Two files often hold the same nodes, but only one wraps them in a function, or the functions have
+different names. A function that both files define under the same name stays a call, and the two
+bodies are compared; all others are inlined
+(https://github.com/onnx/onnx/blob/main/docs/IR.md#functions). This works on the graphs that the
+dump stage wrote, because the comparison reads no other files.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ Name = tuple[str, str]  # domain, function
 
 
 def split(file: GraphFile, other: GraphFile) -> tuple[dict[Name, Function], dict[Name, Function]]:
-    """The functions that both files define, and those that this one alone does."""
+    """The functions that both files define, and those that only this one does."""
     ours, theirs = ({(f["domain"], f["name"]): f for f in g["functions"]} for g in (file, other))
     shared = {name: function for name, function in ours.items() if name in theirs}
     return shared, {name: function for name, function in ours.items() if name not in theirs}
 
 
 def calls(graph: Graph, functions: Mapping[Name, Function]) -> Counter[Name]:
-    """How often a graph calls each of these functions, in its subgraphs and in them too."""
+    """How often a graph, its subgraphs and these functions' bodies call each of the functions."""
     found: Counter[Name] = Counter()
     for node in graph["nodes"]:
         name = name_of(node)
@@ -45,7 +46,7 @@ def calls(graph: Graph, functions: Mapping[Name, Function]) -> Counter[Name]:
 def local_functions(
     graph: Graph, functions: Mapping[Name, Function], later: bool = False
 ) -> list[Difference]:
-    """A neutral difference per function that one file alone defines; `later`: the second one."""
+    """A neutral difference per function that only one file defines; `later`: the second one."""
     found: list[Difference] = []
     for (domain, name), count in calls(graph, functions).items():
         size = len(functions[domain, name]["graph"]["nodes"])
@@ -64,7 +65,7 @@ def local_functions(
 
 
 def within(difference: Difference, name: Name) -> Difference:
-    """A difference of a function's body, with the function as the scope of its nodes."""
+    """A difference in a function's body, with the function as the scope of its nodes."""
     scope = f"function {name[0]}::{name[1]}"
     left, right = (
         tuple({**node, "scope": " ".join(filter(None, [scope, node["scope"]]))} for node in side)
@@ -74,7 +75,7 @@ def within(difference: Difference, name: Name) -> Difference:
 
 
 def inlined(graph: Graph, functions: Mapping[Name, Function]) -> Graph:
-    """A graph without calls of these functions; nodes are numbered anew.
+    """A graph with the calls of these functions inlined; nodes are renumbered.
 
     `origin` of a node is the index of the node or call in `graph` that it stands for. A function
     that calls itself, which no valid file has, stays a call.
@@ -110,7 +111,7 @@ def _expanded(node: Node, functions: Mapping[Name, Function]) -> list[Node]:
 
 
 def _constants(body: Graph, given: Mapping[str, Attribute]) -> dict[str, Port]:
-    """Results of Constant nodes of a body that hold an attribute of the function."""
+    """Results of a body's Constant nodes that hold an attribute of the function."""
     found: dict[str, Port] = {}
     for node in body["nodes"]:
         if name_of(node) != ("", "Constant"):
@@ -134,7 +135,7 @@ def _constants(body: Graph, given: Mapping[str, Attribute]) -> dict[str, Port]:
 
 @dataclass
 class _Call:
-    """One call: what the body's inputs are given, and what its outputs are called outside."""
+    """One call: the values of the body's inputs, and the outer names of its outputs."""
 
     caller: Node
     values: Mapping[str, Port]
@@ -160,7 +161,7 @@ class _Call:
         }
 
     def passed_on(self, body: Graph) -> Sequence[Node]:
-        """Outputs of the function that are its inputs, as nodes that pass a value on."""
+        """Identity nodes for outputs of the function that are also its inputs."""
         found: list[Node] = []
         for port in body["outputs"]:
             if port["name"] in self.values and port["name"] in self.results:
@@ -207,9 +208,9 @@ class _Call:
 
 
 def _attributes(inner: Node, given: Mapping[str, Attribute]) -> list[Attribute]:
-    """A node's attributes, those that refer to the function's taken from the call.
+    """A node's attributes, with references to the function's attributes taken from the call.
 
-    One that the call leaves out and the function has no default for is left out, too.
+    An attribute that the call omits and the function has no default for is omitted too.
     """
     known = (
         definitions.attributes(inner["op"], inner["since"], inner["domain"])

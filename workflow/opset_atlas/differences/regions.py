@@ -1,4 +1,4 @@
-"""Differences that are no pair of nodes: other operators in a place, and nodes that do nothing."""
+"""Differences beyond pairs of nodes: replaced subgraphs, and nodes that do nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opset_atlas.records import Node
 
 
 def region(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...]) -> Difference:
-    """The difference that a region of unmatched nodes is."""
+    """The difference that describes a region of unmatched nodes."""
     ours, theirs = _whole(alignment.left, left), _whole(alignment.right, right)
     name = main_node(theirs) or main_node(ours)
     assert name is not None, "a region has a node"
@@ -27,7 +27,7 @@ def region(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...]) 
 
 
 def _whole(view: View, indices: tuple[int, ...]) -> tuple[Node, ...]:
-    """The nodes of a region, and those without a partner that compute its constants."""
+    """The nodes of a region, with the unpaired nodes that compute its constants."""
     ports = (port for index in indices for port in view.nodes[index]["inputs"])
     makers = {node["index"] for port in ports for node in port.get("computed", [])}
     found = {index: view.folded[index] for index in makers if index in view.folded}
@@ -36,7 +36,7 @@ def _whole(view: View, indices: tuple[int, ...]) -> tuple[Node, ...]:
 
 
 def _instead(view: View, around: tuple[Wire, ...], side: Literal["left", "right"]) -> str:
-    """What stands where a region has no node: the constant that the same input is given."""
+    """What a side without nodes has instead: the constant given to the same input."""
     for wire in around:
         node: Node = getattr(wire, side)
         for port in node["inputs"]:
@@ -47,7 +47,7 @@ def _instead(view: View, around: tuple[Wire, ...], side: Literal["left", "right"
 
 
 def _around(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Wire]:
-    """Where a region is wired to matched pairs: what it feeds, then what feeds it."""
+    """How a region is wired to matched pairs: what it feeds, then what feeds it."""
     for side, region, matched in (
         (alignment.left, left, alignment.forward),
         (alignment.right, right, alignment.backward),
@@ -60,7 +60,7 @@ def _around(alignment: Alignment, left: tuple[int, ...], right: tuple[int, ...])
 
 
 def _wires(side: View, index: int) -> Iterator[tuple[int, str]]:
-    """The nodes that read a node's results, with the parameter; those that it reads, with ""."""
+    """The nodes that read a node's results, with the parameter; the nodes it reads, with ""."""
     yield from ((reader.node, reader.parameter) for reader in side.consumers[index])
     for port in side.nodes[index]["inputs"]:
         if source := side.source(port):
@@ -68,7 +68,7 @@ def _wires(side: View, index: int) -> Iterator[tuple[int, str]]:
 
 
 def identities(alignment: Alignment) -> Iterator[Difference]:
-    """Nodes that only pass a value on, where one side has others."""
+    """Nodes that only pass a value on, if the two sides have different ones."""
     ours, theirs = tuple(alignment.left.identities), tuple(alignment.right.identities)
     if Counter(map(name_of, ours)) != Counter(map(name_of, theirs)):
         yield Difference(

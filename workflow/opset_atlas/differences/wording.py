@@ -1,4 +1,4 @@
-"""What differences are called: values, attributes and groups of nodes in words."""
+"""How differences are worded: values, attributes and groups of nodes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from opset_atlas.graph.spelling import content_of, type_of, visible
 from opset_atlas.graph.view import View
 from opset_atlas.records import Attribute, Node, Port
 
-WORDS = 300  # characters of a value in words
-CONTENT = 120  # characters of what a constant holds
+WORDS = 300  # characters of an attribute's value
+CONTENT = 120  # characters of a constant's content
 
 
 def given(port: Port | None, side: View | None = None) -> str:
-    """How an input is given, in words; `side` tells which node computes it."""
+    """How an input is given, in words; `side` is used to name the node that computes it."""
     if port is None or port["given"] == "omitted":
         return "omitted"
     content = visible(content_of(port), CONTENT)
@@ -33,7 +33,7 @@ def given(port: Port | None, side: View | None = None) -> str:
 
 
 def made_by(port: Port) -> str:
-    """The operators that compute a constant from others; "" where the file holds it."""
+    """The operators that compute a constant from others; "" if the file holds it."""
     return spelled(tuple(port.get("computed", ()))) if "computed" in port else ""
 
 
@@ -43,14 +43,14 @@ def written(attribute: Attribute | None) -> str:
 
 
 def spelled(nodes: tuple[Node, ...]) -> str:
-    """`2 Mul, Add`: the operators of a region in the order of the file."""
+    """The operators of a region in file order: `2 Mul, Add`."""
     counts = Counter(f"{n['domain']}::{n['op']}" if n["domain"] else n["op"] for n in nodes)
     words = [f"{count} {op}" if count > 1 else op for op, count in counts.items()]
     return visible(", ".join(words), 2 * WORDS) or "nothing"
 
 
 def main_node(nodes: tuple[Node, ...]) -> Node | None:
-    """The node that a region is named after: the one that computes most, taken as the rarest."""
+    """The node that a region is named after: its rarest operator, data movement last."""
     if not nodes:
         return None
     counts = Counter(node["op"] for node in nodes)

@@ -1,4 +1,4 @@
-"""What a constant holds, as JSON can hold it: a small content itself, of a larger one the hash."""
+"""The content of a constant in JSON: small contents as they are, larger ones as a hash."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-SMALL = 16  # elements of a constant that are kept; of larger ones, their hash
+SMALL = 16  # elements; larger constants are recorded by their hash
 
 
 def content(array: np.ndarray, double: bool) -> dict[str, Any]:
-    """`value` or `sha256` of a port; `double` keeps all digits of a floating point value.
+    """`value` or `sha256` of a port; `double` keeps every digit of a floating-point value.
 
-    Strings are hashed: two that are no UTF-8 could look alike.
+    Strings are hashed, because two that are not valid UTF-8 could look alike.
     """
     if array.size <= SMALL and array.dtype.kind not in "SO":
         return {"value": plain(array.tolist(), double)}
@@ -23,7 +23,7 @@ def content(array: np.ndarray, double: bool) -> dict[str, Any]:
 
 
 def plain(value: Any, double: bool = False) -> Any:
-    """`value` as JSON can hold it; floats as the shortest text that gives the float32 again."""
+    """`value` in JSON's types; floats with the fewest digits that give the same float32."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, bool | int | str) or value is None:

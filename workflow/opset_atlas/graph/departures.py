@@ -1,8 +1,8 @@
-"""Where a file leaves the text of the specification although nothing refuses it.
+"""Where a file departs from the text of the specification although nothing rejects it.
 
 GridSample-16 with five dimensions passes onnx's checker and onnxruntime, and its schema says "4-D
-tensor". Another runtime may hold the file to that. Only ranks are looked at, and only where the
-schema's text states one for every case (`operators.ranks`).
+tensor". Another runtime may enforce that. Only ranks are checked, and only where the schema's text
+states one for every case (`operators.ranks`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from opset_atlas.records import Departure, GraphFile, Node
 
 
 def departures(file: GraphFile) -> list[Departure]:
-    """Inputs that the versions of the operators in this file do not allow; equal ones once."""
+    """Inputs that the operator versions in this file do not allow; equal ones are listed once."""
     bodies = [file["graph"], *(function["graph"] for function in file["functions"])]
     return _counted(each for body in bodies for node in walk(body) for each in _of_node(node))
 

@@ -1,10 +1,10 @@
-"""What a file computes from its own constants, computed: for a comparison, another constant.
+"""Fold what a file computes from its own constants, so that comparisons see a constant.
 
 One exporter writes `pads` as a constant, another as ten nodes that compute it from constants. Only
-a value says whether both are equal. So nodes that depend on no value of an input are computed here
-where every runtime gets the same result: values are moved, integers and comparisons computed, and
-floats only by operations that IEEE 754 rounds correctly. Only contents that a record holds are read
-(`content.SMALL`), so no weights are, and results have at most `MOST_ELEMENTS`.
+the value shows whether the two are equal. So nodes that do not depend on an input's values are
+evaluated here if every runtime gets the same result: data movement, integer arithmetic,
+comparisons, and float operations that IEEE 754 rounds correctly. Only contents stored in the record
+are read (`content.SMALL`), so weights are not, and results have at most `MOST_ELEMENTS` elements.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from opset_atlas.graph.content import content
 from opset_atlas.records import Node, Port
 
 MOST_ELEMENTS = 4096
-MOST_NODES = 100  # behind one value
+MOST_NODES = 100  # per value
 _TYPES: dict[str, type[np.generic]] = {
     "bool": np.bool_,
     "float": np.float32,
@@ -30,16 +30,16 @@ _TYPES: dict[str, type[np.generic]] = {
 }
 _NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
 _FIXED = {"constant", "initializer", "empty"}
-_BY_TYPE = {"CastLike": 1, "Shape": 0, "Size": 0}  # the input of which no value is read
+_BY_TYPE = {"CastLike": 1, "Shape": 0, "Size": 0}  # inputs whose values are not read
 
 
 class _Call(NamedTuple):
-    """A node with its inputs: arrays, None where one is left out, or where its type is enough."""
+    """A node with its input arrays; None for an omitted input or one whose type is enough."""
 
     inputs: list[np.ndarray | None]
     ports: Sequence[Port]
     attributes: dict[str, Any]
-    shaped: Set[str]  # how values are given whose shape counts
+    shaped: Set[str]  # the ways to give a value whose declared shape can be trusted
 
     def get(self, place: int) -> np.ndarray | None:
         return self.inputs[place] if place < len(self.inputs) else None
@@ -51,7 +51,7 @@ class _Call(NamedTuple):
         return found
 
     def numbers(self, place: int, attribute: str) -> list[int] | None:
-        """Integers that are an attribute in one version and an input in another."""
+        """Integers that are an attribute in one schema version and an input in another."""
         if attribute in self.attributes:
             return list(self.attributes[attribute])
         found = self.get(place)
@@ -59,11 +59,11 @@ class _Call(NamedTuple):
 
 
 def compute(node: Node, inputs: Sequence[Port], outermost: bool = True) -> list[Port] | None:
-    """The outputs of a node as constants; None where they are not known from the file alone.
+    """The outputs of a node as constants; None if the file alone does not determine them.
 
     Args:
         inputs: the node's inputs, given as the constants behind them where there are any.
-        outermost: the node is in no subgraph.
+        outermost: the node is not in a subgraph.
     """
     operator = _OPERATORS.get(node["op"])
     if operator is None or node["domain"] or node["since"] is None or len(node["outputs"]) != 1:
@@ -85,7 +85,7 @@ def compute(node: Node, inputs: Sequence[Port], outermost: bool = True) -> list[
             shaped = _FIXED | {"input"} if outermost else _FIXED
             result = np.asarray(operator(_Call(arrays, inputs, attributes, shaped)))
     except (ArithmeticError, ValueError, IndexError, KeyError, TypeError, np.exceptions.AxisError):
-        return None  # no valid node, or one whose result the specification leaves open
+        return None  # not a valid node, or its result is not specified
     if result.dtype not in _NAMES or result.size > MOST_ELEMENTS:
         return None
     port = node["outputs"][0]
@@ -106,7 +106,7 @@ def _array(port: Port) -> np.ndarray | None:
     if kind is None or shape is None or "value" not in port:
         return None
     if not all(isinstance(each, bool | int | float) for each in _flat(port["value"])):
-        return None  # not finite: what comparisons and casts make of it differs
+        return None  # runtimes compare and cast non-finite values differently
     return np.array(port["value"], dtype=kind).reshape([int(size or 0) for size in shape])
 
 
@@ -115,7 +115,7 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _bounded(*sizes: int) -> None:
-    """Refuse before memory is asked for: a file of 200 bytes can ask for 2^36 elements."""
+    """Refuse before allocating memory: a file of 200 bytes can ask for 2^36 elements."""
     if math.prod(sizes) > MOST_ELEMENTS:
         raise ValueError("too large")
 
@@ -132,7 +132,7 @@ def _elementwise(function: Callable[..., Any]) -> Callable[[_Call], Any]:
 
 
 def _divide(one: np.ndarray, other: np.ndarray) -> Any:
-    """Integers are divided towards zero, as in C."""
+    """Integer division truncates towards zero, as in C."""
     if one.dtype.kind == "f":
         return one / other
     quotient = np.abs(one) // np.abs(other)
@@ -157,10 +157,10 @@ def _cast_like(call: _Call) -> np.ndarray:
 
 
 def _sizes(call: _Call) -> list[int]:
-    """The shape of a constant or of the model's input, where the file declares a fixed one.
+    """The shape of a constant or a model input, if the file declares a fixed one.
 
-    Runtimes hold the caller to the shape of an input. What a file states of other values can be
-    wrong, and so can that of a subgraph's inputs.
+    Runtimes enforce the declared shape of a model input. The shapes that a file declares for other
+    values, including a subgraph's inputs, can be wrong.
     """
     port, shape = call.ports[0], call.ports[0].get("shape")
     if port["given"] not in call.shaped or shape is None:

@@ -1,4 +1,4 @@
-"""A graph as a picture, by graphviz.
+"""A graph as a picture, drawn by graphviz.
 
 It shows what a viewer usually hides: the formal parameter name of every input, and whether it was
 omitted or given an empty tensor.
@@ -18,10 +18,10 @@ import graphviz
 from opset_atlas.graph.spelling import content_of, operator, type_of, visible
 from opset_atlas.records import Graph, GraphFile, Node, Port
 
-MOST_NODES = 300  # beyond that a picture is wallpaper
-SECONDS = 60  # for one picture
+MOST_NODES = 300  # a larger picture is unreadable
+SECONDS = 60  # per picture
 _SVG = re.compile(r"<svg.*?</svg>\n", re.DOTALL)
-_PAGE = re.compile(r'<g id="page\d+,\d+_')  # graphviz counts later graphs of an input as pages
+_PAGE = re.compile(r'<g id="page\d+,\d+_')  # graphviz numbers the graphs of one input as pages
 
 
 def has_dot() -> bool:
@@ -30,7 +30,7 @@ def has_dot() -> bool:
 
 
 def source(file: GraphFile) -> tuple[str, str]:
-    """The picture in graphviz' language, or "" and the reason why there is none."""
+    """The picture in graphviz's language, or "" and the reason why there is none."""
     count = len(file["graph"]["nodes"])
     if count > MOST_NODES:
         return "", f"{count} nodes are too many to read in one picture; see the text form"
@@ -43,7 +43,7 @@ def source(file: GraphFile) -> tuple[str, str]:
 
 
 def draw(sources: Sequence[str]) -> list[tuple[str, str]]:
-    """SVG of each source, all from one process; "" and the reason where graphviz fails over it."""
+    """The SVG of each source, all from one process; "" and the reason where graphviz fails."""
     if not sources:
         return []
     try:
@@ -57,14 +57,14 @@ def draw(sources: Sequence[str]) -> list[tuple[str, str]]:
         )
         return [(svg, "") for svg in _pictures(done.stdout, len(sources))]
     except (subprocess.SubprocessError, OSError, ValueError) as error:
-        if len(sources) > 1:  # one of them: the others have their pictures
+        if len(sources) > 1:  # draw each alone, so that one failure costs only one picture
             return [draw([each])[0] for each in sources]
         said = getattr(error, "stderr", None) or error
         return [("", visible(f"graphviz failed: {said}", 300))]
 
 
 def _pictures(output: str, count: int) -> list[str]:
-    """Every SVG in what graphviz wrote, as if it were the only one; no text in one holds `<`."""
+    """The SVGs in graphviz's output, as if each were alone; graphviz escapes `<` in their text."""
     found = [_PAGE.sub('<g id="', svg, count=1) for svg in _SVG.findall(output)]
     if len(found) != count:
         raise ValueError(f"{len(found)} pictures of {count} graphs")
@@ -73,7 +73,7 @@ def _pictures(output: str, count: int) -> list[str]:
 
 def _dot(graph: Graph) -> graphviz.Digraph:
     dot = graphviz.Digraph(
-        "graph",  # without a name a picture is called by the number of those before it
+        "graph",  # otherwise graphviz names it by its position in the input
         graph_attr={
             "rankdir": "TB",
             "bgcolor": "transparent",
@@ -107,7 +107,7 @@ def _dot(graph: Graph) -> graphviz.Digraph:
 
 
 def _folded(node: Node, results: set[str]) -> bool:
-    """Constants are rows of the nodes that read them, unless the graph returns them."""
+    """Constants are shown as rows of the nodes that read them, unless the graph returns them."""
     constant = node["op"] == "Constant" and not node["domain"]
     return constant and not any(port["name"] in results for port in node["outputs"])
 
@@ -127,7 +127,7 @@ def _end_label(kind: str, port: Port) -> str:
 
 
 def _label(node: Node) -> str:
-    """A table: the operator and its version, then inputs that are no edges, then attributes."""
+    """A table: the operator and its version, inputs that are not edges, then attributes."""
     rows = [f'<tr><td bgcolor="#dbe7f5" colspan="2"><b>{_cell(operator(node))}</b></td></tr>']
     if node["scope"]:
         rows.append(f'<tr><td colspan="2"><i>{_cell(node["scope"])}</i></td></tr>')

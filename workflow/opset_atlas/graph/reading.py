@@ -1,8 +1,8 @@
-"""From an ONNX file to a graph as plain data, the form in which everything later reads it.
+"""Read an ONNX file into a graph of plain data, which every later stage uses.
 
-Every input and output of a node stands under its formal parameter name of the schema version in
-force, with how it is given. https://github.com/onnx/onnx/blob/main/docs/IR.md: an optional input
-that is left out is an empty name, which is not the same as a tensor with no elements.
+Every input and output of a node is listed under its formal parameter name in the schema version in
+force, with how it is given. An omitted optional input has an empty name, which is not the same as a
+tensor with no elements (https://github.com/onnx/onnx/blob/main/docs/IR.md).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from opset_atlas.onnx_files import tensors
 from opset_atlas.operators import definitions
 from opset_atlas.records import VERSION, Attribute, Function, Graph, GraphFile, Node, Port
 
-_LONGEST = 1_000_000  # elements of a vector whose values are followed through a graph
-MODEL_MODULE = "atlas_model_"  # how opset_atlas.models.module names the module of a user's file
+_LONGEST = 1_000_000  # elements of a vector that data propagation may track
+MODEL_MODULE = "atlas_model_"  # the prefix that opset_atlas.models.module gives to a user's module
 
 
 def read(path: Path) -> tuple[GraphFile, dict[str, int]]:
-    """The graph of a file, with inferred shapes where inference succeeds, and its opset imports.
+    """The graph of a file, with shapes where inference succeeds, and its opset imports.
 
     Raises:
-        Whatever onnx raises over a file that it cannot read. An empty file, which `onnx.load`
-        accepts, raises ValueError, and so do external data that are not there.
+        Whatever onnx raises for a file that it cannot read. An empty file, which `onnx.load`
+        accepts, raises ValueError, and so does missing external data.
     """
     proto = onnx.load(path, load_external_data=False)
     if not proto.HasField("graph"):
@@ -58,7 +58,7 @@ def read(path: Path) -> tuple[GraphFile, dict[str, int]]:
 
 
 def walk(graph: Graph) -> Iterable[Node]:
-    """Every node of a graph and of the subgraphs in it."""
+    """Every node of a graph and its subgraphs."""
     for node in graph["nodes"]:
         yield node
         for subgraph in node["subgraphs"].values():
@@ -68,20 +68,20 @@ def walk(graph: Graph) -> Iterable[Node]:
 def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with inferred shapes, as far as inference succeeds.
 
-    Following values through a graph, onnx (1.23) makes an entry for each element of a vector that
-    is read from, known or not: 2^36 of them where a file of 200 bytes has such a Range.
+    During data propagation, onnx (1.23) makes an entry for each element of a vector that is read
+    from, known or not: 2^36 of them if a file of 200 bytes has such a Range.
     """
     try:
         plain = onnx.shape_inference.infer_shapes(model)
         if any(size > _LONGEST for size in _lengths(plain.graph)):
             return plain
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception:  # the file's own fault or beyond 2 GiB: shapes are an extra, not the point
+    except Exception:  # an invalid file or one beyond 2 GiB: shapes are optional
         return model
 
 
 def _lengths(graph: onnx.GraphProto) -> Iterator[int]:
-    """How long the vectors of a graph and its subgraphs are, where that is known."""
+    """The known lengths of vectors in a graph and its subgraphs."""
     for value in (*graph.input, *graph.value_info, *graph.output):
         dimensions = value.type.tensor_type.shape.dim
         if len(dimensions) == 1:
@@ -141,7 +141,7 @@ def _node(index: int, node: ir.Node, graph: ir.Graph, imports: Mapping[str, int]
 
 
 def scope_of(node: onnx.NodeProto) -> str:
-    """The module path that made a node of a file that is read as it is."""
+    """The module path that made a node, for a file read as a plain proto."""
     return _scope({entry.key: entry.value for entry in node.metadata_props}, node.name)
 
 
@@ -174,7 +174,7 @@ def _input(parameter: str, value: ir.Value | None, graph: ir.Graph) -> Port:
 
 
 def _constant(value: ir.Value) -> ir.TensorProtocol | None:
-    """The content of a value that is known from the file: an initializer or a Constant node's."""
+    """The content of a value that the file holds, as an initializer or in a Constant node."""
     if value.is_initializer():
         return value.const_value
     producer = value.producer()
@@ -188,7 +188,7 @@ def _constant(value: ir.Value) -> ir.TensorProtocol | None:
 
 
 def _result(value: ir.Value) -> Port:
-    """An output of a graph, with its content where the file fixes that."""
+    """An output of a graph, with its content if the file fixes it."""
     tensor = _constant(value)
     port = _typed("", value, "value")
     return port if tensor is None else {**port, **_content(tensor)}  # type: ignore[typeddict-item]
@@ -221,7 +221,7 @@ def _typed(parameter: str, value: ir.Value, given: Any) -> Port:
 
 
 def _attributes(node: ir.Node, since: int | None, domain: str) -> list[Attribute]:
-    """Those that stand in the file, then the schema's defaults of those that do not."""
+    """The attributes written in the file, then the schema's defaults for the others."""
     known = definitions.attributes(node.op_type, since, domain) if since else {}
     found: list[Attribute] = []
     found += [_attribute(attribute, known) for _, attribute in sorted(node.attributes.items())]
@@ -242,7 +242,7 @@ def _attributes(node: ir.Node, since: int | None, domain: str) -> list[Attribute
 def _attribute(
     attribute: ir.Attr, known: Mapping[str, definitions.AttributeParameter]
 ) -> Attribute:
-    """An attribute that stands in the file; `known` are those of the operator's schema."""
+    """An attribute written in the file; `known` are those of the operator's schema."""
     if attribute.is_ref():
         value: Any = f"@{attribute.ref_attr_name}"
     elif attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):

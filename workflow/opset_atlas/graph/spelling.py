@@ -1,4 +1,4 @@
-"""The words of a graph: operators, types and constants as texts, tables and pictures show them."""
+"""How texts, tables and pictures spell operators, types and constants."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ LABEL = 60
 
 
 def visible(text: str, limit: int = LABEL) -> str:
-    """`text` with control and direction characters shown as codes, cut in the middle at `limit`."""
+    """`text` with control and bidi characters as codes, shortened in the middle to `limit`."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return text if len(text) <= limit else f"{text[: limit - 20]}…{text[-19:]}"
 
 
 def type_of(port: Port) -> str:
-    """`float[1,3,?,n]`; "" where nothing is known."""
+    """`float[1,3,?,n]`; "" if the type is unknown."""
     if "dtype" not in port:
         return ""
     shape = port.get("shape")
@@ -25,13 +25,13 @@ def type_of(port: Port) -> str:
 
 
 def content_of(port: Port) -> str:
-    """What a constant holds: its value, or the beginning of its hash."""
+    """The content of a constant: its value, or the start of its hash."""
     if "value" in port:
         return str(port["value"])
     return f"sha256:{port['sha256'][:8]}" if "sha256" in port else ""
 
 
 def operator(node: Node) -> str:
-    """`Resize-13`, with the domain where it is not ONNX's own."""
+    """`Resize-13`, with the domain if it is not ONNX's default domain."""
     domain = f"{node['domain']}::" if node["domain"] else ""
     return f"{domain}{node['op']}" + (f"-{node['since']}" if node["since"] else "")

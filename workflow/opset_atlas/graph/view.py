@@ -1,6 +1,6 @@
-"""A graph as comparisons see it: looked through where a node only passes a value on.
+"""A graph as comparisons see it, without the nodes that only pass a value on.
 
-Where it is asked for, what a file computes from its own constants counts as a constant too.
+On request, values that the file computes from its own constants count as constants too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from opset_atlas.graph import folding
 from opset_atlas.operators import definitions
 from opset_atlas.records import Attribute, Graph, Node, Port
 
-# What casts to a wider type and back leave as it was.
+# Casting to a wider type and back does not change these values.
 LOSSLESS = {
     "float16": {"float", "double"},
     "bfloat16": {"float", "double"},
@@ -28,7 +28,7 @@ LOSSLESS = {
 
 
 class Reader(NamedTuple):
-    """A node that reads a result of another: which one, as which formal input, which result."""
+    """A node that reads another's result: its index, the formal input and the output position."""
 
     node: int
     parameter: str
@@ -40,10 +40,10 @@ class View:
     """A graph with its wires resolved: Constants folded into ports, Identity nodes looked through.
 
     `nodes` maps a node's index to it; `producer` a value's name to the node that computes it;
-    `consumers` a node's index to those that read its results. `alias` leads
-    from the result of an Identity to the value behind it, `fixed` from there to a constant's port.
-    `known` leads from a value's name to what it is, where the file's constants alone fix it;
-    `folded` holds the nodes that were taken for what they compute.
+    `consumers` a node's index to the nodes that read its results. `alias` maps the result of an
+    Identity to the value behind it, `fixed` maps that value to a constant's port. `known` maps a
+    value's name to its content, if the file's constants alone determine it; `folded` holds the
+    nodes that were replaced by what they compute.
     `outer` is the view of the graph around a subgraph.
     """
 
@@ -63,13 +63,13 @@ class View:
         return self.producer.get(self.resolve(port["name"]))
 
     def resolve(self, name: str) -> str:
-        """A value's name, behind any chain of Identity nodes, those of enclosing graphs too."""
+        """A value's name behind any chain of Identity nodes, also those of enclosing graphs."""
         if name in self.alias:
             return self.alias[name]
         return self.outer.resolve(name) if self.outer else name
 
     def port(self, port: Port) -> Port:
-        """A port, given as the constant behind its Identity nodes, where there is one."""
+        """A port, replaced by the constant behind its Identity nodes if there is one."""
         name, side = self.resolve(port["name"]), self
         while name not in side.fixed and side.outer:
             side = side.outer
@@ -77,7 +77,7 @@ class View:
         return {**found, "parameter": port["parameter"]} if found else port
 
     def content(self, port: Port) -> Port:
-        """A port, given as the constant that it is or that the file computes from constants."""
+        """A port, replaced by its constant, whether held or computed from constants."""
         name, side = self.resolve(port["name"]), self
         while name not in side.known and side.outer:
             side = side.outer
@@ -85,12 +85,12 @@ class View:
         return {**found, "parameter": port["parameter"]} if found else self.port(port)
 
     def is_known(self, index: int) -> bool:
-        """Whether all results of a node are known from the file alone."""
+        """Whether the file alone determines all results of a node."""
         results = self.nodes[index]["outputs"]
         return bool(results) and all(port["name"] in self.known for port in results)
 
     def fold(self, indices: Iterable[int]) -> None:
-        """Take the results of these nodes, all of them known, for constants."""
+        """Replace these nodes, whose results are all known, by constants."""
         gone = set(indices)
         for index in gone:
             self.folded[index] = self.nodes.pop(index)
@@ -120,12 +120,12 @@ def name_of(node: Node) -> tuple[str, str]:
 
 
 def formal(node: Node, port: Port) -> str:
-    """A formal input under the name that the newest version of the operator has for it."""
+    """The name of a formal input in the newest version of the operator."""
     return definitions.newest_name(node["op"], node["since"], port["parameter"], node["domain"])
 
 
 def view(graph: Graph, outer: View | None = None, fold: bool = False) -> View:
-    """Resolve the wires of a graph; `fold`: compute what its constants alone fix."""
+    """Resolve the wires of a graph; `fold`: compute the values that its constants determine."""
     result = View(graph, outer)
     readers = Counter(port["name"] for node in graph["nodes"] for port in node["inputs"])
     readers.update(port["name"] for port in graph["outputs"])
@@ -168,7 +168,7 @@ def _look_through(side: View, node: Node, given: Port) -> None:
 
 
 def _passes_on(node: Node) -> bool:
-    """Whether a node's only result is its first input, whatever that holds."""
+    """Whether a node's only result is its first input, whatever its value."""
     whole = node["inputs"] and node["inputs"][0]["name"] and len(node["outputs"]) == 1
     if not whole or node["domain"]:
         return False
@@ -187,7 +187,7 @@ def _passes_on(node: Node) -> bool:
 
 
 def _widths(node: Node) -> list[int] | None:
-    """The different widths of a Pad; None where the file does not hold them."""
+    """The distinct widths of a Pad; None if the file does not hold them."""
     found = attribute(node, "pads")
     if found is not None:
         return sorted(set(found["value"]))
@@ -201,14 +201,14 @@ def _is_cast(node: Node) -> bool:
 
 
 def _undoes(node: Node, before: Node) -> bool:
-    """Whether a Cast goes back to the type that a widening Cast before it came from."""
+    """Whether a Cast undoes a widening Cast before it."""
     first, wide = before["inputs"][0].get("dtype"), before["outputs"][0].get("dtype")
     back = node["outputs"][0].get("dtype")
     return first is not None and first == back and wide in LOSSLESS.get(first, set())
 
 
 def attribute(node: Node, name: str) -> Attribute | None:
-    """An attribute of a node, written or a default."""
+    """An attribute of a node, written or default."""
     return next((each for each in node["attributes"] if each["name"] == name), None)
 
 

@@ -1,1 +1,1 @@
-"""The history of every operator, from onnx's schemas and our notes on them."""
+"""The history of every operator, from onnx's schemas and our notes."""

@@ -1,6 +1,6 @@
 """The closed set of differences that two versions of an operator can have.
 
-`operators.compare` finds them; `operators.definitions` hands them out.
+`operators.compare` finds them; `operators.definitions` makes them available.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-# What a change is about, on its "to" side (on its "from" side where that has nothing any more).
+# What a change is about, on its "to" side, or on its "from" side if it is gone from "to".
 Role = Literal["operator", "input", "output", "attribute"]
 
 
 class Kind(StrEnum):
-    """The closed set of changes."""
+    """The kind of a change."""
 
     INPUT_ADDED = "input added"
     INPUT_REMOVED = "input removed"
@@ -51,7 +51,7 @@ class Kind(StrEnum):
 
     @property
     def mirror(self) -> Kind:
-        """The kind of the same difference, seen in the other direction."""
+        """The kind of the same difference in the other direction."""
         return _MIRROR.get(self, self)
 
 
@@ -89,9 +89,9 @@ TYPES = frozenset(
 class SchemaChange:
     """One difference between two versions of an operator.
 
-    `parameter` is the name on the newer side of the comparison ("to"), or on the older one where it
-    is gone there; "" for the operator as a whole. `formerly` is the name on the "from" side where
-    that is another one. `before` and `after` describe each side, `detail` says it in words.
+    `parameter` is the name on the "to" side, or on the "from" side if it is gone; "" for the
+    operator as a whole. `formerly` is the name on the "from" side, if it differs. `before` and
+    `after` describe each side, `detail` describes the change in words.
     """
 
     kind: Kind
@@ -104,5 +104,5 @@ class SchemaChange:
 
     @property
     def names(self) -> tuple[str, str]:
-        """The parameter's name before and after, whichever of the two sides has it."""
+        """The parameter's names on both sides, as far as it exists there."""
         return self.formerly or self.parameter, self.parameter

@@ -1,7 +1,6 @@
-"""Find what differs between two versions of one operator.
+"""Find what differs between two versions of an operator.
 
-`compare` works in either direction: the changes from new to old are the mirror image of those from
-old to new, kind by kind.
+`compare` works in either direction: each change from new to old mirrors one from old to new.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def compare(old: Schema, new: Schema) -> tuple[SchemaChange, ...]:
 
 
 def default_text(value: Any) -> str:
-    """A default for people; floats in the fewest digits that are the same float32."""
+    """A default in readable form; floats with the fewest digits that give the same float32."""
     if value is None:
         return "none"
     return str(np.float32(value)) if isinstance(value, float) else str(value)
@@ -58,7 +57,7 @@ def _operator_changes(old: Schema, new: Schema) -> Iterator[SchemaChange]:
 
 
 def _function(schema: Schema) -> str:
-    """Whether an operator can be written as other operators. Node-dependent bodies have no text."""
+    """The kind of function body. One that depends on the node has no text to compare."""
     if schema.function:
         return "fixed"
     return "depends on the node" if schema.context_function else "none"
@@ -67,7 +66,7 @@ def _function(schema: Schema) -> str:
 def _text_change(
     role: Role, parameter: str, old: str, new: str, formerly: str = ""
 ) -> Iterator[SchemaChange]:
-    """White space is no change. `before` and `after` hold the sentences of one side alone."""
+    """Ignores white space. `before` and `after` hold the sentences that only one side has."""
     if collapse(old) == collapse(new):
         return
     left, right = sentences(old), sentences(new)
@@ -82,11 +81,11 @@ def _text_change(
 
 
 def _pair(old: tuple[FormalParameter, ...], new: tuple[FormalParameter, ...]) -> list[Pair]:
-    """Which formal parameter became which, in the new order.
+    """Pair formal parameters of both versions, in the new order.
 
-    By name first. What is left and stands in the same place with a type in common was renamed
-    (BatchNormalization-14's `input_mean`); without one it is another parameter (Tile-6's `repeats`
-    in the place of `tiles`).
+    By name first. Of the rest, two in the same position that share a type are one renamed parameter
+    (BatchNormalization-14's `input_mean`); without a common type they are different parameters
+    (Tile-6's `repeats`, where `tiles` was).
     """
     of_old = {parameter.name: parameter for parameter in old}
     names_new = {parameter.name for parameter in new}
@@ -108,7 +107,7 @@ def _formal_changes(
     pairs: list[Pair],
     crossed: Iterable[SchemaChange],
 ) -> Iterator[SchemaChange]:
-    """Changes of the inputs or the outputs, without those that `crossed` tells already."""
+    """Changes of the inputs or outputs, except those already covered by `crossed`."""
     told_old = {change.names[0] for change in crossed if change.kind is Kind.INPUT_TO_ATTRIBUTE}
     told_new = {change.names[1] for change in crossed if change.kind is Kind.ATTRIBUTE_TO_INPUT}
     told_old |= {left.name for left, _ in pairs}
@@ -171,7 +170,7 @@ def _type_kind(gone: bool, come: bool) -> Kind:
 
 
 def _types(types: Iterable[str]) -> str:
-    """Type strings for people: `float16, seq(tensor(float))`."""
+    """Type strings in readable form: `float16, seq(tensor(float))`."""
     return ", ".join(map(_type, types))
 
 
@@ -201,10 +200,10 @@ def _attributes_and_inputs(old: Schema, new: Schema) -> list[SchemaChange]:
 def _same_meaning(
     one: Schema, other: Schema
 ) -> Iterator[tuple[AttributeParameter, FormalParameter]]:
-    """Attributes of `one` alone that have their like among the inputs of `other` alone.
+    """Attributes found only in `one`, paired with inputs found only in `other`.
 
-    The same name, whatever its case (TopK's `k` and `K`), or one that ends in it (Pad's `value` and
-    `constant_value`).
+    Names match if they are equal up to case (TopK's `k` and `K`) or if the input's ends in the
+    attribute's (Pad's `value` and `constant_value`).
     """
     names = {parameter.name for parameter in one.inputs}
     for name, attribute in one.attributes.items():
@@ -240,9 +239,9 @@ def _attribute_changes(
 def _renamed(
     gone: list[AttributeParameter], come: list[AttributeParameter]
 ) -> list[tuple[AttributeParameter, AttributeParameter]]:
-    """The one attribute whose successor has its type, its default and nearly its description.
+    """The renamed attribute: same type, default and a similar description.
 
-    Where several could be meant nothing is guessed: they stay removed and added.
+    If there are several candidates, they stay reported as removed and added.
     """
     pairs = [
         (left, right)
@@ -255,7 +254,7 @@ def _renamed(
 
 
 def _likeness(one: str, other: str) -> float:
-    """Of the words; sorted, as `SequenceMatcher` depends on the order of its arguments."""
+    """Similarity of words; sorted, since `SequenceMatcher` depends on its arguments' order."""
     left, right = sorted((collapse(one).split(), collapse(other).split()))
     return SequenceMatcher(None, left, right).ratio()
 
@@ -293,9 +292,9 @@ def _attribute(attribute: AttributeParameter) -> str:
 def _tie_changes(
     pairs: list[tuple[Role, FormalParameter, FormalParameter]],
 ) -> Iterator[SchemaChange]:
-    """Parameters that shared a type variable and no longer do (Pow-12: the exponent's type).
+    """Parameters that no longer share a type variable (Pow-12: the exponent's type).
 
-    A parameter's leader is the first that has its variable; it is told where that differs.
+    A parameter's leader is the first with the same variable; a change of leader is reported.
     """
     left_leaders = _leaders([left for _, left, _ in pairs])
     right_leaders = _leaders([right for _, _, right in pairs])
@@ -314,7 +313,7 @@ def _tie_changes(
 
 
 def _leaders(parameters: list[FormalParameter]) -> list[int]:
-    """For each parameter the place of the first with its type variable; its own without one."""
+    """For each parameter, the position of the first with its type variable, or its own."""
     first: dict[str, int] = {}
     return [
         first.setdefault(parameter.type_variable, index) if parameter.type_variable else index

@@ -1,7 +1,7 @@
-"""What a version conversion lacked, in words: `no adapter for TopK 11 → 10: TopK-11 changes …`.
+"""Why a version conversion failed, in words: `no adapter for TopK 11 → 10: TopK-11 changes …`.
 
-onnx's converter goes one opset at a time and gives up at the first operator for which it has no
-adapter. Its message names operator and opset; the operators' schemas say what lies between.
+onnx's converter goes one opset at a time and stops at the first operator for which it has no
+adapter. Its message names the operator and opset; the schemas tell what differs between them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from opset_atlas.operators import definitions
 from opset_atlas.operators.changes import FUNCTION, TEXT, TYPES
 from opset_atlas.operators.definitions import Kind, SchemaChange, Summary
 
-# What a cell's detail puts before the words of this module.
+# How a cell's detail introduces these texts.
 FAILED = "the conversion failed: "
 
 _STEP = re.compile(r"No Adapter (From|To) Version (?:[\w.]*\$)?(\d+) for (\w+)")
@@ -32,11 +32,11 @@ _MOST_TYPES = 6
 
 
 def refusal(message: str, requested: int, usable: Sequence[int] = ()) -> str:
-    """A refusal of `onnx.version_converter` in words; "" for a message of anything else.
+    """A refusal of `onnx.version_converter` in words; "" for any other message.
 
-    The texts are those of `onnx/version_converter/BaseConverter.h` (`adapter_lookup`), which goes
-    one opset at a time, and of `adapters/no_previous_version.h`. `usable` are opsets of the same
-    sweep that were delivered; the one that all are converted from is among them.
+    The messages come from `onnx/version_converter/BaseConverter.h` (`adapter_lookup`), which goes
+    one opset at a time, and from `adapters/no_previous_version.h`. `usable` are the opsets of the
+    same sweep that were delivered; they include the opset that all are converted from.
     """
     if step := _STEP.search(message):
         opset = int(step[2])
@@ -55,14 +55,14 @@ def refusal(message: str, requested: int, usable: Sequence[int] = ()) -> str:
 
 
 def named(message: str) -> tuple[str, str]:
-    """The operator that a refusal names, else the attribute that an adapter gives up over."""
+    """The operator that a refusal names, else the attribute at which an adapter stops."""
     operator = named_operator(message)
     found = None if operator else _ATTRIBUTE.search(message)
     return operator, found[1] if found else ""
 
 
 def named_operator(message: str) -> str:
-    """The operator that a refusal of `onnx.version_converter` names; "" where it names none."""
+    """The operator that a refusal of `onnx.version_converter` names; "" if it names none."""
     found = _STEP.search(message)
     if found:
         return found[3]
@@ -76,13 +76,13 @@ def _missing(which: str, opset: int, op: str, step: int) -> str:
     """`From` names the opset before the step, `To` the one after it, in either direction."""
     source, target = (opset, opset + step) if which == "From" else (opset - step, opset)
     old, new = definitions.in_force(op, source), definitions.in_force(op, target)
-    if old is None or new is None or old == new:  # no direction is known, or no such operator
+    if old is None or new is None or old == new:  # unknown direction or operator
         return f"no adapter {which.lower()} version {opset} for {op}"
     return f"no adapter for {op} {old} → {new}: {what_lies_between(op, old, new)}"
 
 
 def _direction(opset: int, requested: int, usable: Sequence[int]) -> int:
-    """1 up, -1 down, 0 where nothing tells. What is asked for lies ahead, the base behind."""
+    """1 up, -1 down, 0 if unknown. Conversion goes from the base towards the requested opset."""
     if requested != opset:
         return 1 if requested > opset else -1
     if usable and (min(usable) > requested or max(usable) < requested):
@@ -93,7 +93,7 @@ def _direction(opset: int, requested: int, usable: Sequence[int]) -> int:
 def what_lies_between(op: str, old: int, new: int) -> str:
     """The schema change that a converter step from `old` to `new` has to bridge, in a clause.
 
-    Told upwards whichever way the step goes: `Relu-14 only adds types (int8, …), so …`.
+    Always described upwards, whatever the direction: `Relu-14 only adds types (int8, …), so …`.
     """
     low, high = sorted((old, new))
     upward = definitions.transition(op, low, high)
@@ -128,7 +128,7 @@ def _added_types(changes: Iterable[SchemaChange]) -> str:
 
 
 def _told(changes: Iterable[SchemaChange]) -> str:
-    """The weightier changes, a clause each."""
+    """The more important changes, one clause each."""
     clauses = list(
         dict.fromkeys(
             _clause(change) for change in changes if change.kind not in TEXT | FUNCTION | TYPES

@@ -1,9 +1,9 @@
 """The history of every operator's schema: what each version takes, and what changed in between.
 
-Computed from `onnx.defs` of the installed onnx; `notes.yaml` beside this file adds what the
-prose changed in meaning. Versions are `since_version` numbers (`in_force` finds the one that an
-opset uses). Unknown operators give None or `input0`-like names where a file may hold them, and a
-ValueError where a version is named that does not exist.
+Computed from `onnx.defs` of the installed onnx; `notes.yaml` in this folder adds the changes of
+meaning that only the prose states. Versions are `since_version` numbers (`in_force` finds the one
+that an opset uses). Functions that may meet an unknown operator in a file return None or names like
+`input0`; those that take a version raise ValueError if it does not exist.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ __all__ = [
 
 
 class Summary(StrEnum):
-    """The class of a transition, by its weightiest changes; text may change in every class.
+    """The class of a transition, by its most important changes; text may change in every class.
 
-    `extended` only adds what may be left out, so a node of the older version stays valid;
-    `restricted` is its mirror image.
+    `extended` only adds optional things, so a node of the older version stays valid; `restricted`
+    is the reverse.
     """
 
     NONE = "none"
@@ -79,9 +79,9 @@ class Summary(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """What differs between two versions of an operator, in the direction from `old` to `new`.
+    """What differs between two versions of an operator, from `old` to `new`.
 
-    `changes` compares the two ends directly; `steps` are the versions passed on the way.
+    `changes` compares the two ends directly; `steps` are the transitions in between.
     """
 
     op: str
@@ -102,7 +102,7 @@ class Transition:
 
     @property
     def steps(self) -> tuple[Transition, ...]:
-        """One transition per pair of neighbouring versions, in this one's direction."""
+        """One transition per pair of neighbouring versions, in the same direction."""
         low, high = sorted((self.old, self.new))
         passed = [since for since in versions(self.op, self.domain) if low <= since <= high]
         if self.old > self.new:
@@ -110,7 +110,7 @@ class Transition:
         return tuple(transition(self.op, *pair, self.domain) for pair in pairwise(passed))
 
     def about(self, parameter: str) -> tuple[SchemaChange, ...]:
-        """The changes of one parameter under its name on either side, text aside."""
+        """The changes of one parameter, by its name on either side, except text."""
         return tuple(
             change
             for change in self.changes
@@ -120,7 +120,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class ParameterText:
-    """`description`: first sentence of the schema's own; `condition`: when it is read at all."""
+    """`description`: the schema's first sentence; `condition`: when the parameter is read."""
 
     description: str
     condition: str | None
@@ -129,7 +129,7 @@ class ParameterText:
 def in_force(op: str, opset: int, domain: str = "") -> int | None:
     """The version of an operator that an opset uses.
 
-    None for an unknown operator, one newer than the opset, and an opset that onnx does not know.
+    None if onnx does not know the operator or the opset, or the operator is newer than the opset.
     """
     known = _versions(op, canonical_domain(domain))
     if opset > last_opset(canonical_domain(domain)):
@@ -144,12 +144,12 @@ def versions(op: str, domain: str = "") -> list[int]:
 
 
 def operators(domain: str = "") -> list[str]:
-    """The names of all operators that a domain ever had."""
+    """The names of all operators that a domain has ever had."""
     return list(history().get(canonical_domain(domain), {}))
 
 
 def deprecated(op: str, since: int, domain: str = "") -> bool:
-    """Whether a version only says that the operator must no longer be used."""
+    """Whether a version deprecates the operator."""
     return load(op, since, domain).deprecated
 
 
@@ -173,7 +173,8 @@ def parameter_names(
 ) -> list[str]:
     """The formal names of a node's first `count` inputs or outputs.
 
-    A variadic parameter gives `name[0]`, `name[1]`, …; what no schema names is `input0`, `output0`.
+    A variadic parameter gives `name[0]`, `name[1]`, …; parameters without a schema are called
+    `input0`, `output0`, ….
     """
     formal: list[FormalParameter] = []
     if since is not None:
@@ -190,9 +191,9 @@ def parameter_names(
 
 @functools.cache
 def newest_name(op: str, since: int | None, parameter: str, domain: str = "") -> str:
-    """What the newest version of an operator calls a formal input of version `since`.
+    """The name in the newest version of an operator for a formal input of version `since`.
 
-    BatchNormalization-9's `mean` is `input_mean` since 14; names that nobody changed stay.
+    BatchNormalization-9's `mean` is `input_mean` since 14; most names are unchanged.
     """
     known = versions(op, domain)
     if since is None or since not in known or since == known[-1]:
@@ -207,7 +208,7 @@ def transition(op: str, old: int, new: int, domain: str = "") -> Transition:
     """What changes from version `old` to version `new`, upwards or downwards.
 
     Raises:
-        ValueError: either is no version of the operator.
+        ValueError: the operator has no such version.
     """
     domain = canonical_domain(domain)
     ends = load(op, old, domain), load(op, new, domain)
@@ -215,9 +216,9 @@ def transition(op: str, old: int, new: int, domain: str = "") -> Transition:
 
 
 def down_is_types_only(op: str, new: int, old: int, domain: str = "") -> bool:
-    """Whether going down loses nothing but allowed types ("Relu 14 → 13 only adds types").
+    """Whether going down only removes allowed types ("Relu 14 → 13 only adds types").
 
-    Then a node that uses a type of `old` means the same there. False where any version on the way
+    Then a node that uses a type of `old` means the same in both. False if any version in between
     has a note that results can differ.
     """
     allowed = {Kind.TYPES_NARROWED, *FUNCTION, *TEXT}
@@ -228,9 +229,9 @@ def down_is_types_only(op: str, new: int, old: int, domain: str = "") -> bool:
 
 
 def notes(op: str, old: int | None, new: int, domain: str = "") -> list[Note]:
-    """The notes on every version passed between two, in whichever direction.
+    """The notes on every version between two, in either direction.
 
-    `old` None asks from the operator's introduction on, including the note on the operator itself.
+    With `old` None: from the operator's introduction on, including the note on the operator itself.
     """
     low, high = (None, new) if old is None else sorted((old, new))
     return [
@@ -243,7 +244,7 @@ def notes(op: str, old: int | None, new: int, domain: str = "") -> list[Note]:
 
 
 def explain_parameter(op: str, since: int, name: str, domain: str = "") -> ParameterText:
-    """What the schema says of an input, attribute or output; `inputs[2]` asks for `inputs`.
+    """What the schema says about an input, attribute or output; `inputs[2]` stands for `inputs`.
 
     Raises:
         ValueError: this version has no such parameter.
@@ -253,7 +254,7 @@ def explain_parameter(op: str, since: int, name: str, domain: str = "") -> Param
 
 
 def condition(op: str, since: int, parameter: str, domain: str = "") -> str | None:
-    """The schema's own sentence on when a parameter is read; None where it has none.
+    """The schema's sentence on when a parameter is read; None if there is none.
 
     Raises:
         ValueError: this version has no such parameter.
@@ -264,7 +265,7 @@ def condition(op: str, since: int, parameter: str, domain: str = "") -> str | No
 def condition_value(
     op: str, since: int, parameter: str, domain: str = ""
 ) -> tuple[str, str] | None:
-    """Attribute and value on which a parameter is read, where its condition names them.
+    """The attribute and value for which a parameter is read, if its condition names them.
 
     Resize's `roi` gives `("coordinate_transformation_mode", "tf_crop_and_resize")`.
     """
@@ -302,14 +303,14 @@ def _summary(changes: tuple[SchemaChange, ...]) -> Summary:
 
 
 def _adds(kind: Kind, state: str) -> bool:
-    """Whether a node of the older version stays valid: what is new may be left out."""
+    """Whether a node of the older version stays valid, because all that is new is optional."""
     if kind in (Kind.INPUT_ADDED, Kind.OUTPUT_ADDED, Kind.ATTRIBUTE_ADDED):
         return not state.endswith("required")
     return kind in (Kind.BECAME_OPTIONAL, Kind.ATTRIBUTE_BECAME_OPTIONAL)
 
 
 def _description(op: str, since: int, name: str, domain: str) -> str:
-    """Inputs go before attributes and outputs: BatchNormalization-9 has two of name `mean`."""
+    """Inputs come before attributes and outputs: BatchNormalization-9 has two named `mean`."""
     found = load(op, since, domain)
     bare = re.sub(r"\[\d+\]$", "", name)
     of_name = {parameter.name: parameter.description for parameter in found.outputs}

@@ -1,4 +1,4 @@
-"""Reads `notes.yaml`: what new versions of operators mean, in hand-written words."""
+"""Read `notes.yaml`: hand-written notes on what new versions of operators mean."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from opset_atlas.operators.pages import operator_url, url
 
 @dataclass(frozen=True)
 class Note:
-    """A hand-written word on what a change means.
+    """A hand-written note on what a change means.
 
-    `old` is None where the operator itself is new. `numeric`: results can differ. `says` stands in
-    the newer version's text and not in the older one's, `said` the other way round: the evidence.
-    `when` (attribute or input → values, () for any) and `case` name the nodes that it is about,
-    `adds` the values of the parameter that are new, `as_before` the value that means what `old`
-    does, `instead` what did the parameter's work before it came (parameters, operators), `renames`
-    what the older version calls a value → what the newer one does.
+    `old` is None if the operator itself is new. `numeric`: results can differ. As evidence, `says`
+    quotes words found only in the newer version's text, `said` words found only in the older one's.
+    `when` (attribute or input → values, () for any) and `case` select the nodes concerned, `adds`
+    lists the parameter's new values, `as_before` is the value that keeps the meaning of `old`,
+    `instead` lists what did the parameter's work before (parameters, operators), and `renames` maps
+    the older version's name of a value to the newer one's.
     """
 
     op: str
@@ -41,7 +41,7 @@ class Note:
 
     @property
     def source(self) -> str:
-        """The ONNX page of the change, or of the operator where it is new."""
+        """The ONNX page of the change, or of the operator if it is new."""
         if self.old is None:
             return operator_url(self.op, self.domain) or ""
         return url(self.op, self.old, self.new, self.domain) or ""
@@ -49,10 +49,10 @@ class Note:
 
 @functools.cache
 def all_notes() -> tuple[Note, ...]:
-    """Every note of the file, in its order; an entry about several operators gives one each."""
-    import yaml  # only needed here, and this module is imported by every stage
+    """Every note, in file order; an entry about several operators gives one note for each."""
+    import yaml  # only needed here, and every stage imports this module
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it was built
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if built
     text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
     return tuple(note for entry in yaml.load(text, loader) for note in _expand(entry))
 

@@ -1,4 +1,4 @@
-"""The pages of onnx.ai that a change is cited by."""
+"""The onnx.ai pages that document a change."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _SITE = "https://onnx.ai/onnx/operators"
 
 
 def url(op: str, old: int, new: int, domain: str = "") -> str | None:
-    """The ONNX page that compares two versions, named in either order; None where there is none.
+    """The ONNX page that compares two versions, given in either order; None if there is none.
 
     The generator (`docs/docsgen/source/onnx_sphinx.py` in onnx/onnx, `_insert_diff`) writes one
-    page for every pair of versions of an operator, the older first, without naming the domain.
+    page per pair of versions of an operator, the older first, without the domain in its name.
     """
     low, high = sorted((old, new))
     known = history().get(canonical_domain(domain), {}).get(op, ())
@@ -21,7 +21,7 @@ def url(op: str, old: int, new: int, domain: str = "") -> str | None:
 
 
 def operator_url(op: str, domain: str = "") -> str | None:
-    """The ONNX page of an operator; None for one that ONNX does not define."""
+    """The ONNX page of an operator; None if ONNX does not define it."""
     if not history().get(canonical_domain(domain), {}).get(op, ()):
         return None
     return f"{_SITE}/onnx_{canonical_domain(domain).replace('.', '')}_{op}.html"

@@ -1,7 +1,7 @@
 """Operator schemas as the installed onnx defines them, in plain frozen types.
 
-`onnx.defs` is the only source. Every other module of the schema history builds on `history` and on
-the types below; the public face is `operators.definitions`.
+`onnx.defs` is the only source. The other modules of the schema history build on `history` and the
+types below; the public interface is `operators.definitions`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Option = Literal["single", "optional", "variadic"]
 
 @dataclass(frozen=True)
 class FormalParameter:
-    """An input or output as a schema declares it.
+    """An input or output, as declared in a schema.
 
     `types` are the allowed type strings (`tensor(float)`), expanded from the type constraint and
-    sorted; `type_variable` is that constraint's name ("" where the type is fixed): parameters with
-    the same variable must have the same type. `min_arity` counts for variadic ones.
+    sorted; `type_variable` is that constraint's name ("" if the type is fixed): parameters with the
+    same variable must have the same type. `min_arity` applies to variadic parameters.
     """
 
     name: str
@@ -39,9 +39,9 @@ class FormalParameter:
 
 @dataclass(frozen=True)
 class AttributeParameter:
-    """An attribute as a schema declares it.
+    """An attribute, as declared in a schema.
 
-    `type` is lower case as in `float`, `ints`, `graph`. `default` is None where there is none;
+    `type` is lower case, as in `float`, `ints`, `graph`. `default` is None if there is none;
     otherwise int, float (float32 precision, as protobuf stores it), str, or a tuple of these.
     """
 
@@ -54,9 +54,9 @@ class AttributeParameter:
 
 @dataclass(frozen=True)
 class Schema:
-    """One version of an operator. `function` is the serialized body ("" where there is none).
+    """One version of an operator. `function` is the serialized body ("" if there is none).
 
-    `context_function`: the body depends on the node, so there is no one text to compare.
+    `context_function`: the body depends on the node, so there is no single text to compare.
     """
 
     op: str
@@ -90,14 +90,14 @@ def history() -> Mapping[str, Mapping[str, tuple[int, ...]]]:
 
 @functools.cache
 def last_opset(domain: str) -> int:
-    """The newest opset of a domain that the installed onnx knows; 0 for a foreign domain."""
+    """The newest opset of a domain that the installed onnx knows; 0 for an unknown domain."""
     versions: Mapping[str, tuple[int, int]] = onnx.defs.C.schema_version_map()
     return versions.get(domain, (0, 0))[1]
 
 
 @functools.cache
 def load(op: str, since: int, domain: str) -> Schema:
-    """The schema that was introduced at exactly `since`.
+    """The schema introduced at exactly opset `since`.
 
     Raises:
         ValueError: the installed onnx has no such version of the operator.
@@ -172,7 +172,7 @@ def _plain(value: Any) -> Any:
 
 
 def _function_body(raw: Any) -> bytes:
-    """The body without its opset imports and prose: those differ in every version by themselves."""
+    """The body without its opset imports and doc strings, which differ in every version anyway."""
     if not raw.has_function:
         return b""
     body = raw.function_body

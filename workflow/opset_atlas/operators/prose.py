@@ -1,4 +1,4 @@
-"""What the prose of a schema says: sentences, and the condition under which a parameter is read."""
+"""Parse a schema's prose: sentences, and the condition under which a parameter is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SENTENCE_END = re.compile(
     r"(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<=[.!?])\s+(?=[A-Z0-9-]|[\"'`(\[*]+\w)"
 )
 
-# Words for "is looked at" that schemas use beside "only".
+# How schemas say "is read", next to "only".
 _READ = r"(?:takes? effect|appl(?:y|ies)|used|valid|considered|relevant|meaningful|be set)"
 _LINK = r"(?:when|if|unless|while|in case|for|by|with|in|to)\b"
 _ONLY_READ = re.compile(
@@ -22,20 +22,20 @@ _EQUALS = re.compile(r"[\"'`]?(\w+)[\"'`]?\s+is\s+(?:set to\s+)?[\"'`](\w+)[\"'`
 
 
 def collapse(text: str) -> str:
-    """`text` on one line, without the HTML line breaks that some descriptions hold."""
+    """`text` on one line, without the HTML line breaks that some descriptions contain."""
     return " ".join(text.replace("<br>", " ").split())
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, white space collapsed; abbreviations do not end one."""
+    """The sentences of a text, white space collapsed; abbreviations do not end a sentence."""
     flat = collapse(text)
     return _SENTENCE_END.split(flat) if flat else []
 
 
 def condition_sentence(description: str) -> str | None:
-    """The sentence that says when a parameter is read at all; None where none says so.
+    """The sentence that says when a parameter is read; None if there is none.
 
-    One that names a case ("when", "if") goes before one that names a use ("only used for …").
+    One that names a case ("when", "if") is preferred to one that names a use ("only used for …").
     """
     found = [
         sentence
@@ -46,6 +46,6 @@ def condition_sentence(description: str) -> str | None:
 
 
 def equality(sentence: str) -> tuple[str, str] | None:
-    """The attribute and the value that a condition names: `mode is "cubic"` → (mode, cubic)."""
+    """The attribute and value that a condition names: `mode is "cubic"` → (mode, cubic)."""
     found = _EQUALS.search(sentence)
     return (found[1], found[2]) if found else None

@@ -1,4 +1,4 @@
-"""What the text of a schema says of the rank of an input, where it says it plainly.
+"""The rank of an input, if the text of the schema states it plainly.
 
 The type constraints of a schema leave the rank open; its prose often does not: "4-D tensor of shape
 (N, C, H, W)" in GridSample-16. Only sentences that state one rank for every case are read.
@@ -24,21 +24,21 @@ _LEAST = (
     re.compile(r"\b[Tt]ensor of rank [rq] ?>= ?(\d)"),
     re.compile(r"\btensor of rank (\d) or higher"),
 )
-# A sentence about a case or a choice, and words before a rank that make it another tensor's.
+# Sentences about a case or a choice, and words that make a rank another tensor's.
 _CASES = re.compile(r"\b(if|when|unless|or (a )?\d-?D|or (a )?scalar)\b", re.IGNORECASE)
 _NOT_PLAIN = re.compile(r"\b(or|for|can|may|could|flattened|coerced|broadcast\w*)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Rank:
-    """The rank that a version asks of an input: exactly `least`, or more where it is no `exact`."""
+    """The rank that a version requires of an input: `least`, or more if not `exact`."""
 
     least: int
     exact: bool
     sentence: str
 
     def allows(self, rank: int) -> bool:
-        """Whether a tensor of this rank is one that the text describes."""
+        """Whether the text allows a tensor of this rank."""
         return rank == self.least if self.exact else rank >= self.least
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Rank:
 
 @functools.cache
 def ranks(op: str, since: int, domain: str = "") -> dict[str, Rank]:
-    """Formal input → what the text of this version says of its rank."""
+    """Formal input → its rank according to the text of this version."""
     found = {}
     for parameter in inputs(op, since, domain):
         if parameter.option != "variadic" and (rank := _stated(parameter.description)):

@@ -1,1 +1,1 @@
-"""Files and messages: what every room needs."""
+"""Files and messages, used by all other subpackages."""

@@ -1,4 +1,4 @@
-"""Arrays as this package handles them: numpy's, with ml_dtypes' dtypes where numpy has none."""
+"""Arrays as this package handles them: numpy arrays, with ml_dtypes for dtypes numpy lacks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def dtype_name(dtype: np.dtype[np.generic]) -> str:
 
 
 def is_float(dtype: np.dtype[np.generic]) -> bool:
-    """Whether values of this dtype are rounded, so that equality is not to be expected."""
+    """Whether values of this dtype are rounded, so that equality cannot be expected."""
     return dtype.kind in "fc" or dtype.name.startswith(("bfloat", "float"))
 
 
 def is_plain_tensor(value: Any) -> bool:
-    """Whether a value is a tensor of numpy's own numbers, which every file can hold and feed."""
+    """Whether a value is an array of a native numpy type, which every file can hold and feed."""
     return isinstance(value, np.ndarray) and value.dtype.kind in "biufc"

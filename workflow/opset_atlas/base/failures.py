@@ -1,8 +1,8 @@
 """Defects of this program: they cost one model, are named as ours, and fail the run at its end.
 
-A job that fails keeps Snakemake from making the tables and the report of all other models. So the
-stages of one model write a record all the same, which says in `failures` what went wrong, and the
-last rule of a run (`conclude`) ends with an error where any record has such an entry.
+A failed job would keep Snakemake from making the tables and the report for all other models. So a
+stage that fails on a model still writes a record, whose `failures` say what went wrong. The last
+rule of a run (`conclude`) ends with an error if any record has such an entry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ NAMED = "opset-atlas itself failed"
 
 _PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 
-# What the next run may find mended although nothing has changed that it could see: no result.
+# Errors of the machine. They may be gone at the next run without any change that Snakemake could
+# see, so they are not recorded as a result.
 _MACHINE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -34,13 +35,13 @@ _MACHINE = {
 
 
 def guard(work: Callable[[], object], stand_in: Callable[[Failure], object]) -> None:
-    """Do the work of a stage for one model; if it raises, leave what stands in for its results.
+    """Do the work of a stage for one model; if it raises, write a substitute for its results.
 
     Args:
-        stand_in: writes a record that is valid, with the failure in it.
+        stand_in: writes a valid record that contains the failure.
 
     Raises:
-        OSError: a full disk or the like, which is no result of a run.
+        OSError: a full disk or the like, which is not a result of a run.
         Whatever `stand_in` raises.
     """
     try:
@@ -52,7 +53,7 @@ def guard(work: Callable[[], object], stand_in: Callable[[Failure], object]) -> 
 
 
 def of(error: Exception, what: str = "") -> Failure:
-    """The entry of a record, which is told in the log too."""
+    """The failure as an entry of a record; also printed to the log."""
     failure: Failure = {"what": what, "detail": describe(error), "traceback": trace(error)}
     print(f"{NAMED}: {failure['detail']}\n{failure['traceback']}", file=sys.stderr, flush=True)
     return failure
@@ -65,5 +66,5 @@ def is_ours(error: BaseException) -> bool:
 
 
 def named(failure: Failure) -> str:
-    """The failure in the detail of a cell or a model."""
+    """The failure as the detail of a cell or a model."""
     return f"{NAMED}: {failure['detail']}"

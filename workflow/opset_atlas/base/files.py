@@ -1,6 +1,6 @@
-"""Files that stages read and write: records in JSON, whole or not at all, and hashes.
+"""Files that stages read and write: JSON records, written whole or not at all, and hashes.
 
-What stands in a record is typed in `records`.
+The types of the records are in `records`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from opset_atlas.records import VERSION
 
 
 def canonical_json(value: Any) -> str:
-    """`value` as JSON whose bytes depend on the content alone."""
+    """`value` as JSON whose bytes depend only on the content."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
@@ -31,7 +31,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write under another name and replace, so that nobody ever reads half a file."""
+    """Write under another name, then rename, so that nobody ever reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -42,12 +42,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
-    """Write a record: keys in the order given, one line per leaf or (None) in all, no NaN."""
+    """Write a record: keys in the given order, one line per leaf (or one in all), no NaN.
+
+    Args:
+        indent: as for `json.dumps`; None writes everything on one line.
+    """
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def json_argument(text: str) -> Any:
-    """JSON of a command line, where `@FILE` stands for what is in a file."""
+    """Parse a JSON argument of a command line; `@FILE` stands for the content of a file."""
     return json.loads(Path(text[1:]).read_text("utf-8") if text.startswith("@") else text)
 
 
@@ -55,7 +59,7 @@ def read_json(path: Path, stage: str = "") -> Any:
     """Read a record.
 
     Raises:
-        ValueError: it is of another stage, or of a version that this code does not know.
+        ValueError: it belongs to another stage, or has a version that this code does not know.
     """
     value = json.loads(path.read_text(encoding="utf-8"))
     if stage and (value.get("stage"), value.get("version")) != (stage, VERSION):

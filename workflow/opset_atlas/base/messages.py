@@ -1,4 +1,4 @@
-"""Messages of other people's programs, made fit to be kept: the same on every machine and run."""
+"""Clean messages of other programs for records, so that they are equal on every machine and run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 
 LIMIT = 4000
-WHOLE = 1 << 20  # characters; what is longer than any message
+WHOLE = 1 << 20  # characters; longer than any message
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _IN_PATH = re.compile(r"[\w./~+@%-]")
@@ -18,7 +18,7 @@ _GOES_ON = re.compile(r"[\w~+@%-]|\.\w")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
-# torch's tracer names every Python frame below a node. The lowest tell how our process was started.
+# torch's tracer names every Python frame below a node. The lowest show how our process was started.
 _STARTED = re.compile(
     r"^<(?:opset-atlas|project)>/workflow/opset_atlas/\S+\(\d+\): .*\n"
     r"|^<frozen runpy>\(\d+\): .*\n",
@@ -27,10 +27,10 @@ _STARTED = re.compile(
 
 
 def clean(text: str, limit: int = LIMIT) -> str:
-    """`text` without what depends on the machine, and not longer than `limit` characters.
+    """`text` without anything that depends on the machine, cut to `limit` characters.
 
-    Folders become `<project>`, `<site-packages>` …, memory addresses `0x…`; terminal escapes,
-    control characters and the frames that started the process go.
+    Folders become `<project>`, `<site-packages>` …, and memory addresses `0x…`. Terminal escapes,
+    control characters and the frames that started the process are removed.
     """
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
     for folder, name in _folders(os.getcwd()):  # noqa: PTH109 (a Path per message costs more)
@@ -41,12 +41,12 @@ def clean(text: str, limit: int = LIMIT) -> str:
 
 
 def replace_folder(text: str, folder: str, name: str) -> str:
-    """`text` with `name` for a folder's path, where it is that folder and not part of another name.
+    """`text` with a folder's path replaced by `name`, except where it is part of another path.
 
-    `/a/b` is neither in `/a/bc` nor in `/x/a/b`, and `b/` is not in `a/b/`; it is in `-I/a/b`.
+    `/a/b` is not replaced in `/a/bc` or `/x/a/b`, nor `b/` in `a/b/`; `/a/b` is in `-I/a/b`.
 
     Args:
-        folder: a path that may end in a slash; then what follows it is a name in that folder.
+        folder: a path. If it ends in a slash, any name in that folder may follow it.
     """
     if folder not in text:
         return text
@@ -59,12 +59,12 @@ def replace_folder(text: str, folder: str, name: str) -> str:
 
 
 def _begins(text: str, start: int, folder: str) -> bool:
-    """Whether a path can begin here: what stands before it is no part of it."""
+    """Whether a path can begin here, that is, the text before it is not part of it."""
     before = start
     while before and _IN_PATH.match(text[before - 1]):
         before -= 1
     word = text[before:start]
-    # `file://` and a doubled slash are no folder; an option's letter can stand before the root.
+    # `file://` and a doubled slash are not folders; an option's letter may precede the root.
     return not word.strip("/") or ("/" not in word and folder.startswith("/"))
 
 
@@ -74,7 +74,7 @@ def _ends(text: str, end: int, folder: str) -> bool:
 
 
 def describe(error: BaseException, limit: int = 300) -> str:
-    """An exception in one line: its type and the first paragraph of what it says."""
+    """An exception in one line: its type and the first paragraph of its message."""
     # torch appends the graph around the culprit to the first line; the traceback keeps it.
     message = clean(text_of(error), WHOLE).partition("  [Caused by ")[0]
     message = shorten(paragraph(message), limit)
@@ -82,7 +82,7 @@ def describe(error: BaseException, limit: int = 300) -> str:
 
 
 def text_of(value: object) -> str:
-    """`str(value)`, or what stands for it: the `__str__` of a model's exception may raise."""
+    """`str(value)`, or a substitute: the `__str__` of a model's exception may raise."""
     try:
         return str(value)
     except BaseException as error:
@@ -90,15 +90,15 @@ def text_of(value: object) -> str:
 
 
 def paragraph(text: str) -> str:
-    """The first paragraph of a message as one line, without the addresses of C++ frames."""
+    """The first paragraph of a message in one line, without the addresses of C++ frames."""
     first = _PARAGRAPH.split(text.strip(), maxsplit=1)[0]
     return " ".join(first.partition("\nException raised from ")[0].split())
 
 
 def shorten(text: str, limit: int = 300) -> str:
-    """At most `limit` characters of `text`, cut between words in the middle.
+    """At most `limit` characters of `text`, cut in the middle, between words.
 
-    A message names what it is about at its beginning, and shapes and numbers at its end.
+    Messages name their subject at the beginning, and shapes and numbers at the end.
     """
     if len(text) <= limit:
         return text
@@ -109,15 +109,15 @@ def shorten(text: str, limit: int = 300) -> str:
 
 
 def trace(error: BaseException) -> str:
-    """An exception's traceback, cleaned; of a long one both ends.
+    """An exception's traceback, cleaned; only both ends of a long one.
 
-    The exception that all others follow from is at the beginning, the last one at the end.
+    The exception that caused the others is at the beginning, the last one at the end.
     """
     return ends("".join(traceback.format_exception(error)))
 
 
 def ends(text: str) -> str:
-    """A text, cleaned; of a long one both ends."""
+    """A cleaned text; only both ends of a long one."""
     text = clean(text, limit=WHOLE)
     if len(text) <= LIMIT:
         return text
@@ -127,7 +127,7 @@ def ends(text: str) -> str:
 
 @functools.cache
 def _folders(here: str) -> list[tuple[str, str]]:
-    """Folders and what stands for them, the longest first; `here` is the working directory."""
+    """Folders and their replacements, the longest first; `here` is the working directory."""
     paths = sysconfig.get_paths()
     named = [
         (paths["purelib"], "<site-packages>"),

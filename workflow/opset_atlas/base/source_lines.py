@@ -1,8 +1,8 @@
-"""The line of the user's code that a message, a traceback or a file speaks of.
+"""The line of the user's code that a message, a traceback or a file refers to.
 
-`models/net.py:21, forward: ` and the line itself. Paths are those of the project, or of a library
-below site-packages; they never say where on the machine these are. Frames of torch, onnx and this
-package are passed over: the line that a user can change is in none of them.
+The form is `models/net.py:21, forward: ` and the line itself. Paths are relative to the project or
+to site-packages, so they do not show where these are on the machine. Frames of torch, onnx and this
+package are skipped, since a user cannot change the code there.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from opset_atlas.base.messages import WHOLE, clean, shorten
 
 _PACKAGE = str(Path(__file__).parents[1])
 _ROOT = str(Path(__file__).parents[3])
-# Whose frames are between the user's line and the fault.
+# Packages whose frames are between the user's line and the fault.
 _TOOLS = frozenset({
     "functorch", "numpy", "onnx", "onnx_ir", "onnxruntime", "onnxscript", "opset_atlas", "sympy",
     "torch", "torchgen",
 })  # fmt: skip
-_MOST = 3  # lines that are named where there are several
+_MOST = 3  # lines named where there are several
 _MOST_CODE = 100  # characters of a line of code
 
 # Innermost last: `File "net.py", line 21, in forward` and the code, as Python writes it and as
@@ -51,7 +51,7 @@ class _Frame:
 
 
 def in_text(text: str) -> str:
-    """The innermost line of the user's that a traceback or message names; "" for none."""
+    """The innermost line of the user's code that a traceback or message names, or ""."""
     frames = [_frame(match) for match in _PYTHON.finditer(text)]
     return _innermost(reversed(frames)) or _innermost(
         _frame(match) for pattern in (_TRACER, _PRINTED) for match in pattern.finditer(text)
@@ -59,9 +59,9 @@ def in_text(text: str) -> str:
 
 
 def in_traceback(error: BaseException) -> str:
-    """The innermost line of the project's own that an exception, or its cause, came by.
+    """The innermost line of the project in the traceback of an exception or its cause.
 
-    Not of a library: what torch calls on its way is no place where a user would look.
+    Lines of libraries are left out: users would not look into code that torch calls on its way.
     """
     seen: set[int] = set()
     found = ""
@@ -79,12 +79,12 @@ def in_traceback(error: BaseException) -> str:
 
 
 def at(path: str, line: int) -> str:
-    """A line that is known by its file and number; "" where the file is not the user's."""
+    """The line of the given file and number; "" where the file is not the user's."""
     return _innermost([_Frame(path, line)])
 
 
 def listed(lines: Iterable[str]) -> str:
-    """Some lines, each once, as a cell names them."""
+    """Some lines, each once, in the form used for a cell."""
     distinct = list(dict.fromkeys(line for line in lines if line))
     more = len(distinct) - _MOST
     return "; ".join(distinct[:_MOST]) + (f"; and {more} more" if more > 0 else "")
@@ -98,7 +98,7 @@ def _frame(match: re.Match[str]) -> _Frame:
 
 
 def _innermost(frames: Iterable[_Frame]) -> str:
-    """The first frame of the project's, else the first of a library; frames go outwards."""
+    """The first frame of the project, else the first of a library; frames go outwards."""
     library = ""
     for frame in frames:
         name, own = _name(frame.path)
@@ -109,7 +109,7 @@ def _innermost(frames: Iterable[_Frame]) -> str:
 
 
 def _name(path: str) -> tuple[str, bool]:
-    """How a file is called, and whether it is the project's own; "" for a tool's file."""
+    """The displayed name of a file ("" for a tool's file), and whether it is the project's own."""
     for mark in ("<project>/", "<opset-atlas>/"):
         if path.startswith(mark):
             rest = path.removeprefix(mark)
@@ -136,7 +136,7 @@ def _library(path: str) -> tuple[str, bool]:
 
 
 def _folders() -> Iterator[str]:
-    """The project, this repository, and what else modules are imported from, the deepest first."""
+    """The project, this repository and all other import folders, the deepest first."""
     yield from (str(Path.cwd()), _ROOT)
     yield from sorted((p for p in sys.path if p.startswith("/")), key=len, reverse=True)
 
@@ -151,7 +151,7 @@ def _spell(name: str, frame: _Frame) -> str:
 
 
 def _file(path: str) -> str:
-    """Where a file is that a cleaned message names."""
+    """The path of a file that a cleaned message names."""
     for mark, folder in (("<project>/", str(Path.cwd())), ("<opset-atlas>/", _ROOT)):
         if path.startswith(mark):
             return f"{folder}/{path.removeprefix(mark)}"

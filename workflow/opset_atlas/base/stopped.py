@@ -1,8 +1,8 @@
-"""What was stopped at a limit of time or memory, so that another limit tries it again, and only it.
+"""Work stopped at a time or memory limit, so that a changed limit repeats that work and no other.
 
-Beside a job's record, in a file of its own that a job writes only where something was stopped: the
-limits then, and how often it was tried again, which the job was told as `--again`. Snakemake
-compares that number, a parameter of the job, with the one of the job's last run (`again`).
+Where something was stopped, a job writes a separate file next to its record. It holds the limits
+at that time and the number of repeats, which the job was given as `--again`. Snakemake compares
+that number, a parameter of the job, with the one of the job's last run (`again`).
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def spec_with_limits(options: argparse.Namespace) -> dict[str, Any]:
-    """The specification that a stage was given, under `limits` those of `--limits`."""
+    """The specification that a stage was given, with the limits of `--limits` under `limits`."""
     given = {"limits": options.limits} if options.limits else {}
     return {**options.spec, **given}
 
 
 def is_at_limit(status: str, detail: str) -> bool:
-    """Whether another limit may give another result: a process that ended, or had no memory.
+    """Whether another limit may give another result: a process ended or ran out of memory.
 
     Args:
-        status: `crashed`, `timeout`, or an outcome that was reached.
-        detail: in the words of Python, of C++ or of a runtime.
+        status: `crashed`, `timeout`, or the outcome that was reached.
+        detail: the message of Python, of C++ or of a runtime.
     """
     return status in ("crashed", "timeout") or any(words in detail for words in _NO_MEMORY)
 
 
 def note(record: Path, limits: Limits, told: str, anything: bool) -> None:
-    """Write down, or forget, that something of a record was stopped.
+    """Note that something in a record was stopped, or remove that note.
 
     Args:
-        told: what the job was given as `--again`, that is, what `again` said when it began.
+        told: the job's `--again`, that is, the result of `again` when the job began.
         anything: whether something was stopped.
     """
     if anything or told != NEVER:
@@ -58,10 +58,10 @@ def note(record: Path, limits: Limits, told: str, anything: bool) -> None:
 
 
 def again(record: Path, limits: Limits, changed: bool = False) -> str:
-    """What a job is to be told now: the same as at its last run, unless it must run again.
+    """The `--again` of a job: the same as at its last run, unless it must run again.
 
     Args:
-        changed: whether it must for another reason, which Snakemake does not see.
+        changed: whether it must run again for another reason that Snakemake does not see.
     """
     try:
         found = json.loads(_beside(record).read_text(encoding="utf-8"))

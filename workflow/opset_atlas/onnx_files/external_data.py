@@ -1,7 +1,7 @@
-"""Which files hold tensors of an ONNX file, read without onnx: Snakemake asks this at every start.
+"""Find the files with an ONNX file's external data, without onnx: needed at every Snakemake start.
 
-Importing onnx takes 0.2 s; this takes what reading the file once takes, and looks into its messages
-only where it says `location` at all. The numbers are those of onnx.proto; a test holds them to it.
+Importing onnx takes 0.2 s. This takes no longer than reading the file once, and parses its messages
+only if the file contains `location`. Field numbers are those of onnx.proto, as a test checks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-# Per message: the fields to follow, and what they are.
+# Per message type: the fields to follow, and their types.
 _FIELDS: dict[str, dict[int, str]] = {
     "ModelProto": {7: "GraphProto", 25: "FunctionProto"},
     "GraphProto": {1: "NodeProto", 5: "TensorProto", 15: "SparseTensorProto"},
@@ -28,10 +28,10 @@ _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
 
 def files(path: Path) -> list[str]:
-    """Files with tensors of an ONNX file, relative to its folder, sorted; those that are there.
+    """The existing external data files of an ONNX file, relative to its folder, sorted.
 
-    Nothing outside that folder, which onnx would not read either. What cannot be parsed has none:
-    the stages say what is wrong with it.
+    Files outside that folder are left out, as onnx would not read them either. A file that cannot
+    be parsed has none; the stages report what is wrong with it.
     """
     try:
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ) as data:
@@ -52,7 +52,7 @@ def _locations(data: mmap.mmap) -> Iterator[str]:
     """The `location` of every tensor that is kept elsewhere.
 
     Raises:
-        ValueError, IndexError: the bytes are no protobuf.
+        ValueError, IndexError: the bytes are not protobuf.
     """
     waiting = [("ModelProto", 0, len(data))]
     while waiting:
@@ -69,7 +69,7 @@ def _locations(data: mmap.mmap) -> Iterator[str]:
 
 
 def _parts(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and end of every field of a message that is bytes: text and messages are."""
+    """Number, start and end of every length-delimited field of a message: text and messages."""
     while at < end:
         tag, at = _varint(data, at)
         kind = tag & 7
@@ -88,7 +88,7 @@ def _parts(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]
 
 
 def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
-    """A number, and the place behind it."""
+    """A varint, and the position after it."""
     value = shift = 0
     while True:
         byte = data[at]

@@ -18,16 +18,16 @@ from opset_atlas.base.messages import clean, paragraph, shorten, text_of
 from opset_atlas.onnx_files import origins, tensors
 from opset_atlas.records import Declared, DeclaredPort
 
-# As onnx's checker names the node at fault, and what it puts before a message that needs no name.
+# How onnx's checker names the node at fault, and the prefix of a message that needs no name.
 _NODE = re.compile(r"(?:Bad node spec for node\. Name: |node name: |Node\()([^\s,)]+)")
 _STATIC = re.compile(r"\[ShapeInferenceError\] (?:Inference error\(s\): )?")
 
 
 def says_of_file(error: Exception) -> bool:
-    """Whether what reading a file raised says something about the file, and not about this program.
+    """Whether an exception raised while reading a file is the file's fault, not this program's.
 
-    That is what the libraries raise which read it, and the ValueError of ours; what else is raised
-    in a line of our own is a defect, and a lack of memory is this machine's.
+    Exceptions of the libraries that read it and our own ValueError are. Any other exception raised
+    in our own code is a defect, and a lack of memory is the machine's.
     """
     if isinstance(error, MemoryError):
         return False
@@ -37,16 +37,16 @@ def says_of_file(error: Exception) -> bool:
 def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
     """Opset imports, IR version, sizes, hashes, declared inputs and outputs, the checker's fault.
 
-    `fault` is None where the checker has none.
+    `fault` is None where the checker finds none.
 
     Args:
-        apart: set large tensors apart (`onnx_files.tensors`) after the file was read as it is;
-            `sha256` and `tensors` then describe the file as it is left. Either way equal
-            `sha256` mean equal tensors, unless there are some beside a file that was left as it is.
+        apart: move large tensors into files (`onnx_files.tensors`) after reading the file as it is;
+            `sha256` and `tensors` then describe the rewritten file. In both cases equal `sha256`
+            means equal tensors, except for a file with external data that is not rewritten.
 
     Raises:
-        Whatever onnx raises over a file that is no ONNX model. An empty file, which `onnx.load`
-        accepts, a model without a graph, and external data that cannot be read raise ValueError.
+        Whatever onnx raises for a file that is not an ONNX model. An empty file, which `onnx.load`
+        accepts, a model without a graph, and unreadable external data raise ValueError.
     """
     folder = path.parent
     delivered_sha256 = file_sha256(path)
@@ -57,8 +57,8 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
     fault = _fault(path, model)
     beside = tensors.files(model, folder)
     size = sum(each.stat().st_size for each in (path, *(folder / name for name in beside)))
-    # What lies beside a file already gets names by content too: the TorchScript exporter names
-    # them after its parameters, the same for each opset, and no hash of the file would tell.
+    # Existing external data files are renamed by content too: the TorchScript exporter names them
+    # after parameters, equally for each opset, so the ONNX file's hash would not identify them.
     apart = apart and (bool(beside) or tensors.large_bytes(model, folder) > tensors.TOGETHER)
     held = tensors.set_apart(model, folder, folder if apart else None)
     if apart:
@@ -80,7 +80,7 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
 
 
 def declared(graph: onnx.GraphProto) -> Declared:
-    """What a graph says of its inputs, without those that an initializer gives, and its outputs."""
+    """What a graph declares of its inputs, except those with an initializer, and its outputs."""
     given = {tensor.name for tensor in graph.initializer}
     given.update(tensor.values.name for tensor in graph.sparse_initializer)
     return {
@@ -99,7 +99,7 @@ def _port(port: onnx.ValueInfoProto) -> DeclaredPort:
 
 
 def _size(size: onnx.TensorShapeProto.Dimension) -> int | str | None:
-    """A negative number declares nothing: exporters write -1 for what they do not know."""
+    """A negative number declares nothing: exporters write -1 for an unknown size."""
     if size.HasField("dim_value"):
         return size.dim_value if size.dim_value >= 0 else None
     return clean(size.dim_param) or None
@@ -116,7 +116,7 @@ def _dtype(element_type: int) -> str:
 
 
 def _replace(model: onnx.ModelProto, path: Path, unused: set[str]) -> None:
-    """The file with its tensors apart in the place of the delivered one."""
+    """Replace the delivered file by one whose tensors are in separate files."""
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(model.SerializeToString())
     temporary.replace(path)
@@ -125,10 +125,11 @@ def _replace(model: onnx.ModelProto, path: Path, unused: set[str]) -> None:
 
 
 def canonical_sha256(path: Path) -> str:
-    """Hash of a model without what does not take part in computing: metadata and doc strings.
+    """Hash of a model without the parts that do not affect computing: metadata and doc strings.
 
-    `metadata_props` of the torch.export exporter hold source paths and lines. Of large tensors
-    their own hashes count, so that it is the same wherever they lie, beyond 2 GiB too.
+    The torch.export exporter writes source paths and lines into `metadata_props`. Large tensors
+    enter by their own hashes, so the hash does not depend on where they are stored, also beyond
+    2 GiB.
     """
     model = onnx.load(path, load_external_data=False)
     tensors.set_apart(model, path.parent)
@@ -136,7 +137,7 @@ def canonical_sha256(path: Path) -> str:
 
 
 def _canonical(model: onnx.ModelProto) -> str:
-    """Of a model whose tensors are set apart."""
+    """The canonical hash of a model whose large tensors are in separate files."""
     bare = onnx.ModelProto()
     bare.CopyFrom(model)
     strip_notes(bare)
@@ -144,7 +145,7 @@ def _canonical(model: onnx.ModelProto) -> str:
 
 
 def strip_notes(message: Any) -> None:
-    """Remove doc strings and metadata from a message of protobuf and all that it holds."""
+    """Remove doc strings and metadata from a protobuf message and everything in it."""
     for field, value in message.ListFields():
         if field.name in {"metadata_props", "doc_string"}:
             message.ClearField(field.name)
@@ -154,17 +155,17 @@ def strip_notes(message: Any) -> None:
 
 
 class Fault(TypedDict):
-    """What is wrong with a file in one line, and the line of the user's code it is about, or ""."""
+    """What is wrong with a file, in one line, and the line of the user's code concerned, or ""."""
 
     text: str
     source: str
 
 
 def _fault(path: Path, model: onnx.ModelProto) -> Fault | None:
-    """What onnx's checker, with strict shape inference, holds against the file."""
+    """The error that onnx's checker, with strict shape inference, finds in the file."""
     try:
         onnx.checker.check_model(str(path), full_check=True)
-    except MemoryError:  # says something about this machine, and nothing about the file
+    except MemoryError:  # concerns this machine, not the file
         raise
     except Exception as error:
         text = clean(text_of(error))

@@ -1,6 +1,6 @@
-"""The graph of an ONNX file, cut between its values, joined to given ones, or showing all of them.
+"""Cut the graph of an ONNX file between its values, feed values into it, or expose all of them.
 
-The files stay as they are: every function returns a copy. Nothing here runs a model.
+The originals stay unchanged: every function returns a copy. Nothing here runs a model.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _OF_SHAPES = ("Shape", "Size")
 
 
 class Wires:
-    """What each node of a graph reads and makes, subgraphs counted to the node that holds them.
+    """What each node of a graph reads and computes; a subgraph counts as part of its node.
 
-    `varying` are the values that depend on the values of the graph's inputs, in the order of the
-    file; what depends on their shapes alone is as good as constant.
+    `varying`: the values that depend on the values of the graph's inputs, in the order of the file.
+    Values that depend only on the inputs' shapes count as constant.
     """
 
     def __init__(self, graph: onnx.GraphProto) -> None:
@@ -49,11 +49,11 @@ class Wires:
                 self.varying |= outputs
 
     def made(self, index: int) -> list[str]:
-        """The results of a node that have a name."""
+        """The named results of a node."""
         return [name for name in self.nodes[index].output if name]
 
     def region(self, target: str, known: Iterable[str]) -> Region:
-        """The nodes between values that are known and `target`, but for those that never vary."""
+        """The nodes between known values and `target`, except those that never vary."""
         known = {*known, *self.inputs} - {target}
         nodes: set[int] = set()
         entries: set[str] = set()
@@ -74,7 +74,7 @@ class Wires:
 
 @dataclass(frozen=True)
 class Region:
-    """`nodes` (indices in the file's order) make the value `target` of the values `entries`."""
+    """`nodes` (indices in the file's order) compute value `target` from the values `entries`."""
 
     target: str
     nodes: tuple[int, ...]
@@ -90,7 +90,7 @@ def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
 
 
 def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """Nodes, and those of all their subgraphs."""
+    """The nodes and those of all their subgraphs."""
     for node in nodes:
         yield node
         for graph in subgraphs(node):
@@ -98,7 +98,7 @@ def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
 
 
 def names_read(node: onnx.NodeProto) -> list[str]:
-    """Names of a node's inputs ("": omitted), and of what its subgraphs take from outside."""
+    """Names of a node's inputs ("": omitted), and of outer values that its subgraphs use."""
     names = list(node.input)
     for graph in subgraphs(node):
         inside = {port.name for port in graph.input} | {t.name for t in graph.initializer}
@@ -110,10 +110,10 @@ def names_read(node: onnx.NodeProto) -> list[str]:
 
 
 def content(tensor: onnx.TensorProto, folder: Path) -> Array:
-    """The content of a tensor; mapped where it lies in a file, since a model may be all memory.
+    """The content of a tensor; memory-mapped if it is in a file, since a model may fill the memory.
 
     Args:
-        folder: where external data lie.
+        folder: where the external data are.
     """
     if not uses_external_data(tensor):
         inside: Array = onnx.numpy_helper.to_array(tensor)
@@ -127,7 +127,7 @@ def content(tensor: onnx.TensorProto, folder: Path) -> Array:
 
 
 def with_all_values(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with every value that nodes of the main graph make as an output, after its own."""
+    """The model with every value of the main graph's nodes as an output, after its own outputs."""
     shown = _copy(model)
     known = {port.name for port in model.graph.output}
     made = (name for node in model.graph.node for name in node.output if name)
@@ -136,9 +136,9 @@ def with_all_values(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_given_value(model: onnx.ModelProto, name: str, like: Array) -> onnx.ModelProto:
-    """The model with the value `name` as one more input, of `like`'s dtype and shape.
+    """The model with the value `name` as an additional input, of `like`'s dtype and shape.
 
-    What was said of the types of other values may not hold any longer, and is left out.
+    The declared types of other values may no longer hold and are left out.
     """
     changed = _copy(model)
     del changed.graph.value_info[:]
@@ -151,7 +151,7 @@ def with_given_value(model: onnx.ModelProto, name: str, like: Array) -> onnx.Mod
 
 
 def with_tensors_inside(model: onnx.ModelProto, folder: Path, most: int) -> onnx.ModelProto | None:
-    """The model without external data; None where it would have more than `most` bytes."""
+    """The model with all data inside the file; None where it would exceed `most` bytes."""
     outside = [t for t in tensors.all_tensors(model) if uses_external_data(t)]
     size = model.ByteSize() + sum(ExternalDataInfo(tensor).length or 0 for tensor in outside)
     if size > most:
@@ -169,15 +169,15 @@ def cut(
     names: Mapping[str, str] | None = None,
     fixed: Mapping[str, Array] | None = None,
 ) -> onnx.ModelProto:
-    """The part of a model between some of its values, as a model of its own.
+    """The part of a model between some of its values, as a separate model.
 
-    Nodes and initializers keep the order of the file. Doc strings and metadata are left out: an
-    exporter's hold paths of the machine.
+    Nodes and initializers keep the order of the file. Doc strings and metadata are left out, since
+    exporters write the machine's paths into them.
 
     Args:
-        entries: what becomes an input, with arrays that give it its type and shape.
-        targets: what becomes an output; without an array its type is left to be inferred.
-        names: what entries and targets are called in the cut, if not as in the model.
+        entries: the values that become inputs, with arrays that give their types and shapes.
+        targets: the values that become outputs; without an array the type is left to inference.
+        names: new names of entries and targets in the cut, where they differ from the model's.
         fixed: values that become initializers.
 
     Raises:
@@ -212,7 +212,7 @@ def cut(
 def _between(
     graph: onnx.GraphProto, known: set[str], targets: Iterable[str]
 ) -> list[onnx.NodeProto]:
-    """The nodes that make the targets from what is known, in the file's order."""
+    """The nodes that compute the targets from known values, in the file's order."""
     producers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
     found: set[int] = set()
     waiting = list(targets)
@@ -225,7 +225,7 @@ def _between(
 
 
 def _without_clashes(graph: onnx.GraphProto, names: Mapping[str, str]) -> dict[str, str]:
-    """New names for all values whose own is one of the new names of others, besides `names`."""
+    """`names`, and new names for values whose own name `names` gives to another value."""
     used = {name for of in _graphs(graph) for name in _defined(of)}
     found, taken = dict(names), {*names.values()}
     for name in sorted((used & taken) - names.keys()):
@@ -251,7 +251,7 @@ def _defined(graph: onnx.GraphProto) -> Iterator[str]:
 
 
 def rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
-    """Give values other names at every level. No two may become one: then no meaning changes."""
+    """Rename values at every level. As long as no two names become one, the meaning is kept."""
     for of in _graphs(graph):
         for named in (*of.input, *of.output, *of.value_info, *of.initializer):
             named.name = names.get(named.name, named.name)

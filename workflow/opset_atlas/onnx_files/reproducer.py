@@ -1,7 +1,7 @@
-"""A reproducer: a folder of files that shows a fault with nothing of this project.
+"""A reproducer: a folder of files that shows a fault without this project.
 
-It holds ONNX files with all their tensors inside, arrays that numpy alone can read, and a script.
-No name from a model reaches a path or the script.
+It holds ONNX files with all their tensors inside, arrays that plain numpy can read, and a script.
+No name from a model gets into a path or the script.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from opset_atlas.base.arrays import Array, is_plain_tensor
 from opset_atlas.base.files import write_text
 from opset_atlas.onnx_files import parts
 
-MOST_BYTES = 32 << 20  # it goes along with a report
+MOST_BYTES = 32 << 20  # small enough to attach to a bug report
 
 
 @dataclass(frozen=True)
 class Reproducer:
-    """What goes into the folder, by file name: models, arrays by name, and the script's text."""
+    """The content of the folder, by file name: models, named arrays, and the script's text."""
 
     models: Mapping[str, onnx.ModelProto]
     arrays: Mapping[str, Mapping[str, Array]]
     scripts: Mapping[str, str]
 
     def write(self, folder: Path, tensors: Path) -> str:
-        """Write the folder, which must not exist; returns why there can be none, or "".
+        """Write the folder, which must not exist; returns why it cannot be written, or "".
 
         Args:
             tensors: the folder of the external data that the models refer to.

@@ -1,12 +1,12 @@
-"""Large tensors of ONNX files, kept once per folder under the hash of their content.
+"""Large tensors of ONNX files, stored once per folder under the hash of their content.
 
-A sweep's files hold the same weights at nearly every opset. So where the tensors of a file are
-large together, each of them goes to `{sha256}.bin` beside the file, as external data
-(https://github.com/onnx/onnx/blob/main/docs/ExternalData.md), and the files of the folder share it.
-One folder is as far as that reaches: onnx and its runtimes refuse a location outside of the file's
-own folder, and hard links and symbolic links too.
+A sweep's files hold the same weights at nearly every opset. So where the large tensors of a file
+exceed a total size, each is stored as external data in `{sha256}.bin` next to the file
+(https://github.com/onnx/onnx/blob/main/docs/ExternalData.md), and the folder's files share it.
+Sharing is limited to one folder: onnx and its runtimes refuse locations outside the file's own
+folder, and hard links and symbolic links too.
 
-A tensor is held in memory at most once here, and one that is in a file of its own not at all.
+A tensor is held in memory at most once here, and one that is in a separate file not at all.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import BinaryIO
 import onnx
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-LARGE = 1024  # bytes from which a tensor may have a file of its own; as in onnx.save_model
-TOGETHER = 16 << 20  # bytes of such tensors beyond which they do; smaller files stay as they are
+LARGE = 1024  # bytes from which a tensor may get its own file; as in onnx.save_model
+TOGETHER = 16 << 20  # total bytes of such tensors beyond which they do; else the file is unchanged
 
 _CHUNK = 1 << 22
 
 
 def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """All tensors of a model: initializers and attributes, of subgraphs and functions too."""
+    """All tensors of a model: initializers and attributes, including subgraphs and functions."""
     yield from _of_graph(model.graph)
     for function in model.functions:
         yield from _of_nodes(function.node)
@@ -51,10 +51,10 @@ def _of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
 
 
 def files(model: onnx.ModelProto, folder: Path) -> set[str]:
-    """Names of the files that hold tensors of a model whose file lies in `folder`.
+    """Names of the external data files of a model whose own file is in `folder`.
 
     Raises:
-        ValueError: one is outside of the folder, missing, or too short.
+        ValueError: one is outside the folder, missing, or too short.
     """
     places = [
         Place.of(tensor, folder) for tensor in all_tensors(model) if uses_external_data(tensor)
@@ -63,19 +63,19 @@ def files(model: onnx.ModelProto, folder: Path) -> set[str]:
 
 
 def large_bytes(model: onnx.ModelProto, folder: Path) -> int:
-    """Bytes in tensors that may have a file of their own."""
+    """Total bytes of the tensors that may get their own files."""
     sizes = (_size(tensor, folder) for tensor in all_tensors(model))
     return sum(size for size in sizes if size >= LARGE)
 
 
 def set_apart(model: onnx.ModelProto, folder: Path, store: Path | None = None) -> dict[str, str]:
-    """Make every large tensor a reference to a file, and every other one a part of the model.
+    """Make every large tensor a reference to a file, and every other tensor part of the model.
 
-    The model is then as small as its graph, and the same wherever its tensors were before.
+    The model is then as small as its graph, and the same wherever its tensors were stored before.
 
     Args:
-        folder: where the model's external data lie now.
-        store: the folder for the files, unless they are there; None writes none.
+        folder: where the model's external data are now.
+        store: the folder to write missing files into; None writes none.
 
     Returns:
         SHA-256 of the files by their names.
@@ -83,7 +83,7 @@ def set_apart(model: onnx.ModelProto, folder: Path, store: Path | None = None) -
     found: dict[str, str] = {}
     for tensor in all_tensors(model):
         if tensor.data_location == onnx.TensorProto.DEFAULT:
-            tensor.ClearField("data_location")  # written or not, it says the same
+            tensor.ClearField("data_location")  # the default means the same, written or not
         if _size(tensor, folder) >= LARGE:
             name, digest = _put(tensor, folder, store)
             found[name] = digest
@@ -101,9 +101,9 @@ def sha256_of(name: str) -> str:
 
 
 def load(path: Path, store: Path) -> onnx.ModelProto:
-    """A file's model; tensors that are large together are in `store`, and the model refers to them.
+    """A file's model; if its large tensors exceed a total size, they are in `store` as references.
 
-    Written to a file in `store` it has all its tensors again.
+    Saved in `store`, the model finds all its tensors again.
     """
     model = onnx.load(path, load_external_data=False)
     if large_bytes(model, path.parent) <= TOGETHER:
@@ -114,7 +114,7 @@ def load(path: Path, store: Path) -> onnx.ModelProto:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the data of a tensor lie outside of its model."""
+    """Where the data of a tensor are outside its model."""
 
     path: Path
     offset: int
@@ -122,11 +122,11 @@ class Place:
 
     @classmethod
     def of(cls, tensor: onnx.TensorProto, folder: Path) -> Place:
-        """The place of a tensor with external data; ValueError where it cannot be read."""
+        """The place of a tensor's external data; ValueError where they cannot be read."""
         info = ExternalDataInfo(tensor)
         path, offset = folder / info.location, info.offset or 0
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"tensor {tensor.name!r} lies outside of the file's folder")
+            raise ValueError(f"tensor {tensor.name!r} lies outside the file's folder")
         if not path.is_file():
             raise ValueError(f"tensor {tensor.name!r}: there is no file {info.location}")
         size = path.stat().st_size
@@ -142,12 +142,12 @@ class Place:
             return stream.read(self.length)
 
     def sha256(self) -> str:
-        """Hash of the data; of files that did not change, it is computed once per process."""
+        """Hash of the data; computed once per process for files that do not change."""
         stat = self.path.stat()
         return _sha256(self, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
     def copy(self, target: BinaryIO) -> None:
-        """Write the data to a file; by reference, where the file system can share blocks."""
+        """Write the data to a file, sharing blocks where the file system can."""
         with self.path.open("rb") as stream:
             at, end = self.offset, self.offset + self.length
             while at < end:
@@ -155,10 +155,10 @@ class Place:
 
 
 def _copy_range(source: BinaryIO, target: BinaryIO, at: int, length: int) -> int:
-    """Copy some of `length` bytes, more than none; returns how many."""
+    """Copy at least one and at most `length` bytes; returns how many."""
     try:
         copied = os.copy_file_range(source.fileno(), target.fileno(), length, offset_src=at)
-    except (AttributeError, OSError):  # not on this system, or not between these file systems
+    except (AttributeError, OSError):  # not available on this system or between these file systems
         source.seek(at)
         copied = target.write(source.read(min(length, _CHUNK)))
         target.flush()
@@ -183,14 +183,14 @@ def _sha256(place: Place, state: tuple[int, ...]) -> str:
 
 
 def _size(tensor: onnx.TensorProto, folder: Path) -> int:
-    """Bytes of a tensor's data, where they are bytes and not fields of numbers."""
+    """Size of a tensor's data in bytes, unless they are stored in typed fields."""
     if uses_external_data(tensor):
         return Place.of(tensor, folder).length
     return len(tensor.raw_data)
 
 
 def _put(tensor: onnx.TensorProto, folder: Path, store: Path | None) -> tuple[str, str]:
-    """Make a tensor a reference; the name of its file and the hash of its content."""
+    """Make a tensor a reference; returns the name of its file and the hash of its content."""
     place = Place.of(tensor, folder) if uses_external_data(tensor) else None
     data = b"" if place else tensor.raw_data
     digest = place.sha256() if place else hashlib.sha256(data).hexdigest()

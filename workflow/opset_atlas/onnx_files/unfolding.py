@@ -1,7 +1,7 @@
-"""A graph without branches and loops, as runs on some inputs go through it.
+"""A graph without branches and loops, unfolded along the path that runs on some inputs take.
 
-An If becomes the branch that is taken, a Loop or a Scan its body as often as it is passed, so that
-what computes inside them can be looked into like any other node.
+An If becomes the branch that is taken, a Loop or a Scan becomes its body once per iteration, so
+that the nodes inside them can be examined like any others.
 
 https://onnx.ai/onnx/operators/onnx__If.html, onnx__Loop.html, onnx__Scan.html (since version 9)
 """
@@ -26,13 +26,13 @@ MOST_UNFOLDED = 32  # branches and loops of one file
 _OF_PASS = re.compile(r"((?:Loop|Scan)\d+)\.\d+:(.*)", re.DOTALL)
 _SCANS_SINCE = 11  # ConcatFromSequence
 
-# What a model gives on each input set, by output name.
+# The outputs of a model on each input set, by name.
 Run = Callable[[onnx.ModelProto], Sequence[Mapping[str, Array]]]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a node was: under the node of that index in the file, and where in it ("": itself)."""
+    """Where a node was: the index of its node in the file, and where inside it ("": itself)."""
 
     node: int
     inside: str = ""
@@ -40,14 +40,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class Unfolded:
-    """The model, and per node of its main graph where it was in the file."""
+    """The model, and for each node of its main graph where it was in the file."""
 
     model: onnx.ModelProto
     origins: list[Origin]
 
 
 def in_all_passes(name: str, names: Iterable[str]) -> list[str]:
-    """The value of that name in each pass of its loop, in their order."""
+    """The names of that value in all passes of its loop, in order."""
     own = _OF_PASS.fullmatch(name)
     if not own:
         return [name]
@@ -57,7 +57,7 @@ def in_all_passes(name: str, names: Iterable[str]) -> list[str]:
 
 
 class CannotUnfold(Exception):
-    """Runs go different ways, or through too many passes."""
+    """Runs take different branches, or too many passes."""
 
 
 def has_subgraphs(model: onnx.ModelProto) -> bool:
@@ -66,10 +66,10 @@ def has_subgraphs(model: onnx.ModelProto) -> bool:
 
 
 def unfold(model: onnx.ModelProto, given: Mapping[str, Array], run: Run) -> Unfolded:
-    """The model as `run` goes through it.
+    """The model, unfolded along the path that `run` takes through it.
 
     Args:
-        given: the inputs of one set by the graph's names, for their types and shapes.
+        given: the inputs of one set by the graph's names; used for their types and shapes.
         run: runs a model with these inputs on every set.
 
     Raises:
@@ -85,7 +85,7 @@ def unfold(model: onnx.ModelProto, given: Mapping[str, Array], run: Run) -> Unfo
             return Unfolded(flat, origins)
         node = flat.graph.node[index]
         if node.op_type not in _WAYS:
-            raise CannotUnfold(f"{node.op_type} has a graph that is no branch and no body")
+            raise CannotUnfold(f"{node.op_type} has a subgraph that is no branch or loop body")
         step = _Step(flat, node, origins[index], f"{node.op_type}{number}", given, run)
         _WAYS[node.op_type](step)
         nodes = list(flat.graph.node)
@@ -98,7 +98,7 @@ def unfold(model: onnx.ModelProto, given: Mapping[str, Array], run: Run) -> Unfo
 
 
 class _Step:
-    """One node that is replaced by what is in it: the new nodes, their origins and tensors."""
+    """One node that is replaced by its content: the new nodes, their origins and tensors."""
 
     def __init__(
         self,
@@ -116,18 +116,18 @@ class _Step:
         self.tensors: list[onnx.TensorProto] = []
 
     def attribute(self, name: str, default: object = None) -> object:
-        """A value of the node's attributes."""
+        """The value of an attribute of the node."""
         found = (onnx.helper.get_attribute_value(a) for a in self.node.attribute if a.name == name)
         return next(found, default)
 
     def graph(self, name: str) -> onnx.GraphProto:
-        """A graph among them."""
+        """The graph in an attribute of the node."""
         found = self.attribute(name)
         assert isinstance(found, onnx.GraphProto)
         return found
 
     def values(self, name: str, model: onnx.ModelProto | None = None) -> list[Array]:
-        """What a value of the model is, on each input set."""
+        """A value of the model on each input set."""
         shown = onnx.ModelProto()
         shown.CopyFrom(model or self.model)
         shown.graph.node.add(op_type="Identity", input=[name], output=[f"{name} shown"])
@@ -135,18 +135,18 @@ class _Step:
         return [of[f"{name} shown"] for of in self._run(part)]
 
     def constant(self, name: str, array: Array) -> str:
-        """A tensor of its own, and its name."""
+        """Add a tensor; returns its name."""
         self.tensors.append(onnx.numpy_helper.from_array(array, f"{self.prefix}:{name}"))
         return f"{self.prefix}:{name}"
 
     def add(self, inside: str, op: str, inputs: Iterable[str], output: str, **more: int) -> None:
-        """A node that joins what was apart."""
+        """Add a node that connects the inlined parts."""
         self._place(onnx.helper.make_node(op, list(inputs), [output], **more), inside)
 
     def inline(
         self, graph: onnx.GraphProto, given: Sequence[str], inside: str, prefix: str
     ) -> list[str]:
-        """The nodes of a subgraph with these inputs; returns the names of its outputs."""
+        """Add the nodes of a subgraph with these inputs; returns the names of its outputs."""
         copy = onnx.GraphProto()
         copy.CopyFrom(graph)
         taken = dict(zip((port.name for port in copy.input), given, strict=True))
@@ -195,7 +195,7 @@ def _loop(step: _Step) -> None:
 
 
 def _passes(step: _Step) -> int:
-    """How often a loop is passed: the length of one more result of each pass."""
+    """The iterations of a loop: the length of a scan output that is added for the count."""
     counting = onnx.ModelProto()
     counting.CopyFrom(step.model)
     name, number = f"{step.prefix}:passes", f"{step.prefix}:number"
@@ -203,7 +203,7 @@ def _passes(step: _Step) -> int:
     (body,) = subgraphs(loop)
     body.node.add(op_type="Identity", input=[body.input[0].name], output=[number])
     body.output.append(onnx.helper.make_tensor_value_info(number, onnx.TensorProto.INT64, []))
-    missing = len(body.output) - 2 - len(loop.output)  # trailing results that nobody takes
+    missing = len(body.output) - 2 - len(loop.output)  # trailing outputs that nobody uses
     loop.output.extend([*[f"{name} {i}" for i in range(missing)], name])
     lengths = {len(value) for value in step.values(name, counting)}
     return _one(lengths)
@@ -250,7 +250,7 @@ def _one(lengths: set[int]) -> int:
 def _join(
     step: _Step, carried: Sequence[str], scans: Sequence[Sequence[str]], axes: Sequence[int]
 ) -> None:
-    """Give the results of the last pass, and those of all passes, their names in the file."""
+    """Give the results of the last pass and of all passes the names they have in the file."""
     inside = "what it gives"
     outputs = list(step.node.output)
     for result, name in zip(carried, outputs, strict=False):

@@ -1,1 +1,1 @@
-"""What the user gives: a module or an ONNX file, its inputs, and what it computes."""
+"""The user's model: a module or an ONNX file, its inputs, and what it computes."""

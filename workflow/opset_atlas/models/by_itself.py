@@ -1,9 +1,9 @@
-"""A model as its user would run it: torch, the user's own files, and nothing of this package.
+"""Run a model as its user would: with torch and the user's own files, but without this package.
 
-The program of `alone`, which hands this text to `python -c` with a JSON object as its argument:
-`factory`, `kwargs`, `weights`, `dtype`, `seed`; `inputs`, a file of torch's with a list of tuples
-of tensors, or `callable` and `seeds`, which make them; `result`, the file that says what came of
-it. Where that file is missing at the end, the process was ended by the model.
+This text is passed to `python -c` with a JSON object as its argument: `factory`, `kwargs`,
+`weights`, `dtype`, `seed`; `inputs`, a torch file with a list of tuples of tensors, or `callable`
+and `seeds`, which make them; `result`, the file to write the outcome to. If that file is missing at
+the end, the model ended the process.
 """
 
 import importlib
@@ -18,15 +18,15 @@ from typing import Any
 
 
 def main(task: dict[str, Any]) -> None:
-    """Build the module, run it once on each of the inputs."""
+    """Build the module and run it once on each of the inputs."""
     try:
         run(task)
         found = {"type": "", "message": "", "traceback": ""}
-    except BaseException as error:  # a factory may raise what is no Exception
+    except BaseException as error:  # a factory may raise something other than an Exception
         try:
             message = str(error)
         except BaseException as another:
-            message = f"<its text cannot be had: __str__ raised {type(another).__name__}>"
+            message = f"<no text: its __str__ raised {type(another).__name__}>"
         found = {
             "type": type(error).__name__,
             "message": message,
@@ -36,7 +36,7 @@ def main(task: dict[str, Any]) -> None:
 
 
 def run(task: dict[str, Any]) -> None:
-    """As `main`; raises what the model or torch raise."""
+    """Like `main`, but raises whatever the model or torch raises."""
     import torch
 
     torch.set_num_threads(1)
@@ -83,7 +83,7 @@ def state_of(path: str) -> Any:
 
 
 def find(reference: str) -> Any:
-    """What `path/to/file.py:name` or `package.module:name` stands for."""
+    """The object that `path/to/file.py:name` or `package.module:name` refers to."""
     place, _, name = reference.rpartition(":")
     target: Any = load(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     for part in name.split("."):
@@ -92,7 +92,7 @@ def find(reference: str) -> Any:
 
 
 def load(path: Path) -> Any:
-    """Import a file as its neighbors would."""
+    """Import a file as the files next to it would."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if file and file.endswith(path.name) and Path(file).resolve() == path.resolve():

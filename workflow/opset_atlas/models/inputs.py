@@ -1,6 +1,6 @@
-"""Input sets: the tensors that a model is run on, made from their specification with numpy alone.
+"""Input sets: the tensors that a model is run on, made from their specification with numpy only.
 
-A set is `random-K`, `zeros`, `ones` or `large`. No set leaves a declared range.
+A set is `random-K`, `zeros`, `ones` or `large`. Values never leave a declared range.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ LARGE = 1e3
 def make(items: Sequence[Mapping[str, Any]], input_set: str, seed: int) -> list[np.ndarray]:
     """The arrays of one set, in the order of `items`: float32, int64 or bool; cast as declared."""
     kind, _, number = input_set.partition("-")
-    # Independent of the other sets and of how many there are.
+    # Independent of the other sets and of their number.
     generator = np.random.default_rng([seed, int(number or 0)])
-    # asarray: what numpy computes from an array without axes is no array.
+    # asarray: numpy returns a scalar, not an array, for operations on an array without axes.
     return [np.asarray(_array(item, kind, generator)) for item in items]
 
 
 def dtype_of(item: Mapping[str, Any], default: str) -> str:
-    """The declared dtype; floats that say nothing else follow the model's own."""
+    """The declared dtype; floats without one follow the model's dtype."""
     declared: str = item.get("dtype") or default
     return default if declared == "float32" else declared
 

@@ -1,9 +1,9 @@
 """Import what a model's reference names: `path/to/file.py:name` or `package.module:name`.
 
-A file is executed once per process, under whatever names it is reached: by its path from the
-configuration, by `import` from its neighbor, as a module of a package. Executed twice, its classes
-would be two of each, and what it registers (`torch.library`, a registry of its own) is refused the
-second time.
+A file is executed only once per process, no matter how it is reached: by its path in the
+configuration, by `import` from a neighboring file, or as a module of a package. If it were executed
+twice, each of its classes would exist twice, and anything it registers (in `torch.library` or in
+its own registry) would be refused the second time.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from types import ModuleType
 from typing import Any
 
 _PREFIX = "atlas_model_"
-# Modules that were given by a path, by that path resolved.
+# Modules that were referenced by path, keyed by the resolved path.
 _executed: dict[Path, ModuleType] = {}
 
 
 def load_callable(reference: str) -> Callable[..., Any]:
-    """The object that `path/to/file.py:name` or `package.module:name` stands for.
+    """The object that `path/to/file.py:name` or `package.module:name` refers to.
 
     Raises:
-        Whatever importing it raises, and AttributeError where the name is missing.
+        Whatever the import raises, and AttributeError if the name is missing.
     """
     place, _, name = reference.rpartition(":")
     path = Path(place)
@@ -39,11 +39,10 @@ def load_callable(reference: str) -> Callable[..., Any]:
 
 
 def load_file(path: Path) -> ModuleType:
-    """The module of a file, executed unless it was. Its folder is searched for imports, last.
+    """The module of a file, executed unless it already was. Imports search its folder last.
 
-    It knows itself by the path as given: importlib would make the path absolute, and exporters
-    write the paths of a model's source into the file, which would then differ between two copies of
-    a project.
+    Its `__file__` is the path as given. importlib would make the path absolute, and since exporters
+    write source paths into the file, the files of two copies of a project would then differ.
     """
     real = path.resolve()
     if known := _known(real):
@@ -58,13 +57,13 @@ def load_file(path: Path) -> ModuleType:
     try:
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     except BaseException:
-        del sys.modules[module.__name__], _executed[real]  # as a failed import does
+        del sys.modules[module.__name__], _executed[real]  # as after a failed import
         raise
     return module
 
 
 def _known(real: Path) -> ModuleType | None:
-    """The module of a file that was executed already, for a path or by an import."""
+    """The module of a file that was already executed, by path or by import."""
     if real in _executed:
         return _executed[real]
     for name, module in list(sys.modules.items()):
@@ -75,9 +74,9 @@ def _known(real: Path) -> ModuleType | None:
 
 
 def _free_name(path: Path) -> str:
-    """A name of its own for each file, or `a/net.py` would take the place of `b/net.py`.
+    """A unique module name for each file; otherwise `a/net.py` would replace `b/net.py`.
 
-    `inspect`, `pickle` and torch.export find a class's source by the name of its module.
+    `inspect`, `pickle` and torch.export find a class's source by its module's name.
     """
     name = f"{_PREFIX}{path.stem}"
     if name not in sys.modules:
@@ -86,7 +85,7 @@ def _free_name(path: Path) -> str:
 
 
 class _Finder(MetaPathFinder):
-    """Finds, where an import would execute a file again, the module that it already is."""
+    """Finds the existing module where an import would execute its file again."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -101,7 +100,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Existing(Loader):
-    """Gives a module that was executed already."""
+    """Returns a module that was already executed."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
@@ -111,7 +110,7 @@ class _Existing(Loader):
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        """It was executed."""
+        """Do nothing: the module was already executed."""
 
 
 _FINDER = _Finder()

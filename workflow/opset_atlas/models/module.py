@@ -1,4 +1,4 @@
-"""From a specification to a module with its weights and inputs: what define and export share."""
+"""Make a module with its weights and inputs from a specification; shared by define and export."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from opset_atlas.models.sizes import Items, Sizes
 
 Spec = Mapping[str, Any]
 
-# What can be kept as safetensors, read as numpy, fed to a runtime and measured.
+# Dtypes that can be kept as safetensors, read as numpy, fed to a runtime and measured.
 DTYPES = frozenset(
     {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
     | {"bool", "float16", "bfloat16", "float32", "float64"}
 )
-SIZES = "sizes"  # the parameter under which a callable of inputs is told which sizes to make
+SIZES = "sizes"  # the parameter that tells an input callable which sizes to make
 
 
 class Unsupported(Exception):
-    """A limit of this package, and no fault of the model's."""
+    """A limit of this package, not a fault of the model."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"opset-atlas cannot {what}")
 
 
 class Misused(Exception):
-    """The configuration says something of the model that does not hold."""
+    """The configuration says something about the model that is not true."""
 
 
 def seed_everything(seed: int) -> None:
@@ -48,16 +48,16 @@ def seed_everything(seed: int) -> None:
 
 
 def build(spec: Spec) -> torch.nn.Module:
-    """The module as every stage uses it: `create` in evaluation mode, without gradients."""
+    """The module as every stage uses it: from `create`, in evaluation mode, without gradients."""
     return create(spec).eval().requires_grad_(False)
 
 
 def create(spec: Spec) -> torch.nn.Module:
-    """Call the factory under the seed, load the user's weights, cast; the mode is the factory's.
+    """Call the factory with the seed set, load the user's weights, cast; keep the factory's mode.
 
     Raises:
-        Misused: the factory returned no module.
-        Whatever the factory or torch raise.
+        Misused: the factory did not return a module.
+        Whatever the factory or torch raises.
     """
     seed_everything(spec["seed"])
     module = load_callable(spec["factory"])(**spec.get("kwargs", {}))
@@ -72,12 +72,11 @@ def create(spec: Spec) -> torch.nn.Module:
 
 
 def behaving_otherwise(module: torch.nn.Module) -> Iterator[str]:
-    """`name (Class)` of what is in training mode and computes something else there.
+    """`name (Class)` of the submodules in training mode that compute something else in that mode.
 
-    That is what asks for `self.training` in its own code and has something to do with it: a dropout
-    of 0 has not, and neither has an instance normalization without running statistics. Of a package
-    that is installed the smallest parts count: what they are parts of asks only whether to save
-    memory while training.
+    Such a module uses `self.training` in its own code, and its result depends on it, unlike a
+    dropout of 0 or an instance normalization without running statistics. In an installed package
+    only the innermost modules count: those around them use it only to save memory in training.
     """
     for name, each in module.named_modules():
         kind = type(each)
@@ -101,7 +100,7 @@ def _is_installed(kind: type) -> bool:
 
 
 def _indifferent(module: torch.nn.Module) -> bool:
-    """Whether a module of torch's own has nothing to do in training mode."""
+    """Whether a torch module computes the same in training mode."""
     nn = torch.nn
     if isinstance(module, nn.modules.dropout._DropoutNd):
         return bool(module.p == 0)
@@ -109,14 +108,14 @@ def _indifferent(module: torch.nn.Module) -> bool:
         return bool(module.dropout == 0)
     if isinstance(module, nn.modules.instancenorm._InstanceNorm):
         return bool(not module.track_running_stats)
-    # Whose parts are named for themselves; they ask only whether a faster kernel may be used.
+    # Their parts are listed separately; they only use it to decide whether to use a faster kernel.
     return isinstance(module, nn.TransformerEncoder | nn.TransformerEncoderLayer)
 
 
 def _own_storage(module: torch.nn.Module) -> None:
-    """Copy what is a part of something larger that no other tensor holds: `torch.hann_window`.
+    """Copy tensors that are views into a larger storage that no other tensor uses.
 
-    safetensors refuses such a tensor, lest it store more than it was meant to.
+    `torch.hann_window` returns one. safetensors refuses such tensors, to avoid storing too much.
     """
     tensors = [*module.parameters(), *module.buffers()]
     whole = {
@@ -142,15 +141,14 @@ def make_inputs(
     """The tensors of one input set: `random-K`, `zeros`, `ones` or `large`.
 
     Args:
-        items: names and shapes that they shall have instead of the specification's or of those that
-            a callable makes.
-        sizes: what these shapes make of the variable dimensions, by name: for a callable that
-            accepts `sizes`.
+        items: names and shapes to use instead of those of the specification or of a callable.
+        sizes: the variable dimensions' sizes in these shapes, by name, for a callable that accepts
+            `sizes`.
 
     Raises:
-        Misused: the user's callable returned something else than tensors.
+        Misused: the user's callable returned something other than tensors.
         Unsupported: it returned tensors of a kind that cannot be handled here.
-        LookupError: a callable has random sets only.
+        LookupError: a callable only has random sets.
     """
     kind, _, index = input_set.partition("-")
     number = int(index) if index else 0
@@ -170,10 +168,10 @@ def make_inputs(
 def _called_inputs(
     reference: str, seed: int, items: Items | None, sizes: Sizes
 ) -> tuple[torch.Tensor, ...]:
-    """What a callable makes, at other sizes than its own where `items` has other shapes.
+    """A callable's tensors, at other sizes than its own where `items` has other shapes.
 
-    One that accepts `sizes` makes them itself. Else its tensors are cut or repeated along the axes
-    whose size is another.
+    A callable that accepts `sizes` makes these sizes itself. Otherwise its tensors are cut or
+    repeated along the axes whose size differs.
     """
     function = load_callable(reference)
     parameters = inspect.signature(function).parameters
@@ -204,7 +202,7 @@ def _tensors(made: Any, reference: str) -> tuple[torch.Tensor, ...]:
 
 
 def _resized(tensor: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """The beginning of the tensor along every axis, again and again where that is too short."""
+    """The tensor, cut along every axis, or repeated where it is too short."""
     for axis, (before, after) in enumerate(zip(tensor.shape, shape, strict=True)):
         if before != after:
             tensor = tensor.index_select(axis, torch.arange(after) % before)
@@ -212,7 +210,7 @@ def _resized(tensor: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
 
 
 def flat(value: Any) -> list[torch.Tensor]:
-    """The tensors in a result of any nesting, in the order in which exporters flatten it."""
+    """The tensors in an arbitrarily nested result, in the order in which exporters flatten it."""
     return [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
 
@@ -220,7 +218,7 @@ def require_kinds(tensors: Sequence[torch.Tensor], role: str) -> None:
     """Check that inputs or outputs (`role`) can be kept, fed and measured.
 
     Raises:
-        Unsupported: one cannot, and which; or there are no outputs.
+        Unsupported: one cannot (the message names it), or there are no outputs.
     """
     if role == "output" and not tensors:
         raise Unsupported("compare a model that returns no tensor")
@@ -234,7 +232,7 @@ def require_kinds(tensors: Sequence[torch.Tensor], role: str) -> None:
 
 
 def input_names(spec: Spec, count: int) -> list[str]:
-    """Declared names, or `input`, `input_1`, …; a callable's inputs go by position."""
+    """Declared names, or `input`, `input_1`, …; a callable's inputs are named by position."""
     if not isinstance(spec["inputs"], str):
         return [item["name"] for item in spec["inputs"]]
     return inputs.default_names("input", count)
@@ -247,7 +245,7 @@ def output_names(spec: Spec, count: int) -> list[str]:
 
 
 def keys(result: Any) -> list[str]:
-    """Under which keys a module returns its outputs, where it returns a dictionary of tensors."""
+    """The keys of a module's outputs, if it returns a dictionary of tensors."""
     if not isinstance(result, Mapping):
         return []
     plain = all(isinstance(value, torch.Tensor) for value in result.values())
@@ -255,7 +253,7 @@ def keys(result: Any) -> list[str]:
 
 
 def misnamed(keys: Sequence[str], names: Sequence[str]) -> Iterator[str]:
-    """Where outputs get the key of another one for a name, since names go by position."""
+    """Warn where an output's name is another output's key, since names go by position."""
     swapped = [
         f"what the model returns as {key} is called {name}"
         for key, name in zip(keys, names, strict=False)
@@ -266,7 +264,7 @@ def misnamed(keys: Sequence[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def shared(module: torch.nn.Module) -> Iterator[str]:
-    """Parameters of several names that are one tensor, as with tied weights."""
+    """Several parameter names that share one tensor, as with tied weights."""
     names: dict[int, list[str]] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
@@ -278,5 +276,5 @@ def shared(module: torch.nn.Module) -> Iterator[str]:
 def _dtype(name: str) -> torch.dtype:
     dtype = getattr(torch, name)
     if not isinstance(dtype, torch.dtype):
-        raise TypeError(f"{name} is not a dtype of torch")
+        raise TypeError(f"{name} is not a torch dtype")
     return dtype

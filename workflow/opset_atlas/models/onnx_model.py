@@ -1,4 +1,4 @@
-"""An ONNX file as the model: its own output, run as it is written, is the reference."""
+"""An ONNX file as the model: its own output, computed without optimization, is the reference."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ WHY_NOT = "the model is an ONNX file; its own output is the reference"
 
 
 def freeze(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Run the file on every input set; write inputs and outputs; return the fields of the record.
+    """Run the file on every input set; write inputs and outputs; return the record's fields.
 
     Raises:
         ValueError: a dimension is dynamic and the configuration gives no shape for the input.
-        Whatever onnx or the runtime raise over the file.
+        Whatever onnx or the runtime raises for the file.
     """
     path = Path(spec["onnx"])
     graph = onnx_ir.load(path).graph
@@ -81,7 +81,7 @@ def _changes(
 
 
 def _axes(graph: onnx_ir.Graph) -> dict[str, dict[str, str]]:
-    """The dimensions that the file leaves variable; one without a name gets its input's."""
+    """The dimensions that the file leaves variable; unnamed ones are named after their input."""
     found: dict[str, dict[str, str]] = {}
     for value in graph.inputs:
         for axis, size in enumerate(value.shape or []):
@@ -92,7 +92,7 @@ def _axes(graph: onnx_ir.Graph) -> dict[str, dict[str, str]]:
 
 
 def _items(graph: onnx_ir.Graph, declared: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What to generate for every input of the graph that has no initializer."""
+    """The inputs to generate: those of the graph without an initializer."""
     items = []
     for value in graph.inputs:
         if value.name in graph.initializers:

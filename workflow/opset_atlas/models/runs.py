@@ -1,4 +1,4 @@
-"""What a module gives: eagerly on every input set, again to see what is random, and in float64."""
+"""Run a module: eagerly on every input set, again to find what is random, and in float64."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from opset_atlas.models.sizes import Axes, Items, Sizes, is_traced, run_at_other
 from opset_atlas.models.truth import least_precise, run_in_float64
 from opset_atlas.records import Randomness, ReferenceSet, Signature
 
-RUNS_WHERE_RANDOM = 4  # after the first, of a forward pass that draws random numbers
+RUNS_WHERE_RANDOM = 4  # additional runs of a forward pass that draws random numbers
 
 
 @dataclass
 class Runs:
-    """What the module was given and gave, by input set."""
+    """The module's inputs and outputs, by input set."""
 
     spec: Mapping[str, Any]
     module: torch.nn.Module
@@ -32,7 +32,7 @@ class Runs:
     keys: list[str] = field(default_factory=list)
 
     def eager(self) -> dict[str, Any]:
-        """Run the module on every input set, at other sizes too; the fields of the record."""
+        """Run the module on every input set, also at other sizes; return the record's fields."""
         names = traced_sets(self.spec)
         for name in names:
             self._add(name, None)
@@ -62,7 +62,7 @@ class Runs:
         }
 
     def _add(self, name: str, items: Items | None, sizes: Sizes | None = None) -> None:
-        """Run the module on the set `name`, of inputs like `items` where these are given."""
+        """Run the module on the set `name`, with inputs shaped like `items` if given."""
         tensors = models.make_inputs(self.spec, name.partition("@")[0], items, sizes)
         models.require_kinds(tensors, "input")
         eager, changes, self.keys = _eager(self.module, tensors)
@@ -75,7 +75,7 @@ class Runs:
         self.outputs |= {f"{name}/eager/{i}": tensor for i, tensor in enumerate(eager)}
 
     def in_float64(self) -> dict[str, Any]:
-        """Run on every set in float64 and keep what is a truth; by set, why it is none, or ""."""
+        """Run on every set in float64 and keep usable truths; by set, why it is unusable, or ""."""
         found = {}
         for name in (each["name"] for each in self.sets):
             with torch.no_grad():
@@ -100,7 +100,7 @@ class Runs:
 
 
 def traced_sets(spec: Mapping[str, Any]) -> list[str]:
-    """The input sets at the traced sizes; a callable makes random ones alone."""
+    """The input sets at the traced sizes; a callable only makes random ones."""
     called = isinstance(spec["inputs"], str)
     return [name for name in spec["input_sets"] if name.startswith("random") or not called]
 
@@ -108,7 +108,7 @@ def traced_sets(spec: Mapping[str, Any]) -> list[str]:
 def _require_axes(axes: Axes, inputs: list[Signature]) -> None:
     """Check that a callable's inputs have the dimensions that are declared variable.
 
-    Of a list of inputs the configuration was checked before the run.
+    For a list of inputs, the configuration was checked before the run.
     """
     ranks = {each["name"]: len(each["shape"]) for each in inputs}
     for name, declared in axes.items():
@@ -124,14 +124,14 @@ def _require_axes(axes: Axes, inputs: list[Signature]) -> None:
 def _eager(
     module: torch.nn.Module, tensors: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor], dict[int, Randomness], list[str]]:
-    """The outputs of a run, which of them change in further ones, by position, and their keys.
+    """The outputs of a run, the positions of those that change in further runs, and their keys.
 
-    Copies, since a forward pass may change its module. Where a run draws random numbers, one more
-    run may give the same by chance (a length of few choices), so there are more.
+    Runs use copies, since a forward pass may change its module. Where a run draws random numbers,
+    a single further run may give the same by chance (a length with few choices), so more are made.
 
     Raises:
         Unsupported: an output cannot be handled here.
-        Whatever the module or torch raise.
+        Whatever the module or torch raises.
     """
 
     def run() -> Any:
@@ -160,7 +160,7 @@ def _generators() -> tuple[Any, ...]:
 def _changes(
     first: Sequence[torch.Tensor], other: Sequence[torch.Tensor], before: Mapping[int, Randomness]
 ) -> dict[int, Randomness]:
-    """With what was known before, the outputs in which two runs differ."""
+    """The outputs in which two runs differ, added to those already known."""
     found = dict(before)
     for i, one in enumerate(first):
         another = other[i] if len(first) == len(other) else None

@@ -1,8 +1,8 @@
-"""Input sets at other sizes than the traced one, where a model declares its dimensions variable.
+"""Input sets at other sizes than the traced one, where a model declares variable dimensions.
 
-An exporter may leave a dimension fixed that was declared variable, or keep a number that it saw
-while tracing. Both look right at the traced size. Such a set is named `random-0@batch=1,length=7`:
-the sizes of every dimension that is not as traced.
+An exporter may fix a dimension that was declared variable, or keep a number that it saw while
+tracing. Both look right at the traced size. Such a set is named `random-0@batch=1,length=7`, with
+the size of every dimension that differs from the traced one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from opset_atlas.base.messages import clean, describe
 
-# By input name, axis (as text, for JSON has no other keys) and the dimension's name. Dimensions of
-# one name are one and have one size.
+# By input name and axis (as text, since JSON keys are strings): the dimension's name. Dimensions
+# with the same name always have the same size.
 Axes = Mapping[str, Mapping[str, str]]
 Sizes = dict[str, int]
 Items = list[dict[str, Any]]
@@ -22,7 +22,7 @@ Items = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Trial:
-    """Sizes of which the first that the model itself runs at are used; `what` says it in words."""
+    """Candidate sizes: the first at which the model itself runs are used; `what` describes them."""
 
     what: str
     candidates: list[Sizes]
@@ -49,14 +49,14 @@ def traced(items: Sequence[Mapping[str, Any]], axes: Axes) -> Sizes:
 
 
 def plan(now: Sizes, chosen: Mapping[str, Sequence[int]]) -> list[Trial]:
-    """What to try: each dimension larger by itself, all of them larger, all of them smaller.
+    """What to try: each dimension larger separately, all of them larger, all of them smaller.
 
-    Larger is 2 n + 1, so that neither a factor nor a remainder of the traced size n is kept; where
-    the model takes no such size, n + 1, else 2 n. Smaller is 1, else half, else n - 1.
+    Larger is 2 n + 1, which keeps neither a factor nor a remainder of the traced size n; if the
+    model does not accept that size, n + 1, else 2 n. Smaller is 1, else half, else n - 1.
 
     Args:
         now: the traced sizes.
-        chosen: by dimension the sizes that the configuration wants instead; each is tried alone.
+        chosen: by dimension, the sizes of the configuration to try instead, one at a time.
     """
     trials = [
         Trial(f"{name}={size}", [{name: size}])
@@ -95,14 +95,14 @@ def run_at_others(
     base: str,
     run: Callable[[str, Items], None],
 ) -> list[str]:
-    """Run the model at other sizes than those of `items`; what to say of sizes at which it cannot.
+    """Run the model at other sizes than those of `items`; return notes on sizes where it fails.
 
     Args:
-        base: the input set whose values are used; it names the new sets.
-        run: runs the model on inputs like these under a set's name, and keeps what came out.
+        base: the input set whose values are used, and which names the new sets.
+        run: runs the model on inputs of these shapes under a set's name, and keeps the results.
 
     Raises:
-        ValueError: sizes are chosen for a dimension that there is not.
+        ValueError: sizes are chosen for a dimension that does not exist.
     """
     now = traced(items, axes)
     if unknown := sorted(set(chosen) - set(now)):

@@ -1,7 +1,7 @@
-"""The module in float64: the truth that rounding errors are measured against, where it is one.
+"""The module in float64: the truth for measuring rounding errors, where it is trustworthy.
 
-A module may hold a step to a type of its own choice, and its results in float64 are then no truth,
-although they look like it. So every operator of the run is watched, not assumed.
+A module may compute a step in a fixed type, and its float64 results are then not a truth although
+they look like one. So every operator of the run is watched instead of assumed to use float64.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from opset_atlas.models.watching import Look, Watching, watched
 
 
 class _Wide(Watching):
-    """Casts to float32 become casts to float64.
+    """Turn casts to float32 into casts to float64.
 
     Transformers compute normalizations and softmax in float32 whatever the model's type
-    (`x.to(torch.float32)`), which does nothing in a float32 model and more than nothing in float16.
-    Either way it is there for precision, so it may not take any away here.
+    (`x.to(torch.float32)`). That has no effect in a float32 model and raises precision in float16.
+    The cast is meant for precision, so it must not reduce it here.
     """
 
     def call(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -42,11 +42,11 @@ def _grouped_product(
     bias: torch.Tensor | None = None,
     out_dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """`torch._grouped_mm`, whose kernel takes float32 and bfloat16 alone: one product per group.
+    """`torch._grouped_mm`, whose kernel only takes float32 and bfloat16: one product per group.
 
-    `offs` holds where each group ends: of the rows of `left` where that has two axes, else of the
-    columns of `right`; where both have two axes, of the axis that is summed over. A mixture of
-    experts computes with it. Rows beyond the last group are zero.
+    `offs` holds the end of each group: along the rows of `left` where that has two axes, else along
+    the columns of `right`; where both have two axes, along the axis that is summed over. Mixtures
+    of experts use it. Rows beyond the last group are zero.
     """
     if offs is None:
         return torch.bmm(left, right)
@@ -65,7 +65,7 @@ def _grouped_product(
     return result
 
 
-# Operators without a float64 kernel, and the same computed with such that have one.
+# Operators without a float64 kernel, and equivalents made of operators that have one.
 _WIDE: dict[Any, Callable[..., Any]] = {}
 if hasattr(torch.ops.aten, "_grouped_mm"):
     _WIDE[torch.ops.aten._grouped_mm.default] = _grouped_product
@@ -75,7 +75,7 @@ if hasattr(torch.ops.aten, "_grouped_mm"):
 def in_float64(
     module: torch.nn.Module, tensors: Sequence[torch.Tensor], look: Look
 ) -> Iterator[tuple[torch.nn.Module, list[torch.Tensor]]]:
-    """A copy of the module and of its inputs to run in float64; `look` sees every operator."""
+    """A float64 copy of the module and its inputs, to run with `look` seeing every operator."""
     default = torch.get_default_dtype()
     try:
         torch.set_default_dtype(torch.float64)
@@ -89,10 +89,10 @@ def in_float64(
 
 
 def least_precise(module: torch.nn.Module, tensors: Sequence[torch.Tensor]) -> str:
-    """The floating-point type of least precision that anything in the module is computed in.
+    """The least precise floating-point type that anything in the module is computed in.
 
     Half of a model may be in `float16` or under autocast while its outputs are float32. "" where
-    nothing is computed in such types, or where the run under watch raises.
+    nothing is computed in such types, or where the watched run raises.
     """
     found: set[torch.dtype] = set()
 
@@ -115,7 +115,7 @@ def run_in_float64(
     narrow: set[str] = set()
 
     def look(function: Any, result: Any) -> None:
-        """What still computes in less is noted."""
+        """Note operators that still compute in a less precise type."""
         for tensor in flat(result):
             if tensor.is_floating_point() and tensor.dtype != torch.float64:
                 narrow.add(f"{function} computes in {str(tensor.dtype).removeprefix('torch.')}")

@@ -1,9 +1,9 @@
-"""Watch every operator of an eager run, those inside branches and loops of torch's own too.
+"""Watch every operator of an eager run, including those inside torch's own branches and loops.
 
 `torch.cond`, `while_loop`, `scan` and `map` are operators that take functions. In an eager run
-torch compiles these functions with dynamo, which under a dispatch mode fails and leaves its caches
-such that later runs in the same process fail too. So a watched run compiles nothing, and the
-functions run as the Python that they are.
+torch compiles these functions with dynamo, which fails under a dispatch mode and leaves its caches
+in a state that makes later runs in the same process fail too. So a watched run compiles nothing and
+executes the functions as plain Python.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Watching(TorchDispatchMode):  # type: ignore[misc]
     ) -> Any:
         given = dict(kwargs or {})
         if isinstance(function, HigherOrderOperator):
-            with self:  # torch has taken the mode away; inside it is wanted again
+            with self:  # torch has removed the mode; it is needed again inside
                 return _computed(function)(*args, **given)
         result = self.call(function, args, given)
         self._look(function, result)
@@ -53,9 +53,9 @@ def watched(mode: Watching) -> Iterator[None]:
 
 
 def _computed(operator: HigherOrderOperator) -> Callable[..., Any]:
-    """What computes a higher-order operator step by step.
+    """The function that computes a higher-order operator step by step.
 
-    torch's own kernels of `cond` and `scan` refuse to run under a mode.
+    torch's kernels of `cond` and `scan` refuse to run under a dispatch mode.
 
     Raises:
         NotImplementedError: torch has no such kernel.

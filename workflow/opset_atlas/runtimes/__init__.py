@@ -1,8 +1,8 @@
 """Runtimes: one module each, found by its name. To add one, add a file with what `Runtime` lists.
 
-A module imports its packages inside `prepare` and the functions that need them, so that naming
-runtimes costs nothing, and no session ever exists in a process that forks. Nothing here judges a
-result; a runtime loads a file, runs it and says in its own words why it could not.
+A module imports its packages inside `prepare` and the functions that need them, so that listing
+runtimes costs nothing and no session ever exists in a process that forks. Nothing here judges a
+result: a runtime loads a file, runs it and says in its own words why it could not.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ Phase = Literal["load", "run"]
 
 
 class Session(Protocol):
-    """A loaded file. The names are those of the graph, in its order, without initializers."""
+    """A loaded file. Names are the graph's, in the graph's order, without initializers."""
 
     @property
     def input_names(self) -> Sequence[str]:
-        """Inputs that must be fed."""
+        """The inputs that must be fed."""
 
     @property
     def output_names(self) -> Sequence[str]:
-        """Outputs in the order in which `run` returns them."""
+        """The outputs, in the order in which `run` returns them."""
 
 
 class Runtime(Protocol):
-    """What a runtime's module offers.
+    """What a runtime's module provides.
 
-    `PACKAGES`: the distributions whose versions decide what it computes.
-    `VARIANTS`: names under which results are recorded, each with what sets it apart; the first is
-    named like the module, and is what a user gets who asks for nothing.
-    `AS_WRITTEN`: the plain one of these, which runs the graph node by node as the file has it. What
-    it computes correctly and another variant does not is the fault of that variant's optimizations.
-    `FOLLOWS_VERSIONS`: whether operators mean what the opset in the file says, and not always the
-    newest version's meaning.
+    `PACKAGES`: the distributions whose versions determine what it computes.
+    `VARIANTS`: names under which results are recorded, each with a description; the first is named
+    after the module and is the runtime's default behavior.
+    `AS_WRITTEN`: the variant that runs the graph node by node as the file has it. Where it is right
+    and another variant is wrong, that variant's optimizations are at fault.
+    `FOLLOWS_VERSIONS`: whether operators have the meaning of the file's opset, rather than always
+    that of the newest version.
     """
 
     PACKAGES: tuple[str, ...]
@@ -47,22 +47,22 @@ class Runtime(Protocol):
     FOLLOWS_VERSIONS: bool
 
     def prepare(self) -> None:
-        """Import what it needs; raises ImportError where that is not installed."""
+        """Import what the runtime needs; raises ImportError if that is not installed."""
 
     def load(self, path: Path, variant: str) -> Session:
-        """Load a file, by path, since external data lies beside it; one thread, no output."""
+        """Load a file by path, since external data is next to it; one thread, prints nothing."""
 
     def run(self, session: Any, inputs: Mapping[str, Any]) -> list[Any]:
         """The outputs as numpy arrays (ml_dtypes' dtypes where numpy has none)."""
 
     def script(self, variant: str) -> str:
-        """Lines of a script without this package, which define `run(path, inputs)`.
+        """Lines of a script that define `run(path, inputs)` without using this package.
 
-        `inputs` maps names to arrays of numpy; it returns the outputs in their order.
+        `inputs` maps names to numpy arrays; `run` returns the outputs in order.
         """
 
     def classify(self, error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
-        """What an exception of `load` or `run` means, and its message in one line, unshortened."""
+        """The outcome that an exception of `load` or `run` means, and its full one-line message."""
 
 
 def load(name: str) -> Runtime:
@@ -71,7 +71,7 @@ def load(name: str) -> Runtime:
 
 
 def others(name: str) -> Iterator[Runtime]:
-    """The installed runtimes but `name`, for a second opinion; those that follow versions first."""
+    """The other installed runtimes, for a second opinion; those that follow versions first."""
     found = [load(other) for other in plugins.names("runtimes") if other != name]
     for runtime in sorted(found, key=lambda runtime: not runtime.FOLLOWS_VERSIONS):
         try:

@@ -1,4 +1,4 @@
-"""Feeding a graph and running it: which input takes which tensor, and all values of a run."""
+"""Feed a graph and run it: which input takes which tensor, and all values of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PATH = re.compile(r"[^\s'\"]*/[^\s/'\"]+\.onnx")
 
 @dataclass(frozen=True)
 class Trace:
-    """The values of a computation, by name, one per input set; `exact` in float64 where known."""
+    """The values of a computation, by name, one per input set; `exact`: in float64 where known."""
 
     label: str
     values: dict[str, list[Array]]
@@ -36,9 +36,9 @@ class Trace:
 def input_positions(
     graph: Sequence[str], names: Sequence[str]
 ) -> tuple[list[int] | None, list[str]]:
-    """Which of the model's inputs each input of a graph takes, and what is worth saying about it.
+    """Which of the model's inputs each input of a graph takes, and notes on the mapping.
 
-    By name where the graph has no other names (exporters drop inputs that nothing uses), else by
+    Inputs map by name if the graph has no other names (exporters drop unused inputs), else by
     position; None where neither is possible.
     """
     if set(graph) <= set(names):
@@ -57,7 +57,7 @@ def feed(graph: Sequence[str], tensors: Mapping[str, Array]) -> dict[str, Array]
     """The tensors of an input set under the names of a graph's inputs.
 
     Raises:
-        ValueError: the graph has other inputs, and not as many.
+        ValueError: the graph has other input names and another number of inputs.
     """
     positions, notes = input_positions(graph, list(tensors))
     if positions is None:
@@ -68,7 +68,7 @@ def feed(graph: Sequence[str], tensors: Mapping[str, Array]) -> dict[str, Array]
 
 @dataclass(frozen=True)
 class Failure:
-    """What a runtime raised over a file, in its own words, without the file's folder."""
+    """What a runtime raised for a file, in its own words, without the file's folder."""
 
     outcome: RunOutcome
     detail: str
@@ -78,7 +78,7 @@ class Failure:
 class Runner:
     """A runtime in one of its variants.
 
-    `folder`: where the tensors lie that models refer to, if any do.
+    `folder`: where the external data of the models is, if any.
     """
 
     runtime: Runtime
@@ -86,7 +86,7 @@ class Runner:
     folder: Path
 
     def run(self, model: onnx.ModelProto, feeds: Feeds) -> list[dict[str, Array]]:
-        """The outputs of a model by name, per input set; what is no tensor is left out.
+        """The outputs of a model by name, per input set; outputs other than tensors are left out.
 
         Raises:
             Whatever the runtime raises.
@@ -100,7 +100,7 @@ class Runner:
         return found
 
     def failure(self, model: onnx.ModelProto, feeds: Feeds) -> Failure | None:
-        """What the runtime raises over a model; None where it runs."""
+        """What the runtime raises for a model; None where it runs."""
         phase: Phase = "load"
         try:
             session = self._load(model)
@@ -117,7 +117,7 @@ class Runner:
         outside = any(uses_external_data(tensor) for tensor in tensors.all_tensors(model))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
-            if outside:  # it has to lie beside its tensors
+            if outside:  # it must be next to its tensors
                 path = self.folder / f"{Path(folder).name}.onnx"
             try:
                 onnx.save(model, path)
@@ -126,10 +126,10 @@ class Runner:
                 path.unlink(missing_ok=True)
 
     def trace(self, model: onnx.ModelProto, feeds: Feeds, label: str) -> Trace:
-        """All values that nodes of the main graph compute, with its inputs and initializers.
+        """All values that the main graph's nodes compute, with its inputs and initializers.
 
         Raises:
-            Whatever the runtime raises over the file with all its values as outputs.
+            Whatever the runtime raises for the file with all its values as outputs.
         """
         sets = self.run(parts.with_all_values(model), feeds)
         common = [name for name in sets[0] if all(name in one for one in sets)]

@@ -1,7 +1,7 @@
-"""What stands for a file where nothing else does: the one runtime that is named in the code.
+"""The runtime that decides what a file computes: the only one that the code names.
 
-Its result is the reference of a model that is an ONNX file, and it judges what the version
-converter makes. It has to be a runtime whose operators mean what the opset of a file says.
+Its result is the reference for a model that is an ONNX file, and it judges the output of the
+version converter. It must be a runtime whose operators have the meaning of the file's opset.
 """
 
 from __future__ import annotations

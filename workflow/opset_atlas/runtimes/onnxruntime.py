@@ -1,7 +1,7 @@
-"""onnxruntime on the CPU, one thread, with its graph optimizations and without.
+"""onnxruntime on the CPU, one thread, with and without its graph optimizations.
 
-Both, so that the error of a fusion is not blamed on the exporter. Dtypes that numpy lacks
-(bfloat16, float8) pass as OrtValue over their bytes; onnxruntime has no other way for them.
+Both are run so that the error of a fusion is not blamed on the exporter. Dtypes that numpy lacks
+(bfloat16, float8) are passed as OrtValue over their bytes; onnxruntime offers no other way.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ AS_WRITTEN = "onnxruntime-unoptimized"
 FOLLOWS_VERSIONS = True
 
 _SILENT = 4  # severity "fatal"
-# `[ONNXRuntimeError] : 1 : FAIL : `: the code is the exception's type, and the outcome says it.
+# `[ONNXRuntimeError] : 1 : FAIL : `: the exception's type has the same code, and so the outcome.
 _CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
-# What onnxruntime puts around a reason, and what is left of it. In this order.
+# What onnxruntime puts around a reason, and its replacement. Applied in this order.
 _AROUND: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
@@ -39,9 +39,9 @@ _AROUND: tuple[tuple[re.Pattern[str], str], ...] = (
         r"\1 node '\2': ",
     ),
     (re.compile(r"Load model from \S+ failed:(?:This is an invalid model\. )?"), ""),
-    # The node with all its types, before what is wrong with it.
+    # The node with all its types, in front of the reason.
     (re.compile(r'In Node, \("([^"]*)", (\w+), .*?\) -> \(.*?\) , Error '), r"\2 node '\1': "),
-    # The place in its source, the C++ function and the condition there: `…/reshape_helper.h:84
+    # The source location, the C++ function and the condition there: `…/reshape_helper.h:84
     # onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, bool) size != 0 &&
     # (input_shape_size % size) == 0 was false. `, also without folder and parameters.
     (
@@ -66,12 +66,12 @@ _BY_BYTES = {
 
 
 class NoPassage(Exception):
-    """This onnxruntime has no way to take or give a tensor of some dtype."""
+    """This onnxruntime cannot take or return tensors of some dtype."""
 
 
 @dataclass(frozen=True)
 class OrtSession:
-    """A session of onnxruntime with the names and types of its graph."""
+    """An onnxruntime session with the names and types of its graph."""
 
     native: Any
     input_names: list[str]
@@ -131,7 +131,7 @@ def run(path, inputs):
 
 
 def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
-    """By onnxruntime's result codes, which are its exceptions' types."""
+    """Decided by onnxruntime's result codes, which are the types of its exceptions."""
     detail = plain(str(error)) if _CODE.match(str(error)) else describe(error, WHOLE)
     if type(error).__name__ == "NotImplemented" or isinstance(error, NoPassage):
         return "no-kernel", detail
@@ -139,7 +139,7 @@ def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
 
 
 def plain(message: str) -> str:
-    """A message of onnxruntime in one line: its node, shapes and numbers, not its source code."""
+    """An onnxruntime message in one line: its node, shapes and numbers, without its source code."""
     text = _CODE.sub("", message)
     for around, left in _AROUND:
         text = around.sub(left, text)
@@ -155,7 +155,7 @@ def _to_ort(array: Any) -> Any:
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
     if not hasattr(onnxruntime.OrtValue, "ortvalue_from_numpy_with_onnx_type"):
         version = onnxruntime.__version__
-        raise NoPassage(f"onnxruntime {version} takes no {array.dtype.name} from Python")
+        raise NoPassage(f"onnxruntime {version} cannot take {array.dtype.name} from Python")
     code = _BY_BYTES[array.dtype.name][1]
     plain = array.view(np.dtype(f"u{array.dtype.itemsize}"))
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(plain, code)

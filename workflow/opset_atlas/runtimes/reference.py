@@ -1,7 +1,7 @@
 """onnx.reference: the specification's own evaluator, in numpy. Advisory, never the oracle.
 
-It applies newer semantics to some older opsets, so that a difference here is a reason to look, not
-a defect of the file.
+It applies newer semantics to some older opsets, so a difference here is a reason to look closer,
+not a defect of the file.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run(path, inputs):
 
 
 def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
-    """An operator that it does not implement, or a file or run that fails."""
+    """Distinguishes an operator that is not implemented from a file or run that fails."""
     if type(error).__name__ in _NO_KERNEL:
         return "no-kernel", describe(error, WHOLE)
     return ("rejected" if phase == "load" else "failed"), describe(error, WHOLE)

@@ -1,1 +1,1 @@
-"""What the records of a run say together: advice, surprises, coverage."""
+"""What the records of a run add up to: advice, surprises, coverage."""

@@ -1,11 +1,11 @@
-"""Which opset and exporter to use for a model, which to avoid, and what went wrong unnoticed.
+"""Which opset and exporter to use for a model, which to avoid, and what silently went wrong.
 
-The rule, stated in the report too. A cell qualifies when the exporter delivered the opset that was
-asked for, onnx's checker accepts it, and every runtime computes the model's function with it to
-within float32's own noise, or within assert_close's tolerances where no float64 run tells what
-noise is. Of those: the fewest nodes that compute something (Constant and Identity do not), then the
-lowest opset (older runtimes read it), then the order of the configuration. None qualifying is an
-answer.
+The rule, which the report states too: a cell qualifies if the exporter delivered the requested
+opset, onnx's checker accepts the file, and every runtime computes the model's function to within
+float32's own noise, or within assert_close's tolerances if there is no float64 run to measure the
+noise. Of these, the fewest nodes that compute something (Constant and Identity do not) win, then
+the lowest opset (older runtimes read it), then the order of the configuration. It is a valid answer
+that none qualifies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 Key = tuple[str, str, int]
 
 _MOST_OPERATORS = 100  # characters of the operators where a wrong result begins
-# As the dump counts operators: with the schema version, other domains with a prefix.
+# Operators as the dump counts them: with the schema version, and a prefix for other domains.
 _COMPUTES_NOTHING = re.compile(r"(Constant|Identity)-\d+")
 SEVERITY = {
     "silently-wrong": 1,
@@ -38,7 +38,7 @@ SEVERITY = {
 }
 
 
-# What a model's outcome means for its row, where nothing was exported.
+# What a model's outcome means for its row if nothing was exported.
 NOTHING_DONE = {
     "failed": "the model itself does not run",
     "unsupported": "the model may be sound",
@@ -49,10 +49,10 @@ NOTHING_DONE = {
 def recommend(
     record: DefineRecord, cells: Iterable[Row], verdicts: Iterable[CellVerdict]
 ) -> dict[str, Any]:
-    """The row of one model in the table of models: what to use, what to avoid, and why.
+    """A model's row in the table of models: what to use, what to avoid, and why.
 
     Args:
-        cells, verdicts: those of this model alone.
+        cells, verdicts: only those of this model.
     """
     row: dict[str, Any] = {
         "model": record["model"],
@@ -93,7 +93,7 @@ def recommend(
 
 
 def computing_nodes(dumped: Iterable[DumpRecord]) -> dict[Key, int]:
-    """By cell the number of nodes that compute something: all but Constant and Identity."""
+    """Per cell, the number of nodes that compute something: all but Constant and Identity."""
     return {
         (record["model"], exporter, cell["requested"]): sum(
             count
@@ -113,11 +113,11 @@ def surprises(
     located: Mapping[Key, Row] | None = None,
     departures: Mapping[Key, Sequence[Departure]] | None = None,
 ) -> list[dict[str, Any]]:
-    """What an exporter reported as success and is not, worst first.
+    """Exports reported as success that are not, worst first.
 
     Args:
-        cells, located: rows of these tables; of `located` one per cell.
-        departures: where the file of a cell leaves the text of the specification.
+        cells, located: rows of these tables; one of `located` per cell.
+        departures: where the file of a cell departs from the text of the specification.
     """
     by_cell, begins, left = _by_cell(verdicts), located or {}, departures or {}
     found = [
@@ -153,7 +153,7 @@ def _surprises(
             sentence = f"{asked}: {runtime} is beyond float noise{_beginning(located)}: {detail}"
             yield _surprise(cell, "above-noise", runtime, sentence)
     promises = [v for v in verdicts if v["verdict"] == "misdeclared"]
-    if promises:  # of the file, so that every runtime says the same
+    if promises:  # a property of the file, so every runtime says the same
         sentence = f"{asked} declares something else than it gives: {promises[0]['detail']}"
         yield _surprise(cell, "misdeclared", "", sentence)
     failed = [v for v in verdicts if v["verdict"] in {"no-kernel", "rejected", "failed", "crashed"}]
@@ -163,7 +163,7 @@ def _surprises(
 
 
 def _off_text(cell: Row, departures: Iterable[Departure]) -> Iterator[dict[str, Any]]:
-    """A file that is delivered, and whose inputs have ranks that the schema's text excludes."""
+    """A delivered file whose inputs have ranks that the schema's text excludes."""
     if cell["outcome"] not in {"ok", "moved"}:
         return
     for each in departures:
@@ -176,7 +176,7 @@ def _off_text(cell: Row, departures: Iterable[Departure]) -> Iterator[dict[str, 
 
 
 def _beginning(located: Row | None) -> str:
-    """`, from Softmax-11(axis=1) on`: where a wrong result begins."""
+    """Where a wrong result begins: `, from Softmax-11(axis=1) on`."""
     operators = (located["operators"] or "") if located else ""
     return f", from {shorten(operators, _MOST_OPERATORS)} on" if operators else ""
 
@@ -196,7 +196,7 @@ def _surprise(cell: Row, kind: str, runtime: str, sentence: str) -> dict[str, An
 def _by_cell(verdicts: Iterable[CellVerdict]) -> dict[Key, list[CellVerdict]]:
     grouped: dict[Key, list[CellVerdict]] = defaultdict(list)
     for verdict in verdicts:
-        if verdict["verdict"] != "unavailable":  # a runtime that is not installed says nothing
+        if verdict["verdict"] != "unavailable":  # a runtime that is not installed has no say
             grouped[verdict["model"], verdict["exporter"], verdict["requested"]].append(verdict)
     return grouped
 
@@ -210,7 +210,7 @@ def _verdicts(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> set[st
 
 
 def _why(best: Row, right: Sequence[Row], verdicts: set[str]) -> str:
-    """One clause per rule that decided."""
+    """One clause per rule that was decisive."""
     floor = ", judged without a noise floor" if "no-noise-floor" in verdicts else ""
     quality = f"right in every runtime{floor}"
     nodes = best["computing_nodes"]
@@ -226,7 +226,7 @@ def _why(best: Row, right: Sequence[Row], verdicts: set[str]) -> str:
 
 
 def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> dict[str, str]:
-    """The cells to avoid for the worst reason there is, as ranges of opsets per exporter."""
+    """The cells to avoid for the worst reason, as ranges of opsets per exporter."""
     for reason, test in (
         ("computes something else than the model", lambda c: "mismatch" in _verdicts(by_cell, c)),
         (

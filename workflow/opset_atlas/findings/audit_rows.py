@@ -14,7 +14,7 @@ ORDER: tuple[str, ...] = get_args(AuditOutcome)
 
 @dataclass
 class _Group:
-    """What one row sums up."""
+    """The cases that one row summarizes."""
 
     cells: set[tuple[str, str, int]] = field(default_factory=set)
     example: dict[str, Any] | None = None
@@ -23,8 +23,8 @@ class _Group:
 def rows(records: Iterable[AuditRecord]) -> list[dict[str, Any]]:
     """The table: a row per operator, step and outcome, worst first.
 
-    The example is the first model of the run with it. Where no single operator is proven to be
-    at fault, `operator` says `one of A, B`.
+    The example is the first model of the run with it. If no single operator is proven to be at
+    fault, `operator` is `one of A, B`.
     """
     groups: dict[tuple[str, int, int, AuditOutcome], _Group] = {}
     for record in records:
@@ -86,7 +86,7 @@ def _row(operator: str, old: int, new: int, outcome: AuditOutcome, group: _Group
 
 
 def _transition(operator: str, old: int | None, new: int | None) -> str:
-    """The class of what lies between the versions, whichever way the step goes."""
+    """The class of the transition between the versions, whatever the direction."""
     if old is None or new is None:
         since = old or new
         return f"new at {since}" if since else ""

@@ -1,10 +1,10 @@
-"""What exporters write differently, over all models: equal differences of many models as one row.
+"""What exporters write differently, over all models: equal differences share a row.
 
 The table of contrasts has a row per difference, model, pair of exporters and range of opsets:
-thousands in a run of a hundred models. Here a difference is the same wherever one way of writing
-stands against the other: whichever of the two files is the first one, and whatever the values are.
-Where both ways mean the same (a default written or left out, a constant as a node or as an
-initializer) it is also the same for all operators, which are then listed by how often they occur.
+thousands in a run of a hundred models. Here, differences are equal if the same two ways of writing
+are opposed, whichever file comes first and whatever the values are. If both ways mean the same (a
+default written or omitted, a constant as a node or as an initializer), one row covers all
+operators, listed by how often they occur.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any
 Row = Mapping[str, Any]
 
 MOST_NAMED = 6  # operators in one row
-# As `differences` words them: how a value is given, then its type, shape and content.
+# The wording of `differences`: how a value is given, then its type, shape and content.
 _GIVEN = re.compile(r"(constant|initializer|computed|the input)\b")
 _DEFAULT = re.compile(r"\((written|left to the default)\)$")
 _FOLDED = re.compile(r"\(computed from .+\)$")
 _SIZE = re.compile(r"axis \d+ is (.+)")
 _COUNT = re.compile(r"\b\d+ (?=[A-Z])")
 _WORDS = {"constant": "a Constant node", "initializer": "an initializer"}
-# Kinds of which a way of writing says all: its operators are either any, or its own words.
+# Kinds that the wording describes completely: the operators do not matter, or it names them.
 _ANY_OPERATOR = {"encoding", "identity", "operators", "declaration"}
 
 
 def rows(contrasts: Iterable[Row]) -> list[dict[str, Any]]:
-    """The groups: what can matter first, unexplained ones before others, then by models.
+    """The groups: what can matter first, then unexplained ones, then by number of models.
 
     Args:
         contrasts: rows of the table of contrasts.
@@ -77,7 +77,7 @@ def _group(one: str, other: str, members: list[tuple[tuple[str, str], Row]]) -> 
 
 
 def _form(row: Row, text: str) -> str:
-    """How something is written, without the values of one model."""
+    """How something is written, without the values of a model."""
     if default := _DEFAULT.search(text):
         return default[1]
     if row["kind"] == "declaration" and (size := _SIZE.fullmatch(text)):
@@ -95,7 +95,7 @@ def _name(row: Row) -> str:
 
 
 def _operators(members: Iterable[Row]) -> str:
-    """The operators by how often they occur; of very many the first ones."""
+    """The operators by how often they occur; only the first ones if there are many."""
     names = [name for name, _ in Counter(map(_name, members)).most_common()]
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,8 +1,8 @@
-"""The tables of a run: their names, their columns, and what each column says.
+"""The tables of a run: their names, their columns, and what each column means.
 
-The one place where they are named. The tables stage writes these, the report reads and links them,
-the rules promise them as files, and docs/tables.md is `document()`. Imports nothing, since
-Snakemake reads it at every start.
+The only place that names them. The tables stage writes them, the report reads and links them, the
+rules declare them as outputs, and docs/tables.md is `document()`. Imports nothing, since Snakemake
+reads it at every start.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Table:
-    """`rows`: what one row is about. `columns`: in the order of the file, with their meaning."""
+    """`rows`: what one row is about. `columns`: in file order, with their meaning."""
 
     rows: str
     columns: Mapping[str, str]
@@ -254,7 +254,7 @@ def names(audit: bool = True) -> list[str]:
 
 
 def shown() -> list[str]:
-    """The tables whose rows the report shows; it makes its own of the others."""
+    """The tables whose rows the report shows; it computes the others itself."""
     return [name for name in TABLES if name not in {"coverage", "audit"}]
 
 
@@ -264,7 +264,7 @@ def about_models() -> list[str]:
 
 
 def columns(table: str) -> list[str]:
-    """The columns of a table in the order of its file."""
+    """The columns of a table in file order."""
     return list(TABLES[table].columns)
 
 

@@ -1,10 +1,10 @@
-"""Which versions of which operators the files of a run hold: how much of ONNX it has tried.
+"""Which versions of which operators the files of a run hold: how much of ONNX it covers.
 
 A transition is a step between neighboring versions of an operator of the default domain, from
-opset 10 on. It is structural where more changes than allowed types, text and function body (the
-classes of `definitions.Summary`). A run reaches it where some model has the operator at both
-versions, in files of any exporter; a version that only deprecates the operator is in no valid file,
-so there the older version is enough.
+opset 10 on. It is structural if more changes than allowed types, text and function body (the
+classes of `definitions.Summary`). A run reaches it if some model has the operator at both versions,
+in files of any exporter. No valid file holds a version that deprecates the operator, so there the
+older version is enough.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Uses = Mapping[str, Mapping[str, set[int]]]
 
 
 def rows(dumped: Iterable[DumpRecord]) -> list[dict[str, Any]]:
-    """Every transition of every operator, with the number of models that reach it and the first."""
+    """Every transition of every operator, with the first model that reaches it and their number."""
     used = uses(dumped)
     return [
         row
@@ -40,7 +40,7 @@ def rows(dumped: Iterable[DumpRecord]) -> list[dict[str, Any]]:
 
 
 def uses(dumped: Iterable[DumpRecord]) -> Uses:
-    """The versions of each operator of the default domain, by model."""
+    """The versions of each operator of the default domain, per model."""
     found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for record in dumped:
         for op, version in _operators(record):
@@ -49,9 +49,9 @@ def uses(dumped: Iterable[DumpRecord]) -> Uses:
 
 
 def summarize(dumped: Sequence[DumpRecord]) -> dict[str, Any]:
-    """Counts: `within` are structural transitions up to the newest opset of the run's files.
+    """Counts; `within`: structural transitions up to the newest opset of the run's files.
 
-    `missing` names those of them that were not reached, `known` counts those of all opsets.
+    `missing` names those not reached, `known` counts the structural transitions of all opsets.
     """
     cells = [cell for record in dumped for sweep in record["sweeps"].values() for cell in sweep]
     last = max((cell["imports"].get("", 0) for cell in cells), default=0)

@@ -1,7 +1,7 @@
 """Which opset, for each model and exporter: the table of opsets, a row per sweep.
 
-The lowest opset that exports at all, the lowest and the highest that are right, the ranges over
-which nothing changes, what each step brings and costs, and what a version converter lacks.
+The lowest opset that exports at all, the lowest and highest that are right, the ranges in which
+nothing changes, what each step brings and costs, and what the version converter lacks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from opset_atlas.records import CellVerdict, Compared, DumpCell, Graph, Node, St
 
 Row = Mapping[str, Any]
 
-# As onnx calls them in a schema's types; what a model's own tensors may be turned into.
+# The types that a model's tensors may be converted to, as named in onnx's schemas.
 _FLOATS = re.compile(r"tensor\((double|float\w*|bfloat16)\)")
 
 
@@ -37,10 +37,10 @@ def opset_row(
 
     Args:
         sweep: model and exporter.
-        cells: rows of the cells table, this sweep's.
-        verdicts: on this sweep's cells, any number of runtimes.
-        compared, dumped: what the records say of this sweep.
-        types: gives `float_types` of the graph of a digest in `dumped`.
+        cells: this sweep's rows of the cells table.
+        verdicts: on this sweep's cells, from any number of runtimes.
+        compared, dumped: this sweep's part of the records.
+        types: returns `float_types` of the graph with a digest in `dumped`.
     """
     found: dict[int, dict[str, str]] = {}
     for verdict in verdicts:
@@ -67,7 +67,7 @@ def opset_row(
 
 
 def missing_steps(cells: Iterable[Row]) -> str:
-    """What version conversions lacked where they failed, with what that step would have to do.
+    """What failed version conversions lacked, with what the missing step would have to do.
 
     `9–10: no adapter for TopK 11 → 10: TopK-11 changes …`; "" where no conversion failed.
     """
@@ -89,7 +89,7 @@ def _steps(
     verdicts: Mapping[int, Mapping[str, str]],
     types: Mapping[int, frozenset[str]],
 ) -> tuple[str, str]:
-    """What each opset brings and costs against the one before it, as texts."""
+    """What each opset brings and costs compared with the one before it, as texts."""
     brings, costs = [], []
     for before, after in pairwise(usable):
         opset = after["requested"]
@@ -114,7 +114,7 @@ def _count_nodes(before: Row, after: Row, gains: list[str], losses: list[str]) -
 
 
 def _fused(step: Step) -> list[str]:
-    """New operators that took the place of several nodes."""
+    """New operators that replace several nodes."""
     found = []
     for change in step["changes"]:
         gone = sum(place["from_node"] is not None for place in change["places"])
@@ -124,7 +124,7 @@ def _fused(step: Step) -> list[str]:
 
 
 def _needs(before: Row, after: Row) -> str:
-    """What a runtime has to read from here on; onnx releases as `onnx.helper` lists them."""
+    """What a runtime has to support from here on; onnx releases as listed in `onnx.helper`."""
     opset, release = after["requested"], _release(after["requested"])
     ir = after["ir_version"]
     also = f" and IR {ir}" if ir is not None and ir != before["ir_version"] else ""
@@ -187,10 +187,10 @@ def _types_by_opset(
 
 
 def float_types(graph: Graph) -> frozenset[str]:
-    """The floating point types that every operator takes where this graph computes with floats.
+    """The floating-point types that every operator takes where this graph computes with floats.
 
     That is, the types that the model could be converted to under the schemas in force. Constants
-    do not count: they may keep their type (Resize's `scales`). Empty without floats, and where an
+    do not count: they may keep their type (Resize's `scales`). Empty if there are no floats or an
     operator has no schema.
     """
     allowed: set[str] | None = None
@@ -211,7 +211,7 @@ def _nodes(graph: Graph) -> Iterator[Node]:
 
 
 def _computed(node: Node) -> Iterator[tuple[str, ...]]:
-    """The allowed types of each input and output of a node that holds a computed float tensor."""
+    """The allowed types of each input and output of a node that is a computed float tensor."""
     sides = ((node["inputs"], definitions.inputs), (node["outputs"], definitions.outputs))
     for ports, formal in sides:
         for port in ports:

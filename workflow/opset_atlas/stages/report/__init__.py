@@ -1,1 +1,1 @@
-"""The pages of a run. They read records and tables and nothing else."""
+"""The pages of a run, made only from records and tables."""

@@ -28,7 +28,7 @@ TONES = {outcome: (symbol, tone) for outcome, symbol, tone, _ in LEGEND}
 
 @dataclass(frozen=True)
 class Mark:
-    """An outcome in a cell of the matrix, with the row that tells about it."""
+    """An outcome in a cell of the matrix, with the row that describes it."""
 
     arrow: str
     outcome: AuditOutcome
@@ -39,7 +39,7 @@ class Mark:
 
 
 def page(spec: Mapping[str, Any], records: Sequence[AuditRecord]) -> dict[str, Any]:
-    """What the page's template is given."""
+    """The variables of the page's template."""
     table = rows(records)
     steps = [step for record in records for step in record["steps"]]
     shown = [{**row, "anchor": _anchor(row), "between": _between(row)} for row in table]
@@ -76,7 +76,7 @@ def _tally(steps: Iterable[AuditStep]) -> list[tuple[str, Counter[str]]]:
 def _matrix(
     table: Iterable[Mapping[str, Any]],
 ) -> dict[str, dict[tuple[int, int], list[Mark]]]:
-    """Operators by name, and per pair of opsets what came of each way, the worst first."""
+    """Operators by name, with the outcomes in both directions per pair of opsets, worst first."""
     found: dict[str, dict[tuple[int, int], list[Mark]]] = {}
     for row in sorted(table, key=lambda row: row["operator"].casefold()):
         symbol, tone = TONES[row["outcome"]]
@@ -98,6 +98,6 @@ def _between(row: Mapping[str, Any]) -> str:
 
 
 def _anchor(row: Mapping[str, Any]) -> str:
-    """The address of a row on the page; names of operators are words, lists of them are not."""
+    """The anchor of a row; operator names are words, but lists of them are not."""
     name = "".join(c if c.isalnum() else "-" for c in row["operator"])
     return f"{name}-{row['from_opset']}-{row['to_opset']}-{row['outcome']}"

@@ -1,4 +1,4 @@
-"""A pair: what differs and why, both graphs on one plan, and the schemas' own difference.
+"""A pair: what differs and why, both graphs in one layout, and what the schema changed.
 
 A pair is two opsets of a sweep, two exporters at one opset, or any two files.
 """
@@ -25,10 +25,10 @@ from opset_atlas.stages.report.versions import VersionRow, side_by_side
 
 @dataclass(frozen=True)
 class Parity:
-    """What parity measured of a file in one runtime.
+    """What parity measured for a file in one runtime.
 
-    `error` is the largest `n_runtime` of its outputs, in units of rounding; None where nothing was
-    measured, as in a runtime that rejects the file.
+    `error` is the largest `n_runtime` of its outputs, in units of rounding; None if nothing was
+    measured, for example because the runtime rejects the file.
     """
 
     runtime: str
@@ -38,9 +38,9 @@ class Parity:
 
 @dataclass(frozen=True)
 class File:
-    """One of two graphs: its name, its opset, its content and how the runtimes computed it.
+    """One of two graphs: its name, opset, content and parity in each runtime.
 
-    `key` is the digest under which a run has it: "" for a file of no run, which has no `parity`.
+    `key` is its digest in the run; "" for a file outside any run, which has no `parity`.
     """
 
     name: str
@@ -52,7 +52,7 @@ class File:
 
 @dataclass(frozen=True)
 class Numbered:
-    """A change under its number; `boxes` are the ids of the boxes that it is about."""
+    """A change and its number; `boxes` are the ids of the boxes that it concerns."""
 
     number: int
     change: Change
@@ -61,7 +61,7 @@ class Numbered:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A side in the template: its file and its picture, or a notice that says why there is none."""
+    """A side in the template: its file and picture, or a notice why there is no picture."""
 
     file: File
     nodes: int
@@ -72,7 +72,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Passage:
-    """An operator's way from one version to another: the rows of its parameters that differ."""
+    """An operator's transition between two versions: the rows of parameters that differ."""
 
     op: str
     domain: str
@@ -86,7 +86,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two graphs with what differs. `title` and `place` name it on a page and below `pairs/`."""
+    """Two graphs and their differences. `title` is for pages, `place` is its path."""
 
     model: str
     title: str
@@ -97,12 +97,12 @@ class Pair:
 
 
 def step_place(model: str, exporter: str, first: int, last: int) -> str:
-    """The page of a step, below the folder of the report."""
+    """The path of a step's page in the report's folder."""
     return f"pairs/{model}/{exporter}-{first}-{last}.html"
 
 
 def contrast_place(model: str, pair: Mapping[str, Any]) -> str:
-    """The page of two exporters at one opset, below the folder of the report."""
+    """The path of the page of two exporters at one opset, in the report's folder."""
     return f"pairs/{model}/{pair['left']}-vs-{pair['right']}-{pair['opsets'][0]}.html"
 
 
@@ -118,7 +118,7 @@ def pairs(data: Data, model: str) -> Iterator[Pair]:
 
 
 def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()) -> Pair:
-    """The pair of a step, with all its changes or with some."""
+    """The pair of a step, with all or some of its changes."""
     first, last = step["from_opset"], step["to_opset"]
     left, right = (
         File(
@@ -161,7 +161,7 @@ def _of_contrast(data: Data, model: str, contrast: Contrast) -> Pair:
 
 
 def parity(data: Data, model: str, exporter: str, opset: int) -> list[Parity]:
-    """What every runtime that was there made of a cell."""
+    """The parity of a cell in every available runtime."""
     found = []
     for verdict in data.verdicts_of.get((model, exporter, opset), []):
         if verdict["verdict"] not in {"absent", "unavailable"}:
@@ -172,7 +172,7 @@ def parity(data: Data, model: str, exporter: str, opset: int) -> list[Parity]:
 
 
 class Canvas:
-    """The scene of a pair, folded where it is too large, and who is pointed out in it."""
+    """The scene of a pair, folded if it is too large, with the numbers of its changes."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
@@ -189,7 +189,7 @@ class Canvas:
         ]
 
     def draw(self, planner: Planner, prefix: str = "", texts: bool = False) -> list[Drawn]:
-        """Both sides. `prefix` keeps the ids unique where a page has several pairs."""
+        """Both sides. `prefix` keeps ids unique on a page with several pairs."""
         numbers: dict[str, list[int]] = {}
         for each in self.changes:
             for key in each.boxes:
@@ -207,7 +207,7 @@ class Canvas:
         return drawn
 
     def context(self, planner: Planner, texts: bool = False) -> dict[str, Any]:
-        """What the template of a pair's page is given, but for the report around it."""
+        """The variables of a pair's template, without those of the report around it."""
         return {
             "pair": self.pair,
             "folded": self.folded,
@@ -219,7 +219,7 @@ class Canvas:
 
 
 def _boxes(whole: Scene, pair: Pair, change: Change) -> Iterator[str]:
-    """The boxes of a change's nodes. Nodes of a subgraph have none: their names tell them apart."""
+    """The boxes of a change's nodes. Nodes of a subgraph, recognized by name, have none."""
     left, right = pair.left.graph["graph"]["nodes"], pair.right.graph["graph"]["nodes"]
     for place in change["places"]:
         one, other = place["from_node"], place["to_node"]
@@ -233,7 +233,7 @@ def _boxes(whole: Scene, pair: Pair, change: Change) -> Iterator[str]:
 
 
 def passages(changes: Iterable[Change]) -> list[Passage]:
-    """What the schemas themselves changed, for every transition that a change cites."""
+    """What the schema changed, for every transition that a change cites."""
     found: dict[tuple[str, str, int, int], Passage] = {}
     for change in changes:
         old, new = change["from_version"], change["to_version"]

@@ -1,4 +1,4 @@
-"""Changes for reading: equal ones as one, and the one to show first."""
+"""Changes for display: equal ones grouped, and the one to show first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STATEMENT = (
 
 @dataclass(frozen=True)
 class GroupedChange:
-    """One statement and the steps that it holds for, as (model, exporter, from, to)."""
+    """One statement and the steps that it applies to, as (model, exporter, from, to)."""
 
     row: Row
     where: list[tuple[str, str, int, int]]
@@ -42,7 +42,7 @@ class GroupedChange:
 
 
 def group_changes(rows: Iterable[Row]) -> list[GroupedChange]:
-    """Equal changes of several models, steps and exporters as one, in the order of their first."""
+    """Group equal changes of models, steps and exporters, in order of first occurrence."""
     found: dict[tuple[Any, ...], GroupedChange] = {}
     seen: set[tuple[Any, ...]] = set()
     for row in rows:
@@ -55,9 +55,9 @@ def group_changes(rows: Iterable[Row]) -> list[GroupedChange]:
 
 
 def cited(change: Mapping[str, Any]) -> dict[str, str]:
-    """Operator and versions that a change is about: those of the page that it cites, if any.
+    """The operator and versions that a change is about: those of the page it cites, if any.
 
-    A node that another operator's transition brought stands under its own name, not its version's.
+    A node that another operator's transition added is listed under its own name, without versions.
     """
     page = _PAGE.search(change["url"] or "")
     if page:
@@ -66,9 +66,9 @@ def cited(change: Mapping[str, Any]) -> dict[str, str]:
 
 
 def first_to_show(data: Data) -> tuple[Sweep, Step, Change] | None:
-    """The change to show first: caused by the schema, and an input is omitted after it.
+    """The change to show first: caused by the schema, with an input omitted after it.
 
-    Without one, the first that the schema caused; without any, None.
+    Otherwise the first that the schema caused, or None.
     """
     first = None
     keys = [

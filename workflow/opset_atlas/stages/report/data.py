@@ -43,7 +43,7 @@ _DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Sweep:
-    """One model through one exporter, as its stages recorded it; `graphs` are all of the model."""
+    """The records of one model in one exporter; `graphs` are all graphs of the model."""
 
     model: str
     exporter: str
@@ -54,7 +54,7 @@ class Sweep:
 
 
 class Records(Mapping[K, V]):
-    """Records read when they are asked for; few are held, as a run may have thousands."""
+    """Records, read on demand; only a few are kept, since a run may have thousands."""
 
     def __init__(self, keys: Iterable[K], read: Callable[[K], V], held: int = 256) -> None:
         self._keys = dict.fromkeys(keys)
@@ -74,7 +74,7 @@ class Records(Mapping[K, V]):
 
 @dataclass(frozen=True)
 class Data:
-    """Everything of a run that the report shows. `tables` holds rows, `None` where empty."""
+    """Everything of a run that the report shows. `tables` holds rows, with `None` if empty."""
 
     spec: dict[str, Any]
     results: Path
@@ -96,7 +96,7 @@ class Data:
             yield self.sweeps[model, exporter]
 
     def rows(self, table: str, model: str, exporter: str = "") -> list[Row]:
-        """The rows of a table that are about a model, or about one of its sweeps."""
+        """The rows of a table about a model, or about one of its sweeps."""
         return self._index[table].get((model, exporter) if exporter else (model,), [])
 
     @cached_property
@@ -120,21 +120,21 @@ class Data:
 
     @property
     def table_names(self) -> list[str]:
-        """The tables of the run, those that are about no model too."""
+        """The tables of the run, including those that are not about models."""
         return columns.names(self.spec["audit"])
 
     def audits(self) -> list[AuditRecord]:
-        """What the audit of the version converter found, where it was asked for."""
+        """What the audit of the version converter found, if it was requested."""
         folders = [self.results / "audit" / model for model in self.models]
         return [read_json(folder / "record.json", "audit") for folder in folders]
 
     def tolerances(self, model: str = "") -> Tolerances:
-        """What verdicts were given under, for all models or for one."""
+        """The tolerances of the verdicts, for all models or for one."""
         common = Tolerances().updated(self.spec["tolerances"])
         return common.updated(self.spec["models"].get(model, {}))
 
     def graph_folder(self, model: str) -> Path:
-        """Where the graphs of a model lie."""
+        """The folder of a model's graphs."""
         return self.results / "dump" / model / "graphs"
 
     def graph(self, model: str, digest: str) -> GraphFile:
@@ -145,16 +145,16 @@ class Data:
 
 
 def load(spec: dict[str, Any], results: Path) -> Data:
-    """Read what the earlier stages left below `results`.
+    """Read what the earlier stages wrote below `results`.
 
     Args:
-        spec: `sweeps` (model -> exporters) and, for canonical JSON sorts its keys, the models'
-            `order`; optional are `title`, `command`, `descriptions`, `versions`, and as for
-            judging `tolerances` and, under `models`, what differs for some.
+        spec: `sweeps` (model -> exporters) and the models' `order`, since canonical JSON sorts
+            its keys; optionally `title`, `command`, `descriptions`, `versions` and, as for
+            judging, `tolerances` with exceptions under `models`.
         results: the folder of the stages' folders.
 
     Raises:
-        OSError, ValueError: a table or record is missing or not of its stage.
+        OSError, ValueError: a table or record is missing or was written by another stage.
     """
     order = spec.get("order", list(spec["sweeps"]))
     spec = _DEFAULTS | spec | {"sweeps": {model: spec["sweeps"][model] for model in order}}
@@ -198,6 +198,6 @@ def _sweep(
 
 
 def _table(path: Path) -> list[Row]:
-    """Rows of a table: of the JSON form, because CSV cannot tell an empty text from none."""
+    """Rows of a table, from JSON because CSV cannot distinguish an empty text from null."""
     rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))
     return rows

@@ -1,8 +1,7 @@
-"""The files that a report takes along, so that its folder is whole when it is sent somewhere.
+"""The files copied into a report, so that its folder is complete when sent to somebody.
 
-Tables, and per model the graphs as text and JSON, the ONNX files and the reproducers of what is
-wrong. A large ONNX file stays where
-the run left it: a report goes by mail, weights do not.
+Tables and, per model, the graphs as text and JSON, the ONNX files and the reproducers of wrong
+results. Large ONNX files stay in the results, so that a report is small enough to be mailed.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from pathlib import Path
 from opset_atlas.findings.audit_rows import rows
 from opset_atlas.stages.report.data import Data
 
-LARGEST = 1_000_000  # bytes of an ONNX file that a report takes along
+LARGEST = 1_000_000  # bytes of the largest ONNX file that is copied
 
 
 def carried(size: int | None) -> bool:
-    """Whether an ONNX file of this size is in the report."""
+    """Whether an ONNX file of this size is copied into the report."""
     return size is not None and size <= LARGEST
 
 
 def carry(data: Data, folder: Path) -> None:
-    """Copy what is new or changed into `folder`, and remove what is no part of it any more."""
+    """Copy new or changed files into `folder`, and remove those that no longer belong to it."""
     wanted = {folder / name: source for name, source in _files(data)}
     for target, source in wanted.items():
         if not _same(source, target):
@@ -67,7 +66,7 @@ def _files(data: Data) -> Iterator[tuple[Path, Path]]:
 
 
 def _same(source: Path, target: Path) -> bool:
-    """By content: a run made again elsewhere has other times and equal bytes."""
+    """Compare contents: a repeated run has other times but equal bytes."""
     if not target.is_file() or target.stat().st_size != source.stat().st_size:
         return False
     return target.read_bytes() == source.read_bytes()

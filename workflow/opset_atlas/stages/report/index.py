@@ -1,4 +1,4 @@
-"""The first page: what to use, what to beware of, the matrix, what changes and why."""
+"""The index page: what to use, what to beware of, the matrix, what changes and why."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ KINDS = {
     "above-noise": "Beyond float noise",
     "off-text": "Not as the schema says",
 }
-MOST_SENTENCES = 24  # models whose advice stands open, a sentence each; more are grouped
-MOST_PICKS = 400  # models listed openly under an exporter
-MOST_TOGETHER = 400  # models in one matrix; more are parts that open one by one
-PART = 100  # models in such a part
-MOST_CHANGES = 60  # changes of a kind on this page; the pages of models and the table have all
-MOST_DEFINITIONS = 400  # models whose hashes stand here; each model's page has its own
-MOST_FILES = 1000  # files whose hashes stand here; the table of cells has all
+MOST_SENTENCES = 24  # models with their advice shown in a sentence each; more are grouped
+MOST_PICKS = 400  # models listed under an exporter; more are folded
+MOST_TOGETHER = 400  # models in one matrix; more are split into foldable parts
+PART = 100  # models per part
+MOST_CHANGES = 60  # changes of a kind on this page; models' pages and the table have all
+MOST_DEFINITIONS = 400  # models with their hashes on this page; each model's page has its own
+MOST_FILES = 1000  # files with their hashes on this page; the table of cells has all
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of some opsets, in some runtimes; `source`: about which line of whose code."""
+    """A statement on some opsets in some runtimes; `source`: the line of code it is about."""
 
     text: str
     source: str
@@ -53,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Surprise:
-    """Equal surprises as one. `models` maps to opsets; moved files are grouped over all models."""
+    """Equal surprises, grouped. `models` maps to opsets; moved files group over all models."""
 
     severity: int
     kind: str
@@ -78,7 +78,7 @@ class Surprise:
 
 
 def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
-    """What the template of the index is given."""
+    """The variables of the index template."""
     opsets = columns(data)
     lines = {
         model: [line(data, model, exporter, opsets) for exporter in exporters]
@@ -126,13 +126,13 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """What writes the page: it says what the seconds mean. Shown as a time is, as it may vary."""
+    """The machine writing the page, which gives the seconds a meaning. Varies like a time."""
     name = next((line for line in _cpu() if line), platform.processor() or platform.machine())
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores ({name})"
 
 
 def _cpu() -> Iterator[str]:
-    """The processor's name, where Linux tells it."""
+    """The processor's name, if Linux reports it."""
     path = Path("/proc/cpuinfo")
     for row in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         if row.startswith("model name"):
@@ -140,7 +140,7 @@ def _cpu() -> Iterator[str]:
 
 
 def group_advice(advice: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-    """Advice by the exporter to use; first ("") the models for which nothing qualifies."""
+    """Advice by recommended exporter; first ("") the models for which nothing qualifies."""
     found: dict[str, list[Row]] = {}
     for row in advice:
         found.setdefault(row["use_exporter"] or "", []).append(row)
@@ -148,7 +148,7 @@ def group_advice(advice: Iterable[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def operators_of(catalog: Catalog) -> dict[tuple[str, str], list[int]]:
-    """Per sweep the operators in its files, as numbers of the catalog: what a filter asks for."""
+    """Per sweep, the operators in its files as numbers of the catalog, for the filter."""
     found: dict[tuple[str, str], list[int]] = {}
     for number, operator in enumerate(catalog.entries):
         for use in operator.uses:
@@ -171,7 +171,7 @@ def figures(data: Data) -> dict[str, int]:
         "changes": len(changes),
         "contrasts": len(data.tables["contrasts"]),
         "unexplained": unexplained,
-        # Rounded down, so that what is incomplete never shows as 100 %.
+        # Rounded down, so that only a complete count shows as 100 %.
         "explained_percent": 100 * (len(changes) - unexplained) // len(changes) if changes else 100,
     }
 
@@ -201,13 +201,13 @@ def _add(values: list[Any], value: Any) -> None:
 
 
 def _finding(row: Row) -> str:
-    """The sentence without exporter, opset and runtime, which stand beside it."""
+    """The sentence without exporter, opset and runtime, which are shown next to it."""
     text: str = row["sentence"].removeprefix(f"{row['exporter']} at opset {row['requested']}")
     return text.lstrip(":; ").removeprefix(row["runtime"] or "").lstrip(":; ")
 
 
 def parity_summary(data: Data) -> dict[str, Any]:
-    """Cells by verdict, a row per exporter and runtime. Columns without any are left out."""
+    """Cells by verdict, a row per exporter and runtime. Empty columns are omitted."""
     order = [*get_args(Verdict), *get_args(RunOutcome)]
     frame = pd.DataFrame(data.verdicts, columns=["exporter", "runtime", "verdict"])
     frame = frame[frame["verdict"] != "absent"]
@@ -230,7 +230,7 @@ def parity_summary(data: Data) -> dict[str, Any]:
 
 
 def versions(data: Data) -> dict[str, list[str]]:
-    """Package -> every version that took part; more than one is worth seeing."""
+    """Package -> every version used in the run; more than one is worth knowing."""
     found: dict[str, set[str]] = {}
     records = [
         data.spec["versions"],
@@ -245,9 +245,9 @@ def versions(data: Data) -> dict[str, list[str]]:
 
 
 def grouped(rows: Iterable[Row]) -> tuple[list[GroupedChange], list[GroupedChange]]:
-    """Each change once for all models: what can matter, and what is another encoding.
+    """Each change once for all models: those that can matter, and those of encoding.
 
-    Unexplained ones come first, then what most models have.
+    Unexplained ones come first, then those that most models have.
     """
     found = sorted(
         group_changes(rows),
@@ -258,12 +258,12 @@ def grouped(rows: Iterable[Row]) -> tuple[list[GroupedChange], list[GroupedChang
 
 
 def _case(data: Data, planner: Planner) -> dict[str, Any] | None:
-    """The change to look at first, with both its graphs."""
+    """The change to look at first, with both graphs."""
     found = first_to_show(data)
     if not found:
         return None
     sweep, step, change = found
-    # Its own nodes are pointed out alone, so that the eye goes there.
+    # Only its own nodes are marked, to draw attention to them.
     pair = of_step(data, sweep, step, [change])
     canvas = Canvas(pair)
     return {

@@ -1,4 +1,4 @@
-"""Where wrong results begin, for the report: what was found of each sweep, with its opsets."""
+"""Where wrong results begin, for the report: the findings of each sweep, with their opsets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from opset_atlas.stages.report.data import Data
 
 @dataclass
 class Origin:
-    """A finding of the locate stage. `reproducer` is a folder below results, "" for none.
+    """A finding of the locate stage. `reproducer` is a folder below results, or "".
 
     `source`: the lines of the user's code that it is about.
     """
@@ -23,7 +23,7 @@ class Origin:
 
 
 def origins(data: Data) -> dict[tuple[str, str], list[Origin]]:
-    """Findings by model and exporter, in the order of the table."""
+    """Findings by model and exporter, in table order."""
     found: dict[tuple[str, str], dict[tuple[str, str], Origin]] = {}
     for row in data.tables["located"]:
         sweep = found.setdefault((row["model"], row["exporter"]), {})

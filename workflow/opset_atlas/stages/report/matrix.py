@@ -1,4 +1,4 @@
-"""The matrix: one state per cell, equal neighbours merged into blocks, as browser tables do it."""
+"""The matrix: one state per cell, with equal neighbours merged, as in browser support tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opset_atlas.stages.report.plot import worst
 
 @dataclass(frozen=True)
 class State:
-    """What a cell comes to. `symbol` and `text` say it without the color, which is `tone`."""
+    """The state of a cell. `symbol` and `text` express it without color; `tone` is the color."""
 
     key: str
     symbol: str
@@ -26,8 +26,8 @@ class State:
 class Block:
     """Neighbouring cells of one sweep with the same state and the same graph.
 
-    `state` is None where nothing was requested; `graph` is what the comparison calls equal. The
-    other views of the matrix show what `cells` and `parity` hold: the least and the most of it.
+    `state` is None if nothing was requested; `graph` identifies graphs that compare as equal. The
+    other views of the matrix show the minimum and maximum of what `cells` and `parity` hold.
     """
 
     first: int
@@ -39,19 +39,19 @@ class Block:
     width: int = 1
 
     def span(self, name: str) -> tuple[Any, Any] | None:
-        """The least and the most of a measure of the cells table; None where nothing has it."""
+        """Minimum and maximum of a measure of the cells table; None if no cell has it."""
         values = [cell[name] for cell in self.cells if cell[name] is not None]
         return (min(values), max(values)) if values else None
 
     @property
     def tone(self) -> str:
-        """What the view of parity says: the worst share of what is allowed, against 1."""
+        """The tone in the parity view: the worst error relative to what is allowed."""
         if self.parity is None or self.state is None:
             return "none"
         return "good" if self.parity <= 1 else "bad" if self.state.key == "wrong" else "fair"
 
     def heat(self, name: str, least: float | None) -> int:
-        """0 for the least of the model, up to 3 for more than twice of it."""
+        """From 0 for the model's minimum to 3 for more than twice that."""
         ends = self.span(name)
         if not ends or not least:
             return 0
@@ -77,7 +77,7 @@ AGREES = State("agrees", "✓", "agrees", "good")
 RUNS_NOWHERE = State("runs-nowhere", "✗", "runs nowhere", "bad")
 UNMEASURED = State("unmeasured", "?", "not measured", "none")
 
-# What the exporter did decides alone where it left nothing to measure.
+# If the exporter left nothing to measure, its outcome alone decides.
 _OUTCOMES = {
     "refused": State("refused", "–", "refused", "none"),
     "no-model": State("no-model", "∅", "model fails", "none"),
@@ -116,7 +116,7 @@ LEGEND = (
 
 
 def columns(data: Data) -> list[int]:
-    """Every opset that some sweep was asked for."""
+    """Every opset requested in some sweep."""
     return sorted({cell["requested"] for cell in data.tables["cells"]})
 
 
@@ -160,13 +160,13 @@ def line(data: Data, model: str, exporter: str, opsets: Sequence[int]) -> Line:
 
 
 def least(data: Data, model: str, name: str) -> float | None:
-    """The least of a measure over all files of a model, which the others are seen against."""
+    """The minimum of a measure over all files of a model, to which the others are compared."""
     values = [row[name] for row in data.rows("cells", model) if row[name]]
     return min(values, default=None)
 
 
 def state(cell: dict[str, Any], verdicts: Iterable[CellVerdict]) -> State:
-    """What a cell comes to: a wrong result counts for more than a wrong opset."""
+    """The state of a cell: a wrong result outweighs a wrong opset."""
     if cell["outcome"] in _OUTCOMES:
         return _OUTCOMES[cell["outcome"]]
     found = {verdict["verdict"] for verdict in verdicts} - {"absent", "unavailable"}

@@ -23,7 +23,7 @@ _MEASURES = ("runtime", "output", "verdict", "max_abs", "max_rel", "n_torch", "n
 
 @dataclass(frozen=True)
 class StepView:
-    """A step of a sweep: what can matter, and what only looks different."""
+    """A step of a sweep: what can matter, and what is only another encoding."""
 
     step: Step
     different: list[Any]
@@ -32,7 +32,7 @@ class StepView:
 
 @dataclass(frozen=True)
 class Shown:
-    """The graph of a sweep that its page draws."""
+    """The graph of a sweep that the model's page draws."""
 
     opset: int
     nodes: int
@@ -41,9 +41,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class SweepView:
-    """All about one sweep. `shown` is None where there is no file.
+    """Everything about one sweep. `shown` is None if there is no file.
 
-    `ways`: how cells were made, with their opsets, other than by the exporter as it is.
+    `ways`: other ways than the plain exporter in which cells were made, with their opsets.
     """
 
     sweep: Sweep
@@ -59,7 +59,7 @@ class SweepView:
 
 @dataclass
 class OperatorRow:
-    """An operator; `versions` leads from an exporter to (version, opsets, nodes)."""
+    """An operator; `versions` maps an exporter to (version, opsets, nodes)."""
 
     op_type: str
     domain: str
@@ -67,7 +67,7 @@ class OperatorRow:
 
 
 class View:
-    """A model's page, before its graphs have their places and after."""
+    """A model's page; its graphs are laid out between `scenes` and `page`."""
 
     def __init__(self, data: Data, model: str) -> None:
         self.data, self.model = data, model
@@ -75,11 +75,11 @@ class View:
 
     @property
     def scenes(self) -> list[Scene]:
-        """What the page will draw."""
+        """The scenes that the page will draw."""
         return [view.shown.folded.scene for view in self.sweeps if view.shown]
 
     def page(self, planner: Planner) -> dict[str, Any]:
-        """What the template is given."""
+        """The template's variables."""
         data, model = self.data, self.model
         tolerances = data.tolerances(model)
         occurring = {key for view in self.sweeps for key in view.line.states}
@@ -116,7 +116,7 @@ class View:
 
 
 def operators_of(data: Data, model: str) -> list[OperatorRow]:
-    """A row per operator, by name; only what was delivered as asked counts."""
+    """A row per operator, by name; only cells delivered at the requested opset count."""
     rows: dict[str, OperatorRow] = {}
     for sweep in data.sweeps_of(model):
         usable = {cell["requested"] for cell in sweep.export["cells"] if cell["outcome"] == "ok"}
@@ -137,9 +137,9 @@ def operators_of(data: Data, model: str) -> list[OperatorRow]:
 
 
 def merge(rows: Iterable[Row]) -> list[Row]:
-    """Rows of the parity table, neighbouring opsets with equal measures as one.
+    """Rows of the parity table, with neighbouring opsets of equal measures merged.
 
-    A row gains `opsets`. The order is by runtime and output first, so that neighbours meet.
+    A row gains `opsets`. Rows are sorted by runtime and output first, so that neighbours meet.
     """
     merged: list[Row] = []
     lanes: dict[tuple[str, str], Row] = {}
@@ -187,7 +187,7 @@ def _sweep(data: Data, sweep: Sweep) -> SweepView:
 
 
 def _shown(data: Data, sweep: Sweep) -> Shown | None:
-    """The recommended graph where it is this sweep's, else that of the last opset."""
+    """The recommended graph if it is this sweep's, else that of the last opset."""
     advice = data.rows("models", sweep.model)[0]
     wanted = advice["use_opset"] if advice["use_exporter"] == sweep.exporter else None
     cells = [cell for cell in sweep.dump if cell["graph"]]
@@ -199,7 +199,7 @@ def _shown(data: Data, sweep: Sweep) -> Shown | None:
 
 
 def _graphs(sweep: Sweep) -> list[Row]:
-    """Distinct graphs in the order of the opsets that hold them."""
+    """Distinct graphs in the order of their opsets."""
     opsets: dict[str, list[int]] = {}
     for cell in sweep.dump:
         if cell["graph"]:
@@ -208,7 +208,7 @@ def _graphs(sweep: Sweep) -> list[Row]:
 
 
 def _cells(data: Data, sweep: Sweep) -> list[Row]:
-    """Rows of the cells table with what the records add: the state, the files' names."""
+    """Rows of the cells table with the state and the files' names from the records."""
     recorded: dict[int, Cell] = {cell["requested"]: cell for cell in sweep.export["cells"]}
     dumped = {cell["requested"]: cell for cell in sweep.dump}
     rows = []
@@ -228,7 +228,7 @@ def _cells(data: Data, sweep: Sweep) -> list[Row]:
 
 
 def _ways(sweep: Sweep) -> dict[str, list[int]]:
-    """The opsets of each way to make a cell that is not simply the exporter as it is."""
+    """The opsets of each way to make a cell other than the plain exporter."""
     found: dict[str, list[int]] = {}
     for cell in sweep.export["cells"]:
         if cell["way"] not in {"", "plain"}:
@@ -237,7 +237,7 @@ def _ways(sweep: Sweep) -> dict[str, list[int]]:
 
 
 def _messages(sweep: Sweep) -> list[Row]:
-    """What the exporter said, each text once, with the opsets at which it did."""
+    """What the exporter said, each text once, with its opsets."""
     found: dict[tuple[str, str, str, str], list[int]] = {}
     for cell in sweep.export["cells"]:
         said = [(m["level"], m["source"], m["text"], m["place"]) for m in cell["messages"]]

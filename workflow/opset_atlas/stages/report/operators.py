@@ -31,9 +31,9 @@ _TONES = {
 
 @dataclass(frozen=True)
 class Use:
-    """Opsets at which a sweep's files hold an operator in one version.
+    """The opsets at which a sweep's files hold an operator in one version.
 
-    `delivered` is what the files hold where that is not what was asked for, else None.
+    `delivered` is the files' opset if it is not the requested one, else None.
     """
 
     model: str
@@ -46,9 +46,9 @@ class Use:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A change of the run that is about an operator, and the steps that have it.
+    """A change in the run that is about an operator, and the steps that have it.
 
-    `where` are (model, exporter, from, to); `more` counts those beyond what a page should hold.
+    `where` are (model, exporter, from, to); `more` counts those not shown on the page.
     """
 
     change: Change
@@ -56,7 +56,7 @@ class Occurrence:
 
     @property
     def shown(self) -> list[tuple[str, str, int, int]]:
-        """As many places as a page should hold."""
+        """The places that the page shows."""
         return self.where[:MOST_PLACES]
 
     @property
@@ -67,7 +67,7 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Statement:
-    """Equal changes of several parameters as one."""
+    """Equal changes of several parameters, merged."""
 
     kind: str
     parameters: list[str]
@@ -76,7 +76,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Step:
-    """A transition between neighbouring versions, as the page tells it."""
+    """A transition between neighbouring versions, as shown on the page."""
 
     transition: Transition
     tone: str
@@ -89,13 +89,13 @@ class Step:
 
     @property
     def anchor(self) -> str:
-        """The id of its place on the page."""
+        """Its id on the page."""
         return _anchor(self.transition.old, self.transition.new)
 
 
 @dataclass
 class Operator:
-    """What the run has to do with an operator that ONNX defines."""
+    """An operator that ONNX defines, and its part in the run."""
 
     domain: str
     op: str
@@ -104,17 +104,17 @@ class Operator:
 
     @property
     def file(self) -> str:
-        """The name of its page. Only names that onnx defines get here: no path is hidden in one."""
+        """The file name of its page. onnx defines these names, so none hides a path."""
         return f"{self.domain}.{self.op}.html" if self.domain else f"{self.op}.html"
 
     @property
     def name(self) -> str:
-        """The name for people, with the domain where it is not ONNX's own."""
+        """The displayed name, with the domain if it is not ONNX's default domain."""
         return f"{self.domain}.{self.op}" if self.domain else self.op
 
     @property
     def used(self) -> list[int]:
-        """The versions that stand in a file of the run."""
+        """The versions in the files of the run."""
         return sorted({use.version for use in self.uses})
 
     @property
@@ -124,7 +124,7 @@ class Operator:
 
 
 class Catalog:
-    """Every operator of the run that gets a page, and the way from a change to its page."""
+    """The operators of the run that get a page, and the links from changes to pages."""
 
     def __init__(self, data: Data) -> None:
         self._found: dict[Key, Operator] = {}
@@ -134,11 +134,11 @@ class Catalog:
 
     @cached_property
     def entries(self) -> list[Operator]:
-        """By name; ONNX's own domain first."""
+        """By name; ONNX's default domain first."""
         return sorted(self._found.values(), key=lambda each: (each.domain, each.op.lower()))
 
     def link(self, row: Mapping[str, Any]) -> str:
-        """The page of a change's operator, at the transition that it is about; "" without one."""
+        """The page of a change's operator, at the transition it is about; "" if there is none."""
         found = self._operator(row["op_type"] or "", row.get("domain"))
         if found is None:
             return ""
@@ -146,14 +146,14 @@ class Catalog:
         return found.file + (f"#{_anchor(*place)}" if place else "")
 
     def _operator(self, op: str, domain: str | None) -> Operator | None:
-        """Rows of a table name no domain; ONNX's own goes first."""
+        """Rows of a table do not name a domain; ONNX's default domain is tried first."""
         if domain is not None:
             return self._found.get((domain, op))
         return next((each for each in self.entries if each.op == op), None)
 
     def _get(self, domain: str, op: str) -> Operator | None:
         if not definitions.versions(op, domain):
-            return None  # a function of the exporter's own, or a runtime's operator
+            return None  # the exporter's own function, or a runtime's operator
         return self._found.setdefault((domain, op), Operator(domain, op))
 
     def _add_uses(self, sweep: Sweep) -> None:
@@ -189,7 +189,7 @@ class Catalog:
 
 
 def page(data: Data, operator: Operator) -> dict[str, Any]:
-    """What the template of an operator's page is given."""
+    """The variables of an operator page's template."""
     op, domain = operator.op, operator.domain
     known = definitions.versions(op, domain)
     by_step: dict[tuple[int, int] | None, list[Occurrence]] = {}
@@ -214,7 +214,7 @@ def page(data: Data, operator: Operator) -> dict[str, Any]:
 
 
 def _in_force(known: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """The opsets that use each version, as words."""
+    """The opsets that use each version, in words."""
     for since, following in pairwise(known):
         last = following - 1
         yield since, f"opset {since}" if since == last else f"opsets {since}–{last}"
@@ -222,7 +222,7 @@ def _in_force(known: Sequence[int]) -> Iterator[tuple[int, str]]:
 
 
 def _parse(text: str) -> Iterator[tuple[Key, int]]:
-    """`Resize-13`, as the dump counts operators; nothing for one that ONNX does not define."""
+    """Parse `Resize-13`, as the dump counts operators; None if ONNX does not define it."""
     found = _COUNTED.fullmatch(text)
     if found:
         domain, op, since = found["domain"] or "", found["op"], int(found["since"])
@@ -231,9 +231,9 @@ def _parse(text: str) -> Iterator[tuple[Key, int]]:
 
 
 def _transition_of(operator: Operator, change: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The neighbouring versions at which a change is shown: the first that touch its parameter.
+    """The transition at which a change is shown: the first that affects its parameter.
 
-    None where it cites no transition of this operator, but another's or none at all.
+    None if the change does not cite a transition of this operator.
     """
     if cited(change)["op"] != operator.op or change["cause"] != "schema":
         return None
@@ -278,7 +278,7 @@ def _statements(changes: Iterator[SchemaChange]) -> list[Statement]:
 
 
 def _detail(change: SchemaChange) -> str:
-    """What stands on the one side that has it, where the other has nothing."""
+    """What the only side that has it says, if the other side has nothing."""
     if change.kind.value.endswith(" added"):
         return change.after.removeprefix("attribute, ")
     if change.kind.value.endswith(" removed"):

@@ -13,15 +13,15 @@ __all__ = ["File", "page"]
 
 
 class NoPages:
-    """Stands where a report has its pages of operators: two files have none."""
+    """Replaces a report's catalog of operator pages, which two files do not have."""
 
     def link(self, row: Any) -> str:
-        """No page for any operator."""
+        """There is no page for any operator."""
         return ""
 
 
 def page(left: File, right: File, changes: list[Change]) -> str:
-    """The HTML of the page; it stands alone, and loads nothing."""
+    """The HTML of the page, which is self-contained and loads nothing."""
     pair = Pair("", f"{left.name} and {right.name}", "", left, right, changes)
     context = Canvas(pair).context(Planner(), texts=True) | {
         "spec": {"title": "opset-atlas"},

@@ -1,4 +1,4 @@
-"""The parity plot: how far each runtime is from torch, in units of the noise that is allowed.
+"""The parity plot: how far each runtime is from torch, relative to the allowed noise.
 
 1 is the limit, max(noise_factor * n_torch, noise_floor); the scale is logarithmic.
 """
@@ -15,14 +15,14 @@ from opset_atlas.stages.report.data import Row
 WIDTH, HEIGHT = 720, 240
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 34
 SHAPES = ("circle", "square", "diamond", "triangle")
-# A result without an error at all has no logarithm; it stands on the lowest line.
+# An error of zero has no logarithm; it is drawn on the lowest line.
 FLOOR = 1e-2
-DODGE = 11  # exporters often agree to the last bit; their marks stand beside each other
+DODGE = 11  # exporters often agree to the last bit, so their marks are drawn side by side
 
 
 @dataclass(frozen=True)
 class Point:
-    """A cell in the plot. `label` says its opset and value."""
+    """A cell in the plot. `label` gives its opset and value."""
 
     x: float
     y: float
@@ -31,7 +31,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """One exporter; `shape` tells it from the others without color. `paths` are unbroken runs."""
+    """One exporter; `shape` identifies it without color. `paths` are unbroken runs."""
 
     name: str
     number: int
@@ -42,9 +42,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """Coordinates for the template. `rows` are (y, label), `columns` (x, opset).
+    """Coordinates for the template. `rows` are (y, label), `columns` are (x, opset).
 
-    `unmeasured` are the opsets of each exporter with a mismatch that has no size.
+    `unmeasured`: per exporter, the opsets with a mismatch that has no size.
     """
 
     series: list[Series]
@@ -57,7 +57,7 @@ class Plot:
 def facets(
     rows: Iterable[Row], exporters: Iterable[str], tolerances: Tolerances
 ) -> list[tuple[list[str], Plot]]:
-    """A plot per runtime, all on one scale; runtimes that measure the same share one."""
+    """A plot per runtime, all on one scale; runtimes with equal measures share a plot."""
     every, names = list(rows), list(exporters)
     found: list[tuple[list[str], list[Row]]] = []
     for runtime in dict.fromkeys(row["runtime"] for row in every):
@@ -79,13 +79,13 @@ def plot(
     tolerances: Tolerances,
     scale: Iterable[Row] = (),
 ) -> Plot | None:
-    """One plot of a model; None where nothing was measured.
+    """One plot of a model; None if nothing was measured.
 
     Args:
-        rows: of the parity table. The worst output and runtime of a cell counts.
-        exporters: in the order of the configuration, which is that of the series.
-        tolerances: which say what is allowed.
-        scale: rows that the axes have room for, beside `rows`.
+        rows: of the parity table. The worst output and runtime of a cell count.
+        exporters: in the order of the configuration, which is also that of the series.
+        tolerances: they define what is allowed.
+        scale: further rows that the axes must have room for.
     """
     own, exporters = list(rows), list(exporters)
     ratios, unmeasured = _measured(own, exporters, tolerances)
@@ -122,7 +122,7 @@ def plot(
 
 
 def worst(rows: Iterable[Row], tolerances: Tolerances) -> float | None:
-    """The largest share of what is allowed among rows of the parity table; None without any."""
+    """The largest error relative to what is allowed, among rows of parity; None without any."""
     found = [
         _ratio(row["n_torch"], row["n_runtime"], tolerances)
         for row in rows
@@ -134,7 +134,7 @@ def worst(rows: Iterable[Row], tolerances: Tolerances) -> float | None:
 def _measured(
     rows: Iterable[Row], exporters: Iterable[str], tolerances: Tolerances
 ) -> tuple[dict[str, dict[int, float]], dict[str, list[int]]]:
-    """Per exporter and opset the worst share; and opsets of mismatches without a size."""
+    """The worst share per exporter and opset, and the opsets of mismatches without a size."""
     ratios: dict[str, dict[int, float]] = {exporter: {} for exporter in exporters}
     unmeasured: dict[str, list[int]] = {}
     for row in rows:
@@ -173,7 +173,7 @@ def _series(
 
 
 def _x(opset: int, opsets: Sequence[int]) -> float:
-    """Room of half a column at both ends."""
+    """The x of a column, with half a column of margin at both ends."""
     column = (WIDTH - LEFT - RIGHT) / len(opsets)
     return round(LEFT + column * (opsets.index(opset) + 0.5), 1)
 

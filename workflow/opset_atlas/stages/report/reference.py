@@ -1,4 +1,4 @@
-"""What a reader of a model's page must know of the reference that its files are held against."""
+"""What a reader of a model's page must know about the reference for its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_NAMED = 6
 
 
 def remarks(definition: DefineRecord) -> Iterator[str]:
-    """A sentence each: mode, randomness, sets without a truth in float64, sizes not run at."""
+    """A sentence each: mode, randomness, sets without a float64 reference, sizes not run."""
     if definition["outcome"] != "ok":
         return
     if names := definition["set_to_eval"]:
@@ -38,7 +38,7 @@ def remarks(definition: DefineRecord) -> Iterator[str]:
 
 
 def _without_truth(definition: DefineRecord) -> Iterator[str]:
-    """Why there is no run in float64 to tell noise from error."""
+    """Why there is no float64 run to tell noise from error."""
     floats = [port["dtype"] for port in definition["outputs"] if "float" in port["dtype"]]
     if floats and set(floats) == {"float64"}:
         yield "It computes in float64, so that it is judged without a noise floor, by tolerances."

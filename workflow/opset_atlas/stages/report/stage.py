@@ -1,13 +1,13 @@
-"""The last stage: what was found, as pages to read.
+"""The last stage: write the findings as pages.
 
 reads   results/tables, results/judge and the records of define, export, dump and compare
-writes  report/: index.html, which stands alone; models/MODEL.html; pairs/MODEL/*.html with both
+writes  report/: index.html, self-contained; models/MODEL.html; pairs/MODEL/*.html with both
         graphs of each step; operators/OPERATOR.html; and tables/ and files/, copies of what the
-        pages link to, so that the folder is whole when it is sent somewhere
+        pages link to, so that the folder is complete when sent to somebody
 
-Nothing in a page depends on the clock or the machine, but for durations, which stand in elements of
-class `time`. Every text of a model, an exporter or a runtime is escaped, cut, and stripped of
-control characters on its way into a page; the pages forbid scripts and requests but their own.
+Nothing in a page depends on the clock or the machine except elements of class `time`. Every text
+from a model, an exporter or a runtime is escaped, shortened, and stripped of control characters
+before it enters a page; the pages allow no scripts or requests other than their own.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from opset_atlas.stages.report.data import Data, load
 from opset_atlas.stages.report.drawing.layout import Planner
 
 TEMPLATES = Path(__file__).parent / "templates"
-MOST_TEXT = 2000  # characters of one text on a page; the tables hold all of it
-MODELS_AT_ONCE = 40  # whose graphs are placed by one process
+MOST_TEXT = 2000  # characters of a text on a page; the tables hold all of it
+MODELS_AT_ONCE = 40  # models whose graphs are laid out by one process
 _BREAKS = re.compile(r"[\t\r\n]+")
 _SCRIPTS = {"index": ("script.js", "scene.js"), "pair": ("scene.js",), "model": ("scene.js",)}
 
@@ -63,10 +63,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def build(data: Data, folder: Path, cards: Path | None = None, processes: int = 1) -> None:
-    """Write every page below `folder`; the index last: it never links to what is not there.
+    """Write every page below `folder`, the index last, so that its links never dangle.
 
-    Below `cards` go the models' pages once more, without links to other pages: what Snakemake's
-    report shows one by one.
+    The models' pages are written to `cards` too, without links to other pages, because Snakemake's
+    report shows them one by one.
     """
     writer = _Writer(data, folder, cards)
     report_files.carry(data, folder)
@@ -87,19 +87,19 @@ def build(data: Data, folder: Path, cards: Path | None = None, processes: int = 
 
 
 def _parts(models: Sequence[str], processes: int) -> list[Sequence[str]]:
-    """The models in parts of about equal size, as many for each process."""
+    """The models in parts of about equal size, equally many for each process."""
     rounds = math.ceil(len(models) / (processes * MODELS_AT_ONCE))
     size = math.ceil(len(models) / (processes * rounds)) if models else 1
     return [models[start : start + size] for start in range(0, len(models), size)]
 
 
 class _Writer:
-    """Writes pages of a run below a folder, and cards below another."""
+    """Writes the pages of a run below one folder, and cards below another."""
 
     def __init__(self, data: Data, folder: Path, cards: Path | None) -> None:
         self.data, self.folder, self.cards = data, folder, cards
         self.pages, self.planner = environment(), Planner()
-        for name in ("pair", "model"):  # compiled here, and not in each process that writes them
+        for name in ("pair", "model"):  # compiled once here, not in each process
             self.pages.get_template(f"{name}.html.j2")
         self.catalog = operators.Catalog(data)
 
@@ -131,7 +131,7 @@ class _Writer:
         return written
 
     def write(self, template: str, page: dict[str, Any], place: str) -> Path:
-        """Render a page; `operators_at` is the way from it to the pages of operators."""
+        """Write a page; `operators_at` is the path from it to the operator pages."""
         operators_at = "../" * place.count("/") + "operators/"
         page |= {"operators": self.catalog, "operators_at": operators_at}
         write_text(self.folder / place, render(self.pages, template, page))
@@ -141,14 +141,14 @@ class _Writer:
 def render(pages: Environment, template: str, page: dict[str, Any], alone: bool = False) -> str:
     """A page with its style inside, and its script where it has one.
 
-    One that is `alone` does not link to other files; it still cites the ONNX documentation.
+    A page that is `alone` does not link to other files; it still cites the ONNX documentation.
     """
     inlined = _inline(page, _SCRIPTS.get(template, ()))
     return pages.get_template(f"{template}.html.j2").render(page, **inlined, alone=alone)
 
 
 def _remove_others(folder: Path, written: Set[Path]) -> None:
-    """Remove the pages of an earlier run that are none of this one's."""
+    """Remove pages of an earlier run that do not belong to this one."""
     for part in ("models", "operators", "pairs"):
         for path in [*(folder / part).rglob("*.html")]:
             if path not in written:
@@ -158,7 +158,7 @@ def _remove_others(folder: Path, written: Set[Path]) -> None:
 
 
 def environment() -> Environment:
-    """Jinja2 with all guards on, and the filters of the templates."""
+    """Jinja2 in strict mode, with the filters of the templates."""
     pages = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -203,7 +203,7 @@ def _inline(page: dict[str, Any], scripts: Iterable[str]) -> dict[str, str]:
 
 
 def _finalize(value: Any) -> Any:
-    """Every value on its way into a page. Markup was made from escaped parts, here or by Jinja2."""
+    """Applied to every value in a page. Markup was made from escaped parts, by us or Jinja2."""
     if value is None:
         return "–"
     if isinstance(value, str) and not isinstance(value, Markup):
@@ -212,18 +212,18 @@ def _finalize(value: Any) -> Any:
 
 
 def _shown(text: str) -> str:
-    """A text as one line in which nothing hides."""
+    """A text as one line, without invisible characters."""
     return visible(_BREAKS.sub(" ", text[: 4 * MOST_TEXT]), MOST_TEXT)
 
 
 @functools.cache
 def _source(name: str) -> Markup:
-    """A file of ours, trusted, to stand inside an element of the page."""
+    """One of our own files, trusted, for embedding in the page."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _hash(source: str) -> str:
-    """What a Content-Security-Policy calls the hash of an inline element."""
+    """The hash of an inline element as written in a Content-Security-Policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
 
@@ -242,7 +242,7 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     if value == 0 or isinstance(value, int):
-        # Markup, as a narrow space would be shown as a code; digits need no escape.
+        # Markup, since a narrow space would be shown as a code; digits need no escaping.
         return Markup(f"{value:,}".replace(",", "\u202f")) if value else "0"
     if 0.01 <= abs(value) < 1000:
         return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
@@ -251,7 +251,7 @@ def _number(value: float | None) -> str:
 
 
 def _measured(value: float, unit: str) -> str:
-    """A measure of the matrix: bytes, seconds or a count."""
+    """A measure in the matrix: bytes, seconds or a count."""
     if unit == "s":
         return f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
     return _bytes(int(value)) if unit == "B" else _number(value)
@@ -262,15 +262,15 @@ def _plural(count: int, noun: str, several: str = "") -> str:
 
 
 def _lines(text: str) -> Markup:
-    """A text of several lines, each made visible by itself."""
+    """A text of several lines, each of them made visible."""
     lines = [visible(line, 500) for line in text.splitlines()[:400]]
     return Markup("\n").join(escape(line) for line in lines)
 
 
 def _ticks(text: str) -> Markup:
-    """Prose in which names stand between backticks."""
+    """Prose with names between backticks."""
     parts = _shown(text).split("`")
-    if len(parts) % 2 == 0:  # one that stands alone is no quotation mark
+    if len(parts) % 2 == 0:  # an unpaired one is not a quotation mark
         return escape("`".join(parts))
     return Markup().join(
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
@@ -284,17 +284,17 @@ def _href(path: str) -> str:
 
 
 def _web(url: str | None) -> str:
-    """The address if a reader's browser may be sent there, else nothing."""
+    """The address, if a reader's browser may be sent there, else ""."""
     return url if url and url.startswith("https://") else ""
 
 
 def _whole(text: str) -> Markup:
-    """A text of ONNX's own, uncut: its length is not a model's choice."""
+    """A text from ONNX, not shortened, since no model controls its length."""
     return escape(visible(_BREAKS.sub(" ", text), 6 * len(text)))
 
 
 def _fold(text: str) -> Markup:
-    """Long text behind its first words, open to a click."""
+    """A long text, folded behind its first words."""
     shown = _shown(text)
     if len(shown) <= 160:
         return escape(shown)

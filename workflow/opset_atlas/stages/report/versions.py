@@ -18,7 +18,7 @@ from opset_atlas.operators.definitions import (
 _RENAMED = {Kind.INPUT_RENAMED, Kind.OUTPUT_RENAMED, Kind.ATTRIBUTE_RENAMED}
 _SIGNED = {"int8", "int16", "int32", "int64"}
 _UNSIGNED = {"uint8", "uint16", "uint32", "uint64"}
-# A group is named where a schema allows all of it; the first that fits takes its members.
+# A group is named if a schema allows all its types; the first match takes its members.
 _GROUPS = (
     ("ints", _SIGNED | _UNSIGNED),
     ("signed ints", _SIGNED),
@@ -38,8 +38,8 @@ class VersionCell:
     """A parameter in one version.
 
     `presence` and `default` are words; `types` names groups of types and `all_types` each of them.
-    `mark` says what is different from the version before: `new`, `changed`, `text` (the description
-    alone), that it changed sides (`was an attribute`), or "" for nothing.
+    `mark` is the difference to the version before: `new`, `changed`, `text` (only the description),
+    a change of sides (`was an attribute`), or "" for none.
     """
 
     name: str
@@ -53,9 +53,9 @@ class VersionCell:
 
 @dataclass
 class VersionRow:
-    """A parameter through all versions that have it. `cells` is keyed by version.
+    """A parameter in all versions that have it. `cells` is keyed by version.
 
-    `gone` says of a version what became of a parameter that the version before still had.
+    `gone` says, per version, what became of a parameter that the version before still had.
     """
 
     role: str
@@ -64,7 +64,7 @@ class VersionRow:
 
     @property
     def name(self) -> str:
-        """The last name that it had."""
+        """Its last name."""
         return self.cells[self.last].name
 
     @property
@@ -74,16 +74,16 @@ class VersionRow:
 
 
 def side_by_side(op: str, domain: str = "") -> list[VersionRow]:
-    """All inputs, outputs and attributes that an operator ever had, in that order.
+    """All inputs, outputs and attributes that an operator has ever had, in that order.
 
-    Within a role those of the newest version come first, in its own order. A renamed parameter
-    keeps its row.
+    Within a role, those of the newest version come first, in its order. A renamed parameter keeps
+    its row.
     """
     return [row for role in ("input", "output", "attribute") for row in _rows(op, domain, role)]
 
 
 def summarize(types: Iterable[str]) -> str:
-    """Type strings in few words: `ints, floats, bfloat16`."""
+    """Type strings in short: `ints, floats, bfloat16`."""
     left = [_plain(text) for text in types]
     words = []
     for word, members in _GROUPS:
@@ -105,7 +105,7 @@ def _plain(text: str) -> str:
 
 def _rows(op: str, domain: str, role: str) -> list[VersionRow]:
     found: list[VersionRow] = []
-    rows: dict[str, VersionRow] = {}  # the same, under their names in the version last read
+    rows: dict[str, VersionRow] = {}  # the same rows, under their names in the version just read
     places: dict[tuple[int, str], int] = {}
     before = None
     for since in definitions.versions(op, domain):
@@ -152,7 +152,7 @@ def _mark(name: str, own: Iterable[SchemaChange], known: bool) -> str:
 
 
 def _fate(name: str, passed: Iterable[SchemaChange]) -> str:
-    """Where a parameter went that the version before had."""
+    """What became of a parameter that the version before had."""
     kinds = {change.kind for change in passed if change.names[0] == name}
     if Kind.ATTRIBUTE_TO_INPUT in kinds:
         return "now an input"

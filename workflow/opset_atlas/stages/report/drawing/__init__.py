@@ -1,1 +1,1 @@
-"""Two graphs on one plan: what is in it, what is folded away, where it stands, how it looks."""
+"""Two graphs in one layout: contents, folding, positions and drawing."""

@@ -1,8 +1,8 @@
-"""One side of a scene as an SVG element of a page, with the differences marked.
+"""One side of a scene as an SVG element, with the differences marked.
 
-Both sides of a scene have one size and one set of places: laid over each other, equal nodes
-coincide. Every text of a model goes through `_text`, which escapes it; all else is numbers and
-words of ours. Style comes from the page alone.
+Both sides of a scene have the same size and positions: laid over each other, equal nodes coincide.
+Every text from a model goes through `_text`, which escapes it; everything else is numbers and our
+own words. The page provides all styles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from opset_atlas.stages.report.drawing.layout import (
 )
 from opset_atlas.stages.report.drawing.scene import Box, Card, Line, Link, Scene, Side
 
-MARGIN = 12  # room for the numbers, which stand out of their boxes
+MARGIN = 12  # room for the numbers, which stick out of their boxes
 
 Numbers = Mapping[str, Sequence[int]]
 
@@ -37,7 +37,7 @@ def draw(scene: Scene, plan: Plan, side: Side, label: str, prefix: str, numbers:
     Args:
         label: what a screen reader says.
         prefix: of every id, so that ids stay unique on the page.
-        numbers: of the changes that a box has to do with, by the box's key.
+        numbers: of the changes that concern a box, by the box's key.
     """
     places = {key: number for number, key in enumerate(scene.boxes)}
     parts = list(_links(scene, plan, side, places))
@@ -114,7 +114,7 @@ def _box(
 
 
 def _renamed(box: Box, card: Card, other: Card | None, numbers: Sequence[int]) -> str:
-    """Another title. Another schema version alone, of which no change tells, is a quiet one."""
+    """Marks a different title, quietly if only the version differs and no change mentions it."""
     if box.kind == "port" or other is None or other.title == card.title:
         return ""
     same = other.title.rpartition("-")[0] == card.title.rpartition("-")[0]

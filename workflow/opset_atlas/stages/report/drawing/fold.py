@@ -1,6 +1,6 @@
-"""Scenes too large to read, folded: what changed and what is next to it stays, the rest is groups.
+"""Fold scenes that are too large to read: changes and their neighbours stay, the rest is grouped.
 
-A group holds boxes of one module scope that hang together; without scopes those that hang together.
+A group holds connected boxes of one module scope, or just connected boxes if there are no scopes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from opset_atlas.stages.report.drawing.scene import Box, Card, Line, Link, Scene, counted, neighbors
 
-MOST_BOXES = 90  # that still read as one picture
+MOST_BOXES = 90  # boxes that can still be read as one picture
 DEEPEST = 6  # levels of module scope
 
 
 @dataclass(frozen=True)
 class Folded:
-    """A scene that can be read. `into` leads from every box of the whole to the one that has it.
+    """A readable scene. `into` maps every box of the whole scene to the box that contains it.
 
-    `hidden` boxes went into `groups`; both are 0 where nothing was folded.
+    `hidden` boxes went into `groups`; both are 0 if nothing was folded.
     """
 
     scene: Scene
@@ -28,7 +28,7 @@ class Folded:
 
 
 def fold(whole: Scene, changed: Iterable[str], most: int = MOST_BOXES) -> Folded:
-    """The scene with at most about `most` boxes.
+    """The scene reduced to about `most` boxes.
 
     Args:
         changed: boxes to keep first, most important first; those that differ come next.
@@ -47,7 +47,7 @@ def fold(whole: Scene, changed: Iterable[str], most: int = MOST_BOXES) -> Folded
 def _kept(
     whole: Scene, near: Mapping[str, set[str]], changed: Iterable[str], most: int
 ) -> set[str]:
-    """What changed with its neighbours, up to half of the room; groups take the other half."""
+    """Changed boxes and their neighbours, up to half of the limit; groups get the other half."""
     differing = (key for key, box in whole.boxes.items() if box.differs)
     ports = {key for key, box in whole.boxes.items() if box.kind == "port"}
     kept = ports if len(ports) <= most // 5 else set()
@@ -62,11 +62,11 @@ def _kept(
 def _best(
     whole: Scene, near: Mapping[str, set[str]], kept: set[str], most: int
 ) -> dict[str, list[str]]:
-    """At most about `most` groups: finer next to what changed, and coarser away from it."""
+    """About `most` groups: fine next to changes, coarse away from them."""
     changed = {key for key in kept if whole.boxes[key].kind != "port"}
     rest = [key for key in whole.boxes if key not in kept]
     groups = _components(rest, near, dict.fromkeys(rest, ""))
-    if len(groups) > most:  # ports and islands: those that hang on the same boxes go together
+    if len(groups) > most:  # ports and isolated boxes: those linked to the same boxes form a group
         groups = _together(groups, near)
     for depth in range(1, DEEPEST + 1):
         for members in sorted(groups, key=lambda group: -len(group)):
@@ -87,7 +87,7 @@ def _scope(box: Box, depth: int) -> str:
 def _components(
     keys: Sequence[str], near: Mapping[str, set[str]], scopes: Mapping[str, str]
 ) -> list[list[str]]:
-    """Boxes of one scope that are linked with each other, in the order of their first."""
+    """Connected boxes of one scope, ordered by their first box."""
     found: list[list[str]] = []
     seen: set[str] = set()
     for start in keys:
@@ -139,7 +139,7 @@ def _folded(whole: Scene, groups: Mapping[str, Sequence[str]], into: Mapping[str
 
 
 def _bundle(scene: Scene, source: str, target: str, link: Link, entering: bool) -> None:
-    """Links with an end in a group are one; what flows has a name where it is the same for all."""
+    """Merge links with an end in a group; they keep their type if all have the same."""
     parameter = link.parameter if entering else ""
     known = scene.links.setdefault(
         (source, target), Link(source, target, parameter, link.left, link.right)
@@ -156,7 +156,7 @@ def _both(one: str | None, other: str | None) -> str | None:
 
 
 def _group(name: str, members: Sequence[Box]) -> Box:
-    """A box that says what is in it, and how much of that differs."""
+    """A box that lists what is in it and how much of it differs."""
     differing = sum(box.differs for box in members)
     cards = []
     for side in ("left", "right"):
@@ -175,7 +175,7 @@ def _group(name: str, members: Sequence[Box]) -> Box:
 
 
 def _common(scopes: Sequence[str]) -> str:
-    """The module path that all have in common."""
+    """The common prefix of the module paths."""
     parts = [scope.split(".") for scope in scopes]
     shared: list[str] = []
     for level in zip(*parts, strict=False):

@@ -1,6 +1,6 @@
-"""Where the boxes and links of scenes stand: graphviz places them, many scenes in one process.
+"""The layout of scenes: graphviz places boxes and links, many scenes in one process.
 
-`dot` is told sizes only, never a text of a model. Coordinates are pixels, y down.
+`dot` receives only sizes, never a text from a model. Coordinates are in pixels, y down.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from opset_atlas.graph.spelling import visible
 from opset_atlas.stages.report.drawing.scene import Box, Link, Scene
 
 INCH = 72.0
-# Widths of a monospaced character of 11 px, of 12 px and bold, of 10 px; rounded up.
+# Widths of a monospaced character at 11 px, 12 px bold and 10 px, rounded up.
 CHARACTER, BOLD, SMALL = 6.65, 7.3, 6.05
 SCOPE = 34  # characters of a module path
-LINE, HEAD, PAD = 17, 24, 8  # heights of a line and of a title; space at both sides of a text
+LINE, HEAD, PAD = 17, 24, 8  # heights of a line and of a title; margin on both sides of a text
 GAP = 12  # between a parameter's name and what it is given
-SECONDS = 120  # for one call; beyond that the pages say that there is no picture
-TOGETHER = 100  # scenes in one call
+SECONDS = 120  # per call; after that, the pages say that there is no picture
+TOGETHER = 100  # scenes per call
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Path:
-    """A link's course, a Bézier curve, and the middle of its text."""
+    """A link's Bézier curve and the center of its label."""
 
     points: tuple[Point, ...]
     label: Point
@@ -35,10 +35,10 @@ class Path:
 
 @dataclass(frozen=True)
 class Plan:
-    """Places of one scene, whose boxes go by their numbers.
+    """The layout of one scene, with boxes in the order of the scene.
 
-    A box has its upper left corner, width and height; links between two boxes have their paths in
-    the order of the scene. `notice` says why there is nothing.
+    A box has its upper left corner, width and height; the paths of links between two boxes are in
+    the order of the scene. `notice` says why there is no layout.
     """
 
     width: float = 0
@@ -49,7 +49,7 @@ class Plan:
 
 
 class Planner:
-    """Plans of scenes; equal ones are placed once, those known beforehand in few processes."""
+    """Plans of scenes; equal scenes are placed once, prepared ones in few processes."""
 
     def __init__(self) -> None:
         self._known: dict[str, Plan] = {}
@@ -64,14 +64,14 @@ class Planner:
             self._known |= zip(part, self._place(part), strict=True)
 
     def plan(self, scene: Scene) -> Plan:
-        """The plan of a scene; one with a notice where there is none."""
+        """The plan of a scene, or one with a notice if it could not be placed."""
         source = _source(scene)
         if source not in self._known:
             self._known[source] = self._place([source])[0]
         return self._known[source]
 
     def forget(self) -> None:
-        """Drop every plan: a long run holds those of few models at a time."""
+        """Drop every plan, so that a long run keeps those of only a few models at a time."""
         self._known.clear()
 
     def _place(self, sources: Sequence[str]) -> list[Plan]:
@@ -88,13 +88,13 @@ class Planner:
             )
             return list(_plans(done.stdout.splitlines(), len(sources)))
         except (subprocess.SubprocessError, OSError, ValueError) as error:
-            if len(sources) > 1:  # one of them: the others have their pictures
+            if len(sources) > 1:  # place each alone, so that one failure costs only one picture
                 return [self._place([source])[0] for source in sources]
             return [Plan(notice=visible(f"graphviz failed: {error}", 200))]
 
 
 def size(box: Box) -> tuple[float, float]:
-    """Width and height that hold the cards of both sides."""
+    """The width and height that fit the cards of both sides."""
     cards = [card for card in (box.left, box.right) if card]
     lines = [line for card in cards for line in card.lines]
     texts = column(box) + max((len(line.text) for line in lines), default=0) * CHARACTER
@@ -106,29 +106,29 @@ def size(box: Box) -> tuple[float, float]:
 
 
 def column(box: Box) -> float:
-    """How far right of the names the other texts begin, on both sides; 0 without any name."""
+    """The offset of the texts to the right of the names, on both sides; 0 without names."""
     cards = [card for card in (box.left, box.right) if card]
     longest = max((len(line.name) for card in cards for line in card.lines), default=0)
     return longest * CHARACTER + GAP if longest else 0.0
 
 
 def short(scope: str) -> str:
-    """The end of a module path, which tells more than its beginning."""
+    """The end of a module path, which says more than its beginning."""
     return scope if len(scope) <= SCOPE else f"…{scope[1 - SCOPE :]}"
 
 
 def label_of(link: Link) -> str:
-    """The longer text of the two sides, which the plan leaves room for."""
+    """The longer label of the two sides, for which the plan leaves room."""
     return max((spelled(link, text) for text in (link.left, link.right)), key=len)
 
 
 def spelled(link: Link, text: str | None) -> str:
-    """What stands at a link: the formal parameter, then what flows."""
+    """A link's label: the formal parameter, then the type."""
     return " ".join(filter(None, [visible(link.parameter, 20), visible(text or "", 28)]))
 
 
 def _source(scene: Scene) -> str:
-    """The scene in graphviz' language: numbers and sizes alone."""
+    """The scene in graphviz's language: only numbers and sizes."""
     numbers = {key: number for number, key in enumerate(scene.boxes)}
     lines = [
         "digraph {",
@@ -154,9 +154,9 @@ def _plans(lines: Iterable[str], count: int) -> Iterator[Plan]:
 
 
 def _plan(rows: Iterator[str]) -> Plan:
-    """One graph of graphviz' plain format, up to its `stop`: inches, y up.
+    """Parse one graph in graphviz's plain format, up to its `stop`: inches, y up.
 
-    Edges stand in the order of the source between the same two nodes only.
+    Only edges between the same two nodes are in the order of the source.
     """
     plan = Plan()
     for row in rows:
@@ -169,7 +169,7 @@ def _plan(rows: Iterator[str]) -> Plan:
             plan.boxes[int(words[0][1:])] = (*corner, width, height)
         elif kind == "edge":
             end = 3 + 2 * int(words[2])
-            # Behind the points: the label, its middle, style and color.
+            # After the points: the label, its center, style and color.
             *points, middle = (
                 (_pixels(x), round(plan.height - _pixels(y), 1))
                 for x, y in _pairs([*words[3:end], *words[end + 1 : end + 3]])
@@ -182,7 +182,7 @@ def _plan(rows: Iterator[str]) -> Plan:
 
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Neighbours, two and two."""
+    """Consecutive items in pairs."""
     return zip(words[::2], words[1::2], strict=True)
 
 

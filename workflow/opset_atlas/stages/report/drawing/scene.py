@@ -1,8 +1,8 @@
-"""Both graphs of a pair as one scene: what they share stands once, what one side lacks is a gap.
+"""Both graphs of a pair as one scene: shared parts occur once, missing parts leave a gap.
 
-A box is a node, an input or an output of either graph, or of both where the alignment pairs them.
-It holds a card per side; the lines of two cards stand beside each other, so that a parameter is at
-one height in both pictures. Links are edges under the formal parameter that they arrive at.
+A box is a node, an input or an output of either graph, or of both if the alignment pairs them. It
+has a card per side; the lines of two cards are aligned, so that a parameter has the same height in
+both pictures. Links are edges, labelled with the formal parameter that they feed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAME, TEXT, TITLE = 30, 32, 34  # characters of a parameter's name, of what it i
 
 @dataclass(frozen=True)
 class Line:
-    """A parameter of a card and how it is given; `kind` is `omitted`, or "" for all else."""
+    """A parameter of a card and how it is given; `kind` is `omitted` or ""."""
 
     name: str
     text: str
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Card:
-    """What one side shows of a box. `scope` is the module path, which is never a difference."""
+    """What one side shows of a box. `scope`, the module path, never counts as a difference."""
 
     title: str
     scope: str = ""
@@ -42,7 +42,7 @@ class Card:
 
 @dataclass
 class Box:
-    """A place of the scene; a side without a card has nothing there. `kind` is for the style."""
+    """A place in the scene; a side without a card has nothing there. `kind` sets the style."""
 
     key: str
     kind: Literal["node", "port", "group"]
@@ -51,7 +51,7 @@ class Box:
 
     @property
     def rows(self) -> list[tuple[Line | None, Line | None]]:
-        """The lines of both cards, equal names beside each other, in the order of the schema."""
+        """The lines of both cards, equal names side by side, in schema order."""
         left, right = (list(card.lines) if card else [] for card in (self.left, self.right))
         names = [line.name for line in right]
         rows: list[tuple[Line | None, Line | None]] = []
@@ -68,12 +68,12 @@ class Box:
 
     @property
     def alone(self) -> bool:
-        """Whether one side has nothing here."""
+        """Whether only one side has a card here."""
         return self.left is None or self.right is None
 
     @property
     def differs(self) -> bool:
-        """Whether the two sides show something else, scopes aside."""
+        """Whether the two sides differ, ignoring scopes."""
         if self.left is None or self.right is None:
             return True
         shown = ((card.title, card.lines) for card in (self.left, self.right))
@@ -82,7 +82,7 @@ class Box:
 
 @dataclass
 class Link:
-    """An edge into `parameter`; `left` and `right` say what flows, None where it does not."""
+    """An edge into `parameter`; `left` and `right` are its type, None if a side lacks the edge."""
 
     source: str
     target: str
@@ -93,7 +93,7 @@ class Link:
 
 @dataclass
 class Scene:
-    """Boxes and links by their keys. `left` and `right` lead from a node's index to its box."""
+    """Boxes and links by key. `left` and `right` map a node's index to its box."""
 
     boxes: dict[str, Box] = field(default_factory=dict)
     links: dict[tuple[Hashable, ...], Link] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Scene:
 
 
 def scene(left: Graph, right: Graph) -> Scene:
-    """The scene of two graphs; of one graph, given twice, one without any difference."""
+    """The scene of two graphs; the same graph given twice has no differences."""
     found, alignment = Scene(), align(left, right)
     passing: Passing = {}
     for side, graph in zip(SIDES, (left, right), strict=True):
@@ -112,9 +112,9 @@ def scene(left: Graph, right: Graph) -> Scene:
 
 @dataclass
 class _Side:
-    """One graph on its way into the scene.
+    """One graph being added to the scene.
 
-    `passing` are boxes of nodes that no alignment pairs, by operator and the box that they read.
+    `passing`: boxes of nodes that the alignment leaves out, by operator and the box that they read.
     """
 
     scene: Scene
@@ -125,7 +125,7 @@ class _Side:
     producers: dict[str, str] = field(default_factory=dict)
 
     def add(self) -> None:
-        """Put all of it in; the left side goes first."""
+        """Add the whole graph; the left side goes first."""
         results = {port["name"] for port in self.graph["outputs"]}
         for place, port in enumerate(self.graph["inputs"]):
             self._port(f"in{place}", port)
@@ -154,7 +154,7 @@ class _Side:
             self.producers[port["name"]] = key
 
     def _key(self, node: Node) -> str:
-        """A matched pair has one key; so have Identities and Constants that stand alike."""
+        """Matched nodes share a key; so do Identities and Constants in the same place."""
         index = node["index"]
         if self.side == "left" and index in self.alignment.forward:
             return f"n{index}_{self.alignment.forward[index]}"
@@ -189,13 +189,13 @@ class _Side:
 
 
 def _is_row(node: Node, results: set[str]) -> bool:
-    """Constants are lines of the nodes that read them, unless the graph returns them."""
+    """Constants are shown as lines of the nodes that read them, unless the graph returns them."""
     constant = node["op"] == "Constant" and not node["domain"]
     return constant and not any(port["name"] in results for port in node["outputs"])
 
 
 def _lines(node: Node) -> Iterator[Line]:
-    """Inputs that are no edges, attributes that are no defaults, what stands inside."""
+    """Inputs that are not edges, attributes that are not defaults, and subgraphs."""
     for port in node["inputs"]:
         if port["given"] not in {"value", "input"}:
             yield _given(port)
@@ -210,7 +210,7 @@ def _lines(node: Node) -> Iterator[Line]:
 
 
 def _given(port: Port) -> Line:
-    """How an input is given: a short content says more than its type, a long one less."""
+    """How an input is given: by its content if that is short, else by its type."""
     if port["given"] == "omitted":
         return Line(visible(port["parameter"], NAME), "omitted", "omitted")
     kind = "" if port["given"] == "initializer" else port["given"]
@@ -226,7 +226,7 @@ def _line(name: str, text: str) -> Line:
 
 
 def _outer(node: Node) -> Iterator[Port]:
-    """What the subgraphs of a node read of the graph around it, each once."""
+    """The values that a node's subgraphs read from the enclosing graph, each once."""
     seen: set[str] = set()
     waiting = list(node["subgraphs"].values())
     while waiting:
@@ -239,7 +239,7 @@ def _outer(node: Node) -> Iterator[Port]:
 
 
 def neighbors(whole: Scene) -> dict[str, set[str]]:
-    """The boxes that each box is linked with."""
+    """The boxes linked to each box."""
     found: dict[str, set[str]] = {key: set() for key in whole.boxes}
     for link in whole.links.values():
         found[link.source].add(link.target)
@@ -248,7 +248,7 @@ def neighbors(whole: Scene) -> dict[str, set[str]]:
 
 
 def counted(titles: Sequence[str], most: int = 4) -> tuple[Line, ...]:
-    """Titles with their numbers, the most frequent first, as lines of a card."""
+    """Titles with their counts, the most frequent first, as lines of a card."""
     counts = Counter(titles).most_common()
     lines = [_line(title, f"×{count}") for title, count in counts[:most]]
     if len(counts) > most:

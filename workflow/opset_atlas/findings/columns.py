@@ -21,12 +21,12 @@ class Table:
 
 _MODEL = {"model": "id of the model in the configuration"}
 _SWEEP = {**_MODEL, "exporter": "exporter of the sweep"}
-_CELL = {**_SWEEP, "requested": "opset that was asked for"}
+_CELL = {**_SWEEP, "requested": "requested opset"}
 _RUN = {**_CELL, "runtime": "runtime, in one of its variants"}
 _STEP = {
     **_SWEEP,
     "from_opset": "the lower of the two opsets",
-    "to_opset": "the next opset that was delivered as asked",
+    "to_opset": "the next opset that was delivered as requested",
 }
 _PAIR = {
     "left": "exporter of the first file",
@@ -35,7 +35,7 @@ _PAIR = {
 _CHANGE = {
     "kind": "what kind of difference: an attribute, an input, a type, other operators, …",
     "op_type": "operator",
-    "parameter": "formal name of the input or attribute; empty where it is about whole nodes",
+    "parameter": "formal name of the input or attribute; empty if it concerns whole nodes",
 }
 _VALUES = {"before": "how it is in the first file", "after": "how it is in the second file"}
 _CAUSE = {
@@ -44,33 +44,33 @@ _CAUSE = {
     "url": "page of the ONNX documentation that shows the schema change",
 }
 _EFFECT = {
-    "neutral": "whether both ways mean the same",
-    "numeric": "whether it can matter to the numbers",
+    "neutral": "whether both forms mean the same",
+    "numeric": "whether it can affect numerical results",
 }
 _VERSIONS = {
     "from_version": "version of the operator's schema before",
     "to_version": "version of the operator's schema after",
 }
-_NODES = {"nodes": "number of places where it is so"}
+_NODES = {"nodes": "number of places with this difference"}
 
 TABLES: Mapping[str, Table] = {
     "cells": Table(
         "a model, an exporter and a requested opset",
         {
             **_CELL,
-            "delivered": "opset that the file has",
+            "delivered": "opset of the file",
             "ir_version": "IR version of the file",
             "outcome": "`ok`, `refused`, `moved`, `invalid`, `crashed`, `timeout`, `no-model`,"
             " `unsupported` or `internal-error` (opset-atlas itself failed)",
             "detail": "the reason, where the outcome is not `ok`",
-            "source": "line of the user's code that the reason or a wrong result is about",
+            "source": "line of the user's code that the reason or the wrong result refers to",
             "export_seconds": "seconds that the export took",
             "size_bytes": "size of what the exporter wrote, tensors included",
             "nodes": "number of nodes of the main graph",
-            "computing_nodes": "nodes other than Constant and Identity, those of subgraphs too",
+            "computing_nodes": "nodes other than Constant and Identity, subgraphs included",
             "sha256": "hash of the file in `results/export`",
-            "canonical_sha256": "hash without metadata, doc strings and paths",
-            "way": "`plain`, `memoized`, `by reference`, or why not",
+            "canonical_sha256": "hash of the file without metadata, doc strings and paths",
+            "way": "how it was made: `plain`, `memoized`, `by reference`, or why not",
         },
     ),
     "parity": Table(
@@ -87,7 +87,7 @@ TABLES: Mapping[str, Table] = {
         },
     ),
     "changes": Table(
-        "a difference between two neighbouring opsets of a sweep",
+        "a difference between two neighboring opsets of a sweep",
         {
             **_STEP,
             **_CHANGE,
@@ -113,9 +113,9 @@ TABLES: Mapping[str, Table] = {
         "a sweep",
         {
             **_SWEEP,
-            "lowest_exporting": "lowest opset that was delivered as asked",
-            "lowest_right": "lowest opset that every runtime computes right",
-            "highest_right": "highest opset that every runtime computes right",
+            "lowest_exporting": "lowest opset that was delivered as requested",
+            "lowest_right": "lowest opset that every runtime computes correctly",
+            "highest_right": "highest opset that every runtime computes correctly",
             "ranges": "ranges of opsets in which nothing changes",
             "steps": "number of steps at which something changes",
             "brings": "what each step brings: nodes, results, types",
@@ -128,7 +128,7 @@ TABLES: Mapping[str, Table] = {
         {
             **_MODEL,
             **_PAIR,
-            "opsets": "opsets at which both files are these",
+            "opsets": "opsets at which the two files are the same as here",
             **_CHANGE,
             **_VALUES,
             **_EFFECT,
@@ -137,13 +137,13 @@ TABLES: Mapping[str, Table] = {
         },
     ),
     "choices": Table(
-        "a difference between exporters over all models, what can matter first",
+        "a difference between exporters over all models, those that can matter first",
         {
             "kind": _CHANGE["kind"],
             "operators": "where it is: parameters and operators, most frequent first",
-            "one": "one way of writing it, without values",
-            "other": "the other way",
-            "writers": "who writes it the one way against who writes it the other way, how often",
+            "one": "one form, without values",
+            "other": "the other form",
+            "writers": "exporters that write one form and the other, and how often",
             **_EFFECT,
             "cause": _CAUSE["cause"],
             "differences": "number of rows of `contrasts`",
@@ -162,7 +162,7 @@ TABLES: Mapping[str, Table] = {
             "kind": "`torch`, or `onnx` for an ONNX file as the model",
             "outcome": "`ok`, `failed` where the model itself does not run, `unsupported` where"
             " opset-atlas cannot handle it, or `internal-error` where it failed to define it",
-            "detail": "the reason; and what opset-atlas failed at later (table `failures`)",
+            "detail": "the reason, and later failures of opset-atlas (table `failures`)",
             "parameters": "number of parameters",
             "use_exporter": "recommended exporter",
             "use_opset": "recommended opset",
@@ -172,56 +172,56 @@ TABLES: Mapping[str, Table] = {
         },
     ),
     "failures": Table(
-        "a defect of opset-atlas itself, no finding about the model",
+        "a failure of opset-atlas itself, not a finding about the model",
         {
             **_MODEL,
             "stage": "stage that failed",
-            "what": "cell or step that it failed at; empty where it is all that the stage does",
+            "what": "cell or step that failed; empty if the whole stage failed",
             "detail": "the exception",
             "traceback": "where it was raised",
         },
     ),
     "surprises": Table(
-        "something that an exporter reported as success and that is not, worst first",
+        "an export that was reported as successful but is not, worst first",
         {
             "severity": "1 is the worst",
             "kind": "what kind of surprise",
             **_RUN,
-            "sentence": "what happened, and why where it is known",
-            "source": "line of the user's code that it is about",
+            "sentence": "what happened, and why if known",
+            "source": "line of the user's code that it refers to",
         },
     ),
     "located": Table(
-        "a wrong result and where it begins, per cell and runtime",
+        "a wrong result and its origin, per cell and runtime",
         {
             **_RUN,
             "output": "output that is wrong",
             "verdict": "verdict on that output",
             "fault": "`file`, `kernel`, `optimization`, `outputs`, `constant`, `undecided` "
             "or `unconfirmed`",
-            "operators": "blamed nodes: operator, version, attributes that are not at default",
-            "nodes": "their names, or numbers where they have none",
+            "operators": "nodes at fault: operator, version, non-default attributes",
+            "nodes": "their names, or indices if they have none",
             "value": "first wrong value",
             "error": "error of that value, in units of rounding",
-            "allowed": "error that is allowed it, in units of rounding",
-            "against": "where the right value is from",
-            "repairs": "whether the output is right with the right value in its place",
-            "right_at": "an opset at which the same nodes are right",
-            "inputs": "what the blamed nodes are given, with shapes and ranges",
+            "allowed": "allowed error, in units of rounding",
+            "against": "source of the correct value",
+            "repairs": "whether replacing that value by the correct one corrects the output",
+            "right_at": "an opset at which the same nodes are correct",
+            "inputs": "inputs of the nodes at fault, with shapes and ranges",
             "sentence": "the finding in words",
-            "source": "line of the user's code that the blamed nodes were made from",
+            "source": "line of the user's code that the nodes at fault come from",
             "reproducer": "folder with a reproducer, below `results`",
             "shows": "whether the reproducer was run and shows the fault",
         },
     ),
     "coverage": Table(
-        "a transition between neighbouring versions of an operator",
+        "a transition between neighboring versions of an operator",
         {
             "operator": "operator of the default domain",
             **_VERSIONS,
             "transition": "class of what changes",
-            "structural": "whether more changes than types, text and function body",
-            "reached": "whether some model has the operator at both versions",
+            "structural": "whether more than types, text and function body changes",
+            "reached": "whether any model has the operator at both versions",
             "models": "number of models that do",
             "example": "first model that does",
         },
@@ -230,13 +230,13 @@ TABLES: Mapping[str, Table] = {
         "an operator, a conversion by one opset and its outcome, worst first",
         {
             "operator": "operator, or `one of …` where no single one is proven",
-            "from_opset": "opset of the right file",
+            "from_opset": "opset of the correct file",
             "to_opset": "opset that it was converted to",
             "direction": "`up` or `down`",
             **_VERSIONS,
-            "outcome": "what came of it",
+            "outcome": "outcome of the conversion",
             "transition": "class of what changes between the versions",
-            "types_only": "whether the versions differ in allowed types alone",
+            "types_only": "whether the versions differ only in allowed types",
             "cells": "number of cells with such a file",
             "models": "number of models",
             "example": "first model of the run with it",

@@ -60,7 +60,7 @@ rule all:
 
 
 rule exports:
-    """Only the ONNX files and what they are."""
+    """Only the ONNX files and their records."""
     input:
         jobs.per_sweep("record.json"),
 

@@ -1,10 +1,9 @@
 """Plug-ins: exporters, runtimes and causes are the files of a folder, each found by its name.
 
-A file whose name begins with `_` is none: it holds what the plug-ins of a folder share. What a
-plug-in says about itself in constants is read from its text, since importing an exporter may
-import torch.
+A file whose name begins with `_` is not a plug-in: it holds code that the plug-ins of a folder
+share. A plug-in's constants are read from its source, since importing an exporter may import torch.
 
-`package` is the folder that holds `exporters`, `runtimes` and `causes`, in a test another one.
+`package` is the folder that holds `exporters`, `runtimes` and `causes`; tests pass another one.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ def names(kind: str, package: Path = PACKAGE) -> list[str]:
 
 
 def constants(kind: str, name: str, package: Path = PACKAGE) -> dict[str, object]:
-    """The literals that a plug-in assigns to upper-case names; none where there is no such file."""
+    """The literals that a plug-in assigns to upper-case names; none if there is no such file."""
     return _constants(package / kind / f"{name}.py")
 
 

@@ -1,4 +1,4 @@
-"""Which files of this package a stage is made of, so that a change to one rebuilds what it made.
+"""The files of this package that a stage depends on, so that changing one rebuilds its results.
 
 Snakemake tracks a rule's parameters and input files, but not what a script imports.
 """
@@ -22,8 +22,8 @@ _COMMENT = re.compile(r"#[^\n]*")
 def closure(*modules: str) -> list[Path]:
     """Files of the named modules (`stages.export`, `exporters.dynamo`) and of all they import.
 
-    With the `__init__.py` of every folder on the way, which Python runs too, and with the data that
-    stands beside a module under its name (`operators/notes.py`, `operators/notes.yaml`).
+    Includes the `__init__.py` of every parent folder, which Python runs too, and data files with
+    the name of a module next to them (`operators/notes.py`, `operators/notes.yaml`).
     """
     found: set[str] = set()
     waiting = list(modules)
@@ -45,7 +45,7 @@ def digest(*modules: str) -> str:
 
 @functools.cache
 def programs(folder: str) -> dict[str, str]:
-    """What can be run in `stages` or `tools`, and its module: a file, or a folder's `stage.py`."""
+    """The programs in `stages` or `tools`, with their modules: a file, or a folder's `stage.py`."""
     files = {path.stem: f"{folder}.{path.stem}" for path in (PACKAGE / folder).glob("[a-z]*.py")}
     folders = (PACKAGE / folder).glob("*/stage.py")
     return files | {path.parent.name: f"{folder}.{path.parent.name}.stage" for path in folders}
@@ -74,9 +74,9 @@ def _data(module: str) -> list[Path]:
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    """Modules of this package that a module imports, wherever in its code.
+    """Modules of this package that a module imports, anywhere in its code.
 
-    Not by `ast`: all modules are read at every start of Snakemake, and parsing took half a second.
+    `ast` is not used: all modules are read at every start of Snakemake, and parsing took 0.5 s.
     """
     names: list[str] = []
     for parent, imported, whole in _IMPORT.findall(_file(module).read_text(encoding="utf-8")):

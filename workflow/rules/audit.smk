@@ -1,7 +1,7 @@
-"""audit: is onnx's version converter right on this run's files? Asked for by `audit: true`.
+"""audit: is onnx's version converter right on this run's files? Enabled by `audit: true`.
 
-in   the frozen model, its files of every exporter, and what the runtimes made of them
-out  record.json (every step up and down) and defects/ (reproducers); the tables and the report show them
+in   the frozen model, its files of every exporter, and the runtimes' results on them
+out  record.json (every step up and down) and defects/ (reproducers), shown by tables and report
 """
 
 

@@ -1,6 +1,6 @@
-"""Shared by all stages: the configuration, and what rules ask of it.
+"""Shared by all rules: the configuration, and functions that rules use on it.
 
-Evaluated at every start of Snakemake, in every job of a cluster too: nothing slow, no torch.
+Evaluated at every start of Snakemake, also in every cluster job, so nothing slow and no torch.
 """
 
 import gc
@@ -27,16 +27,16 @@ if problem := environments.unsupported():
 
 os.environ |= environments.variables()
 
-# The graph of jobs is objects that stay, by the hundred per model: looking through all of them for
-# garbage again and again takes time (docs/scale.md). New ones are still looked through.
+# The job graph has hundreds of long-lived objects per model. Scanning all of them for garbage again
+# and again takes time (docs/scale.md); new objects are still scanned.
 gc.set_threshold(100_000, 100, 100)
 
 
 def load_settings():
     """The settings of this run, from `--configfile` and `--config`, else from the default file.
 
-    Read by our own loader and not by `configfile:`, which would merge a user's file into the
-    default's models, takes the last of two equal keys, and names no line where YAML is broken.
+    They are read by our own loader because `configfile:` would merge a user's file into the default
+    models, take the last of two equal keys, and not name the line of a YAML error.
     """
     files = workflow.overwrite_configfiles or [DEFAULT_CONFIG]
     try:
@@ -47,10 +47,10 @@ def load_settings():
 
 
 def write_run():
-    """What stages are told by a file.
+    """Write the settings that stages read from a file.
 
-    The settings of thousands of models exceed a command line. Limits are no parameter of a job:
-    what finished within one limit does not depend on it.
+    The settings of thousands of models do not fit on a command line. Limits are not a parameter of
+    a job: a result that finished within its limit does not depend on the limit.
     """
     Path(RUN).parent.mkdir(exist_ok=True)
     Path(RUN).write_text(report_spec(), encoding="utf-8")
@@ -58,7 +58,7 @@ def write_run():
 
 
 def start_worker():
-    """Jobs on this machine share warm processes; those of a cluster are on others."""
+    """Start warm processes for jobs on this machine; cluster jobs run on other machines."""
     if settings.worker and workflow.local_exec:
         from opset_atlas.execution import server
 
@@ -73,19 +73,19 @@ def start_worker():
 
 
 def say_where_the_report_is():
-    """Where one was made, or was there already: not after `snakemake exports`."""
+    """Print the path of the report that was made or is up to date; not after `snakemake exports`."""
     if any(job.rule.name == "report" for job in workflow.dag.jobs):
         print(f"report: {Path('results/report/index.html').resolve()}")
 
 
 def report_spec():
-    """With the command that makes this run again."""
+    """The specification of the report, with the command that repeats this run."""
     given = workflow.config_settings.config
     files = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
     return specs.text("report", command=of_spec.command(files, given))
 
 
 def report_templates():
-    """Templates, style and script of the report: tracked by content."""
+    """Templates, style and script of the report, tracked by content."""
     files = (ROOT / "workflow/opset_atlas/stages/report/templates").glob("*.*")
     return sorted(os.path.relpath(path) for path in files)

@@ -1,8 +1,8 @@
-"""compare: what differs between neighbouring opsets of a sweep and between exporters, and why.
+"""compare: what differs between adjacent opsets of a sweep and between exporters, and why.
 
 in   the graphs of a model, as data
-out  record.json: per exporter the steps with changes and causes, and the ranges in which nothing
-     changes; per pair of exporters what differs at one opset
+out  record.json: for each exporter, the steps with changes and causes, and the ranges without
+     changes; for each pair of exporters, what differs at the same opset
 """
 
 

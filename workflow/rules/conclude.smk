@@ -1,7 +1,7 @@
-"""conclude: ends the run with an error where opset-atlas itself failed at some model.
+"""conclude: end the run with an error if opset-atlas itself failed on any model.
 
-in   the tables and the report, which are made in any case
-out  a mark that nothing of the kind happened
+in   the tables and the report, which are made in either case
+out  a marker file that no such failure happened
 """
 
 
@@ -24,5 +24,5 @@ rule conclude:
         code=of_spec.code("conclude"),
         results=subpath(input.report, parent=True),
     shell:
-        # To the terminal too: it is what the run comes to.
+        # Also shown on the terminal, as the result of the run.
         "python -m opset_atlas conclude {params.results} 2>&1 | tee {log}"

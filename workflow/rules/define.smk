@@ -1,6 +1,6 @@
 """define: from a factory or an ONNX file to frozen weights, inputs and reference outputs.
 
-in   the user's files that make the model
+in   the user's files that the model is made from
 out  record.json (hashes, signature, versions), weights, inputs and reference as safetensors
 """
 

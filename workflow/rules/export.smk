@@ -1,9 +1,9 @@
 """export: one model through one exporter at every requested opset.
 
-in   the frozen model; for the converter the sweep that it starts from
+in   the frozen model; for the converter, also the sweep that it starts from
 out  cells/opset_NN.onnx, record.json (what each file is), timing.json
 
-The outputs are updated, not replaced: a new opset exports that opset alone.
+The outputs are updated, not replaced: a new opset exports only that opset.
 """
 
 
@@ -11,7 +11,7 @@ rule export:
     input:
         sources=jobs.sources,
         define="<results>/define/{model}/record.json",
-        # Tensors count by the hashes in the record, whatever their size and age.
+        # Tensors are tracked by the hashes in the record, not by their size and age.
         weights=ancient("<results>/define/{model}/weights.safetensors"),
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
     output:
@@ -38,7 +38,7 @@ rule export:
         define=subpath(input.define, parent=True),
         folder=subpath(output.record, parent=True),
     shell:
-        # The torch.export exporter orders some values by a set of strings.
+        # The torch.export exporter orders some values by iterating over a set of strings.
         "PYTHONHASHSEED=0 python -m opset_atlas --log {log} --level {params.level} export --spec {params.spec:q}"
         " --limits @{params.limits} --again {params.again:q} --define {params.define}"
         " {params.base} --code {params.code} --output {params.folder}"

@@ -1,6 +1,6 @@
 """judge: verdicts from the measures. New tolerances never run a model again.
 
-in   what parity measured of every model
+in   the measures that parity made of every model
 out  judge/verdicts.json
 """
 

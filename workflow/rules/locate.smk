@@ -1,9 +1,9 @@
-"""locate: where a wrong result begins, and a reproducer of it, per model.
+"""locate: for each model, where a wrong result begins, and a reproducer.
 
 in   the parity records of all the model's sweeps, their files, the frozen model, the tolerances
 out  record.json; reproducers/{exporter}/opset_NN: the smallest cut that shows it, arrays, a script
 
-Judges by itself: a model of which nothing is wrong costs reading its records.
+It does its own judging, so a model without wrong results costs only reading its records.
 """
 
 

@@ -1,7 +1,7 @@
 """parity: run the files and measure them against the reference.
 
 in   the frozen model's inputs and reference, the files of its sweeps
-out  {runtime}.json (measures), {runtime}.timing.json; `judge` makes verdicts of the measures
+out  {runtime}.json (measures), {runtime}.timing.json; `judge` turns measures into verdicts
 """
 
 

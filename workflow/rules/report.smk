@@ -1,8 +1,8 @@
-"""report: everything that was found, as pages to read.
+"""report: all findings, as pages to read.
 
 in   the tables, and the records of every stage
-out  report/, a folder that is whole: index.html, a page per model, pair and operator, and the files
-     that they link to; cards/, a model's page that stands alone
+out  report/, a self-contained folder: index.html, a page per model, pair and operator, and the files
+     that they link to; cards/, a self-contained page per model
 """
 
 
@@ -19,7 +19,7 @@ rule report:
         audit=jobs.audits(),
         verdicts="<results>/judge/verdicts.json",
     output:
-        # Updated, not removed first: the old report stays whole until the new one is.
+        # Updated, not removed first: the old report stays complete until the new one is.
         pages=report(
             update(directory("<results>/report")),
             htmlindex="index.html",

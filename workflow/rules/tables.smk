@@ -1,4 +1,4 @@
-"""tables: everything that was found, as files to build on.
+"""tables: all findings, as files for further processing.
 
 in   the records of every stage
 out  tables/*.csv and .json

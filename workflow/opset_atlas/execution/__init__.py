@@ -1,1 +1,1 @@
-"""Where and how work runs: warm processes, isolated children, forks, environments."""
+"""Where and how work runs: warm workers, isolated child processes, forks, environments."""

@@ -1,7 +1,7 @@
-"""A job's own process: hands its stage to the warm worker of its environment, else runs it here.
+"""A job's process: passes its stage to the warm worker of its environment, or runs it here.
 
-Either way the output goes to the job's log, and work that takes long says on this process's
-standard error how far it is.
+Either way the output goes to the job's log, and long work reports its progress on this process's
+standard error.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 
 from opset_atlas.execution import environments
 
-# Set for the jobs of one run on one machine: the folder with the sockets of its workers.
+# Set for the jobs of a run on one machine: the folder with the sockets of its workers.
 WORKERS = "ATLAS_WORKERS"
-DECLINED = b"\xff" * 8  # instead of a status; why follows, until the end
-_PATIENCE = 10.0  # seconds between two lines about work that takes long
+DECLINED = b"\xff" * 8  # instead of a status; the rest of the stream is the reason
+_PATIENCE = 10.0  # seconds between two progress lines of long work
 
 
 def run(arguments: list[str], level: str, log: Path | None) -> int:
     """Run a stage to its end, and return its exit status.
 
     Args:
-        level: that of the worker which can run it (`execution.levels`).
-        log: where the stage's output goes; None leaves it where this process's goes.
+        level: the level of the worker that can run it (`execution.levels`).
+        log: where the stage's output goes; None: where this process's output goes.
     """
     outputs = [1, 2] if log is None else [os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)] * 2
     if worker := _hand_over(arguments, level, outputs):
@@ -45,12 +45,12 @@ def run(arguments: list[str], level: str, log: Path | None) -> int:
 
 
 def socket_path(folder: str, key: str, level: str) -> str:
-    """Where the worker of an environment listens for one level."""
+    """The socket on which an environment's worker listens for one level."""
     return f"{folder}/{key}.{level}"
 
 
 def _hand_over(arguments: list[str], level: str, outputs: list[int]) -> socket.socket | None:
-    """The worker that runs it, with the folder and environment of this process; None without."""
+    """Run it in the worker, in this process's folder and environment; None without a worker."""
     folder = os.environ.get(WORKERS, "")
     if not folder:
         return None
@@ -75,7 +75,7 @@ def _status(answer: bytes) -> int:
 
 
 def _say_once(level: str, reason: str, log: int) -> None:
-    """In the job's log why it has no worker, and once per run where the user reads it."""
+    """Write to the job's log why it has no worker, and once per run to the user's terminal."""
     note = f"note: jobs that need {level} start Python for themselves: {reason}\n"
     os.write(log, note.encode())
     try:
@@ -87,7 +87,7 @@ def _say_once(level: str, reason: str, log: int) -> None:
 
 
 def _run_beside(arguments: list[str], outputs: list[int], log: Path) -> int:
-    """In a child, so that this process is free to say how far it is."""
+    """Run it in a child, so that this process is free to report progress."""
     from opset_atlas.execution import forked
     from opset_atlas.execution.processes import die_with
 
@@ -105,7 +105,7 @@ def _run_beside(arguments: list[str], outputs: list[int], log: Path) -> int:
 
 
 def _watch(job: int, log: Path | None) -> None:
-    """Until `job`, a file descriptor, has something to say: show what is new at the log's end."""
+    """Show new lines at the end of the log until `job`, a file descriptor, is readable."""
     shown, run = "", _run_of_this_job()
     while job not in (ready := select.select([job, *run], [], [], _PATIENCE)[0]):
         if ready:
@@ -118,11 +118,11 @@ def _watch(job: int, log: Path | None) -> None:
 def _run_of_this_job() -> list[int]:
     """A descriptor that is ready when Snakemake has ended; none for a stage that is run by hand.
 
-    Killed, Snakemake leaves the shells of its jobs behind, and they wait for this process.
+    When Snakemake is killed, the shells of its jobs live on and wait for this process.
     """
     try:
         return [os.pidfd_open(int(os.environ[environments.RUN]))]
-    except (KeyError, ValueError, OSError):  # also another machine's, and a kernel before 5.3
+    except (KeyError, ValueError, OSError):  # or its process is on another machine, or Linux < 5.3
         return []
 
 

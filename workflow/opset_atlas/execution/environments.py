@@ -1,7 +1,7 @@
 """The environments in which jobs run: which Python, which packages, which copy of this package.
 
-An environment is named by its prefix: the `sys.prefix` of its Python. Where none is named, it is
-that of this process.
+An environment is identified by its prefix, the `sys.prefix` of its Python. The default is the
+environment of this process.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pathlib import Path
 from opset_atlas.execution import python_path
 
 HERE = sys.prefix
-# The process number of Snakemake, whose jobs end with it, however it ends.
+# The process ID of Snakemake. Its jobs end when it ends, for whatever reason.
 RUN = "ATLAS_RUN"
 
 
 def variables() -> dict[str, str]:
-    """Variables under which `python -m opset_atlas STAGE` is this very tree, run by this Python.
+    """Environment variables that make `python -m opset_atlas STAGE` use this tree and this Python.
 
-    Under `--sdm conda` the environment of a rule comes before this Python again. What the user has
-    in PYTHONPATH comes after this tree.
+    Under `--sdm conda` the environment of a rule takes precedence over this Python. The user's own
+    PYTHONPATH comes after this tree.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     own = python_path.with_own(os.environ.get("PYTHONPATH", ""))
@@ -36,7 +36,7 @@ def unsupported(platform: str = sys.platform) -> str:
     if platform == "linux":
         return ""
     return (
-        f"opset-atlas runs its stages on Linux alone, and this is {platform}: it isolates models by"
+        f"opset-atlas runs its stages only on Linux, and this is {platform}: it isolates models by"
         " fork, prctl and Unix sockets. Use a Linux container or virtual machine."
     )
 
@@ -52,7 +52,7 @@ def python(prefix: str = HERE) -> str:
 
 
 def versions(packages: Iterable[str], prefix: str = HERE) -> dict[str, str | None]:
-    """The versions of some distributions in an environment; None for what is not installed."""
+    """The versions of some distributions in an environment; None where one is not installed."""
     return {name: version(name, prefix) for name in packages}
 
 
@@ -60,7 +60,7 @@ def versions(packages: Iterable[str], prefix: str = HERE) -> dict[str, str | Non
 def version(package: str, prefix: str = HERE) -> str | None:
     """The version of a distribution in an environment, from its metadata there.
 
-    No Python is started: this is asked at every start of Snakemake, for every job.
+    No Python is started, since this is called for every job at every start of Snakemake.
     """
     from importlib import metadata
 

@@ -1,4 +1,4 @@
-"""The life of a process that runs one stage: as if Python had been started for it."""
+"""What a process does that runs one stage: the same as a Python started for it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _OWN_AND_CHILDREN = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def run(arguments: list[str], warm: bool = False) -> int:
-    """Run a stage or a tool in this process; the last line of a stage's log says what it took.
+    """Run a stage or a tool in this process; the last line of a stage's log is its resource usage.
 
     Args:
-        arguments: its name, then what it is given.
+        arguments: its name, then its own arguments.
         warm: whether this process was forked from a warm one, for that line.
     """
     stages = sources.programs("stages")
@@ -35,11 +35,11 @@ def run(arguments: list[str], warm: bool = False) -> int:
     }
     if arguments[0] in stages:
         print(f"usage {json.dumps(usage)}", flush=True)
-    return status if isinstance(status, int) else 0  # tools beside the stages return theirs
+    return status if isinstance(status, int) else 0  # tools other than stages return their own
 
 
 def work(arguments: list[str], outputs: list[int], warm: bool = False) -> NoReturn:
-    """Run a stage in this forked process, and end it.
+    """Run a stage in this forked process, then end the process.
 
     Args:
         outputs: file descriptors that become its standard output and error.
@@ -52,7 +52,7 @@ def work(arguments: list[str], outputs: list[int], warm: bool = False) -> NoRetu
 def to_the_end(life: Callable[[], int]) -> NoReturn:
     """End this forked process with the status that `life` returns.
 
-    Without the interpreter's own end, which waits for threads that a fork does not have.
+    This skips the interpreter's shutdown, which waits for threads that a fork does not have.
     """
     status = 1
     try:
@@ -70,7 +70,7 @@ def to_the_end(life: Callable[[], int]) -> NoReturn:
 
 
 def _status(end: SystemExit) -> int:
-    """What Python makes of `sys.exit`."""
+    """The exit status that Python derives from the argument of `sys.exit`."""
     if end.code is None or isinstance(end.code, int):
         return end.code or 0
     print(end.code, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Work that is divided among processes which hold the same data."""
+"""Divide work among processes that hold the same data."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from opset_atlas.execution.processes import die_with
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Of a forked process: what it was forked to do. A function with its data is inherited, not pickled.
+# In a forked process: its task. The function and its data are inherited, not pickled.
 _work: Callable[[Any], Any]
 
 
 def shared(work: Callable[[T], R], parts: Sequence[T], processes: int) -> list[R]:
-    """`work` of each part, in order, in up to so many forked processes.
+    """`work` of each part, in order, in up to the given number of forked processes.
 
-    What `work` raises is raised here. Parts and results are pickled, `work` is not. The caller has
-    no threads, which a fork would not have.
+    What `work` raises is raised here. Parts and results are pickled, `work` is not. The caller must
+    not have threads, since a fork would lose them.
     """
     if min(processes, len(parts)) < 2:
         return [work(part) for part in parts]

@@ -19,12 +19,12 @@ from opset_atlas.execution.isolate import run_isolated
 def run_fresh(
     program: Path, task: Mapping[str, Any], seconds: float, memory_mb: int | None = None
 ) -> tuple[dict[str, Any] | None, str]:
-    """What a program says in the file `result`, else None, and how it ended.
+    """What a program writes to the file `result`, or None, and how it ended.
 
     Args:
-        program: Python that takes a JSON object as its argument, `task` with the path `result`.
-        seconds: wall time that it may take.
-        memory_mb: address space in MiB.
+        program: Python code that takes a JSON object as its argument: `task` and the path `result`.
+        seconds: limit of wall time.
+        memory_mb: limit of address space in MiB.
     """
     text = program.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
@@ -50,6 +50,6 @@ def _how_it_ended(status: int) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """That of this process without what leads to this package."""
+    """The environment of this process without anything that leads to this package."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ATLAS_")}
     return {**kept, "PYTHONPATH": python_path.without_own(kept.get("PYTHONPATH", ""))}

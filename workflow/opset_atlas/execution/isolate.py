@@ -1,9 +1,9 @@
-"""Run work that may hang, crash or eat the machine, at the cost of the one item that does.
+"""Run work that may hang, crash or exhaust memory, so that it costs only the item at fault.
 
 A forked process works through the items in order and reports each over a socket. When it dies or
-stalls, the item at hand is named as the one that did it, and a new process goes on with the next.
-Whatever an item has started ends with it (`processes`), and of what it prints the beginning is
-kept. Snakemake does not enforce `resources: runtime` locally, so the limits are ours.
+stalls, the current item is reported as the cause, and a new process continues with the next one.
+All processes that an item has started end with it (`processes`), and only the beginning of its
+output is kept. Snakemake does not enforce `resources: runtime` locally, so this module does.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from opset_atlas.execution.processes import exit_now, process_id
 from opset_atlas.records import Failure
 
 T = TypeVar("T")
-PRINTED = 100_000  # bytes of what one item prints that are passed on
-_SLICE = 0.5  # seconds between two looks whether a process is there that keeps silent
+PRINTED = 100_000  # bytes of one item's output that are passed on
+_SLICE = 0.5  # seconds between checks whether a silent process is still alive
 _CHUNK = 1 << 20
 
-# As the file came: code of a model may replace what is in modules.
+# Kept from the time of import, since a model's code may replace functions in modules.
 _encode, _read, _write = json.JSONEncoder().encode, os.read, os.write
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one item. `value` is set when `status` is "done"; `seconds` is wall time.
+    """The result of one item. `value` is set when `status` is "done"; `seconds` is wall time.
 
-    "internal-error": our own code raised, with `traceback`; no fault of the item.
+    "internal-error": our own code raised `traceback`; not a fault of the item.
     """
 
     status: Literal["done", "crashed", "timeout", "internal-error"]
@@ -50,7 +50,7 @@ class Result:
     traceback: str = ""
 
     def failure(self, what: str) -> Failure:
-        """What happened to `what` as the entry of a record; not for "done"."""
+        """What happened to `what`, as an entry of a record; not for "done"."""
         detail = self.detail if self.traceback else f"{self.status}: {self.detail}"
         return {"what": what, "detail": detail, "traceback": self.traceback}
 
@@ -66,15 +66,15 @@ def run_isolated(
     """Yield every item with its result, in order.
 
     Args:
-        work: called in a child; returns something that JSON can hold. It catches what the item may
-            raise; an exception that leaves it is a defect of ours, and the item's result says so.
-        seconds: wall time that one item may take, and `setup` too.
-        memory_mb: address space of a child in MiB.
-        setup: called once in every child before its first item, for slow imports. What it raises
-            is the result of every item that is left.
-        foreign: code of a model runs, which may kill the parent of its process or start others.
+        work: called in a child; returns a JSON value. It catches what the item may raise; any
+            exception that escapes is our own defect, and the item's result says so.
+        seconds: limit of wall time for one item, and for `setup`.
+        memory_mb: limit of a child's address space in MiB.
+        setup: called once in every child before its first item, for slow imports. If it raises,
+            that is the result of every remaining item.
+        foreign: a model's code runs, which may kill its parent process or start others.
     """
-    processes.adopt_orphans()  # of a child whose keeper an item has killed
+    processes.adopt_orphans()  # those of a child whose keeper was killed by an item
     position = 0
     while position < len(items):
         child = _Child(items[position:], work, setup, memory_mb, foreign)
@@ -85,22 +85,22 @@ def run_isolated(
 
 
 def end_copy() -> None:
-    """End this process if it is a copy of an item's, made by `os.fork` in the code of a model.
+    """End this process if it is a copy of an item's process, made by `os.fork` in a model's code.
 
-    To be called where such code has returned, before anything is written.
+    To be called after such code has returned, before anything is written.
     """
     if _item_process and process_id() != _item_process:
         exit_now(0)
 
 
-# The number of the process that works on an item; 0 in others.
+# The ID of the process that works on an item; 0 in other processes.
 _item_process = 0
 
 
 def _drain(
     child: _Child, items: Sequence[T], seconds: float
 ) -> Generator[tuple[T, Result], None, int]:
-    """Yield the results of one child; return how many items it has used up."""
+    """Yield the results of one child; return how many items it has processed."""
     started, done = time.monotonic(), -1  # the first message says that setup is over
     while done < len(items):
         message = child.receive(started + seconds)
@@ -123,9 +123,9 @@ def _drain(
 
 
 class _Child:
-    """A forked process, below a keeper where it is `foreign`.
+    """A forked process, below a keeper if it is `foreign`.
 
-    With the socket of its results and the pipe of what it prints.
+    It has a socket for its results and a pipe for its output.
     """
 
     def __init__(
@@ -174,11 +174,11 @@ class _Child:
             return Result("crashed", None, "its results were overwritten by its own code", 0.0)
         self._next_item()
         with contextlib.suppress(OSError):
-            _write(self._results, b"\n")  # it waits for this, so that its output is the next item's
+            _write(self._results, b"\n")  # it waits: further output is the next item's
         return message
 
     def _read(self, wait: float) -> bool:
-        """Take what there is to read; False where there was nothing."""
+        """Read what is available; False if nothing was."""
         ready, _, _ = select.select(list(self._open), [], [], wait)
         for end in ready:
             try:
@@ -194,7 +194,7 @@ class _Child:
         return bool(ready)
 
     def _pass_on(self, chunk: bytes) -> None:
-        """What the item prints belongs to the log, up to a size."""
+        """Copy the item's output to the log, up to a limit."""
         kept = chunk[: self._room]
         self._room -= len(kept)
         self._dropped += len(chunk) - len(kept)
@@ -203,14 +203,14 @@ class _Child:
             _write_all(2, kept)
 
     def _next_item(self) -> None:
-        for _ in range(4):  # a pipe holds less; a thread of the item may go on printing
+        for _ in range(4):  # more than a pipe holds; a thread of the item may keep printing
             self._read(0)
         if self._dropped:
             _write_all(2, f"\n… and {self._dropped} bytes more, which were dropped\n".encode())
         self._room, self._dropped = PRINTED, 0
 
     def _how_it_ended(self) -> str:
-        """The end of the process, where it has ended."""
+        """How the process ended, if it has."""
         pid, status = os.waitpid(self._process, os.WNOHANG)
         if not pid:
             return ""
@@ -228,7 +228,7 @@ class _Child:
             processes.kill(self._process, signal.SIGCONT)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self._process, 0)
-        # Below a keeper that was killed, what was left is now below this process.
+        # If the keeper was killed, the processes below it are now below this one.
         processes.end_children(spared=self._others)
         self._next_item()
         for end in (self._results, self._printed):
@@ -244,7 +244,7 @@ def _work_through(
     output: int,
     foreign: bool,
 ) -> NoReturn:
-    """The child's life: never returns, so that nothing of the parent's runs twice."""
+    """What the child does; never returns, so that none of the parent's code runs twice."""
     global _item_process
     status = 1
     _item_process = here = process_id()
@@ -282,11 +282,11 @@ def _told(error: BaseException) -> dict[str, Any]:
     try:
         return {"error": describe(error), "traceback": traceback.format_exc()}
     except BaseException:  # out of memory again
-        return {"error": "an exception that cannot be told", "traceback": ""}
+        return {"error": "an exception that cannot be described", "traceback": ""}
 
 
 def _flush() -> None:
-    """What was printed comes before the result. A model may have put anything in these places."""
+    """Flush printed output before the result. A model may have replaced the streams by anything."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()

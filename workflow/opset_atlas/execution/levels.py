@@ -1,15 +1,15 @@
-"""The levels of the warm worker: what each has in memory, and which of them a stage needs.
+"""The levels of the warm worker: what each has in memory, and which level a stage needs.
 
 A level is a process that has imported everything its stages use and forks a child per job. Each
-stands on another one (`BELOW`), so that what reads and compares files (0.8 s to import) does not
-wait for torch (2 s), nor what needs torch alone for the exporters (4 s).
+level builds on another one (`BELOW`), so that stages that read and compare files (0.8 s to import)
+do not wait for torch (2 s), and stages that need only torch do not wait for the exporters (4 s).
 
-A stage's level is in `STAGES`; an exporter says its own (`LEVEL`). It may name one that is not
-listed here: `name` stands on `files`, `torch.name` on `torch`. Stages and exporters of a level are
-imported there, and what they want done once is their own `warm_up()`.
+A stage's level is in `STAGES`; an exporter names its own (`LEVEL`), which need not be listed here:
+`name` builds on `files`, `torch.name` on `torch`. A level imports its stages and exporters and
+calls their `warm_up()` for work that is to be done once.
 
-A child starts from what its parent imported. That this gives the same files as a process of its own
-was compared for the versions in `COMPARED`; a level declines to serve others.
+A child starts with what its parent imported. That this gives the same files as a separate process
+was verified for the versions in `COMPARED`; a level declines to serve others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BELOW = {"torch": "files", "exporters": "torch"}
 STAGES = {"define": "torch", "locate": "torch"}  # the others: the lowest
 LIBRARIES = {
     "files": ("numpy", "onnx", "onnx_ir", "onnxruntime", "safetensors.numpy"),
-    # With what they import when they are first used.
+    # Including what they import on first use.
     "torch": ("torch", "torch._dynamo", "safetensors.torch"),
     "exporters": ("onnxscript", "sympy.tensor.tensor"),
 }
@@ -40,19 +40,19 @@ def of_stage(stage: str) -> str:
 
 
 def of_exporter(name: str) -> str:
-    """The level that an exporter names, read from its text; the lowest where it names none."""
+    """The level that an exporter names, read from its source; the lowest if it names none."""
     return str(plugins.constants("exporters", name).get("LEVEL", LOWEST))
 
 
 def below(level: str) -> str:
-    """The level that another one stands on; "" below the lowest."""
+    """The level that another one builds on; "" for the lowest."""
     if level == LOWEST:
         return ""
     return BELOW.get(level) or level.rpartition(".")[0] or LOWEST
 
 
 def with_those_below(wanted: Iterable[str]) -> list[str]:
-    """The wanted levels and all that they stand on, lower ones first."""
+    """The wanted levels and all levels below them, lower ones first."""
     found: dict[str, None] = {}
     for level in [LOWEST, *wanted]:
         path = [level]
@@ -63,7 +63,7 @@ def with_those_below(wanted: Iterable[str]) -> list[str]:
 
 
 def strange_version(level: str) -> str:
-    """The first package of a level whose version was not compared, as a sentence; else ""."""
+    """A sentence on the first package of a level whose version was not verified; else ""."""
     for name, known in COMPARED.get(level, {}).items():
         found = environments.version(name)
         if found is None:
@@ -74,19 +74,19 @@ def strange_version(level: str) -> str:
 
 
 def preload(level: str) -> None:
-    """Import all that a level's stages and exporters use, and warm up what is lazy in it.
+    """Import all that a level's stages and exporters use, and warm up its lazy parts.
 
-    One thread at the end, and no session of a runtime: threads do not survive a fork.
+    At the end there is one thread and no runtime session, since threads do not survive a fork.
 
     Raises:
-        ImportError: a library is not there.
+        ImportError: a library is not installed.
     """
     for library in LIBRARIES.get(level, ()):
         importlib.import_module(library)
     for module in _modules(level):
         getattr(module, "warm_up", lambda: None)()
     gc.collect()
-    gc.freeze()  # the pages of what is there now stay shared with the children
+    gc.freeze()  # the pages of existing objects stay shared with the children
 
 
 def _modules(level: str) -> list[ModuleType]:

@@ -1,8 +1,8 @@
-"""Processes: which ends with which, and how to end everything that one of them has started.
+"""Process lifetimes: tie one process's end to another's, and end everything that one has started.
 
-A process that calls `setsid` leaves its group, and one whose parent ends goes to another, so no
-group of processes holds all that an item has started. Linux can name a process to which such
-orphans go instead of to init (prctl(2), PR_SET_CHILD_SUBREAPER): the keeper, which ends them all.
+A process that calls `setsid` leaves its group, and one whose parent ends gets a new parent, so no
+process group holds everything that an item has started. On Linux a process can adopt such orphans
+in place of init (prctl(2), PR_SET_CHILD_SUBREAPER): here it is the keeper, which ends them all.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _TOLD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 
-# Code of a model may replace what is in modules; these are what they were at the start.
+# A model's code may replace functions in modules; these are the originals.
 exit_now, process_id = os._exit, os.getpid
 
 
 def die_with(parent: int, by: int = signal.SIGKILL) -> None:
-    """Ask Linux to send this process a signal when its parent dies, however that happens."""
+    """Ask Linux to send this process a signal when its parent dies, for whatever reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
         if os.getppid() != parent:
@@ -35,7 +35,7 @@ def die_with(parent: int, by: int = signal.SIGKILL) -> None:
 
 
 def adopt_orphans() -> None:
-    """From now on, what loses its parent below this process becomes this process's child."""
+    """From now on, descendants that lose their parent become this process's children."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
@@ -50,9 +50,9 @@ def children(pid: int) -> list[int]:
 
 
 def end_descendants(pid: int, spared: Iterable[int] = ()) -> None:
-    """Kill everything below a process except `spared`; the dead are left to their parents."""
+    """Kill everything below a process except `spared`; their parents reap the dead."""
     kept = set(spared)
-    deadline = time.monotonic() + 1  # what is then still there waits for a disk and dies after that
+    deadline = time.monotonic() + 1  # what is left then waits for a disk and dies after that
     while living := [each for each in _below(pid) if each not in kept and _lives(each)]:
         for each in living:
             kill(each)
@@ -62,7 +62,7 @@ def end_descendants(pid: int, spared: Iterable[int] = ()) -> None:
 
 
 def end_children(spared: Iterable[int] = ()) -> None:
-    """Kill and reap the children of this process, and theirs as they become its own."""
+    """Kill and reap the children of this process, and their children once it adopts them."""
     kept = set(spared)
     while below := [each for each in children(process_id()) if each not in kept]:
         for each in below:
@@ -85,14 +85,14 @@ def kill(pid: int, by: int = signal.SIGKILL) -> None:
 
 
 def fork_kept(life: Callable[[], object], closed: Iterable[int]) -> int:
-    """Run `life` in a process below a keeper; returns the keeper's number.
+    """Run `life` in a process below a keeper; returns the keeper's process ID.
 
-    When that process has ended, or when the keeper is sent SIGTERM or loses its parent, the keeper
-    ends everything that was started below it, and itself in the way in which the process ended.
+    When that process has ended, or when the keeper receives SIGTERM or loses its parent, the keeper
+    ends everything that was started below it, then itself with the same status as the process.
 
     Args:
-        life: ends the process itself; if it returns or raises, the status is 1.
-        closed: descriptors that only the process shall hold.
+        life: must end the process; if it returns or raises, the status is 1.
+        closed: descriptors to close in the keeper, so that only the process holds them.
     """
     parent = process_id()
     keeper = os.fork()
@@ -105,9 +105,9 @@ def fork_kept(life: Callable[[], object], closed: Iterable[int]) -> int:
 
 
 def fork_bare(life: Callable[[], object], closed: Iterable[int] = ()) -> int:
-    """Run `life` in a process that dies with this one; returns its number.
+    """Run `life` in a process that dies with this one; returns its process ID.
 
-    For work that runs no code of a model: it costs one fork instead of two.
+    For work that does not run a model's code: it takes one fork instead of two.
     """
     parent = process_id()
     pid = os.fork()
@@ -122,7 +122,7 @@ def fork_bare(life: Callable[[], object], closed: Iterable[int] = ()) -> int:
 
 
 def _keep(life: Callable[[], object], closed: Iterable[int], parent: int) -> NoReturn:
-    """The keeper's life."""
+    """What the keeper does."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
@@ -150,7 +150,7 @@ def _keep(life: Callable[[], object], closed: Iterable[int], parent: int) -> NoR
 
 
 def _status(pid: int) -> int:
-    """Wait until a child has ended, or this process is told to end; its exit code, else 0."""
+    """Wait for a child's end, or a request to end this process; return the exit code, else 0."""
     while True:
         if signal.sigwait(_TOLD) != signal.SIGCHLD:
             return 0
@@ -161,7 +161,7 @@ def _status(pid: int) -> int:
 
 
 def _end_as(code: int) -> NoReturn:
-    """End this process with an exit code, or by the signal that a negative one stands for."""
+    """End this process with an exit code, or, if negative, by the signal that it stands for."""
     if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if code != -signal.SIGKILL:
@@ -173,13 +173,13 @@ def _end_as(code: int) -> NoReturn:
 
 def _below(pid: int) -> list[int]:
     found = children(pid)
-    for each in found:  # grows while it is walked
+    for each in found:  # grows during the loop
         found += children(each)
     return found
 
 
 def _lives(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:

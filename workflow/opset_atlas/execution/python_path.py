@@ -1,4 +1,4 @@
-"""PYTHONPATH: this package first, then what the user has in it."""
+"""PYTHONPATH: this package first, then the user's entries."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ OWN = str(Path(__file__).parents[2])
 
 
 def with_own(path: str) -> str:
-    """A PYTHONPATH that leads to this package before anything else."""
+    """A PYTHONPATH that finds this package before anything else."""
     return os.pathsep.join([OWN, *filter(None, [without_own(path)])])
 
 
 def without_own(path: str) -> str:
-    """What the user has in a PYTHONPATH."""
+    """The user's entries in a PYTHONPATH."""
     return os.pathsep.join(each for each in path.split(os.pathsep) if each not in ("", OWN))
 
 
 def follow(before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Make of `sys.path` what another PYTHONPATH would have made of it when Python started.
+    """Change `sys.path` to what it would be if Python had started with another PYTHONPATH.
 
     Args:
-        before, after: the environment that this process was started with, and the other.
+        before, after: the environment this process was started with, and the other one.
     """
     old, new = (_entries(each.get("PYTHONPATH", "")) for each in (before, after))
     if old == new:

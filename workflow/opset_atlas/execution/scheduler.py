@@ -1,12 +1,12 @@
-"""Snakemake's scheduler without its limit of jobs per second, of no use on one machine.
+"""Remove Snakemake's limit of jobs per second, which is useless on a single machine.
 
-Snakemake starts at most 100 jobs a second, unless told otherwise. To obey that limit its scheduler
-looks at the ready jobs once more a second after each look, and every job that ends starts another
-such chain (scheduling/job_scheduler.py, `_schedule_reevalutation`); docs/speed.md has what it took.
+By default Snakemake starts at most 100 jobs a second. To enforce that limit, its scheduler checks
+the ready jobs again one second after each check, and every finished job starts another such chain
+(scheduling/job_scheduler.py, `_schedule_reevalutation`). docs/speed.md has the cost.
 
-What this changes: `JobScheduler.job_rate_limiter` becomes None, which is what Snakemake itself sets
-in a dry run. Compared on the versions below; with others, in a cluster, or where the user set a
-limit, nothing is touched. `tests/unit/test_scheduler.py` fails when the patched place moves.
+The change: `JobScheduler.job_rate_limiter` becomes None, as Snakemake itself does in a dry run. It
+was verified on the versions below. With other versions, on a cluster, or if the user set a limit,
+nothing is changed. `tests/unit/test_scheduler.py` fails if Snakemake moves the patched attribute.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEFAULT = (100, 1)  # jobs and seconds, of Snakemake's option --max-jobs-per-tim
 
 
 def without_timers(workflow: Any) -> bool:
-    """Take the limit away from the scheduler of a run that is about to start; whether it was."""
+    """Remove the limit from a run that is about to start; returns whether that was done."""
     scheduler = getattr(workflow, "scheduler", None)
     if (
         environments.version("snakemake") not in COMPARED

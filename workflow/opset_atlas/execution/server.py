@@ -1,18 +1,17 @@
 """The warm worker of a run: processes that have imported everything and fork a child per job.
 
-Starting Python, torch and the exporters costs seconds, a job of ours often a tenth of one. So the
-Snakefile starts a worker when a run on one machine begins, and a job's own process
-(`execution.client`) hands its arguments, folder, environment and output to it over a Unix socket; a
-child is forked, which runs the stage and ends. It is to a run what Bazel's persistent workers are
-to a build.
+Starting Python, torch and the exporters takes seconds, while a job often takes a tenth of a second.
+So the Snakefile starts a worker when a run on one machine begins. A job's own process
+(`execution.client`) passes its arguments, folder, environment and output to it over a Unix socket,
+and the worker forks a child that runs the stage and ends. Bazel's persistent workers do the same
+for a build.
 
-A worker belongs to one environment, and is a process per level (`execution.levels`): the lowest is
-started, each other one is a fork of that which it stands on.
+A worker belongs to one environment and has one process per level (`execution.levels`): the lowest
+is started, each other one is forked from the level below it.
 
-Nothing is kept from job to job: a child starts from what its parent imported, and the parent runs
-no job. A worker listens to its own user alone, on no port, and ends with the run, whichever way
-that ends. A client that goes away (Ctrl-C, a cancelled job) takes its child's process group with
-it.
+Nothing is kept from job to job: a child starts with what its parent imported, and the parent runs
+no job. A worker listens only to its own user, on no port, and ends with the run, however that ends.
+When a client goes away (Ctrl-C, a cancelled job), its child's process group is killed.
 """
 
 from __future__ import annotations
@@ -36,18 +35,20 @@ from opset_atlas.execution import environments, forked, levels, python_path
 from opset_atlas.execution.client import DECLINED, WORKERS, socket_path
 from opset_atlas.execution.processes import die_with
 
-_LOOK_AROUND = 1.0  # seconds between looks whether the run is still there
+_LOOK_AROUND = 1.0  # seconds between checks whether the run still exists
 
 
 def start(log: Path, wanted: Iterable[str], prefix: str = environments.HERE) -> str:
     """Start the worker of an environment for this process's run; its jobs find it by `WORKERS`.
 
+    It ends when this process does.
+
     Args:
-        log: what the worker itself has to say, such as warnings of what it loads.
-        wanted: levels that the run's jobs need; others have no process.
+        log: for the worker's own output, such as warnings of the packages it loads.
+        wanted: levels that the run's jobs need; others get no process.
 
     Returns:
-        Why there is none, or an empty string. It ends when this process does.
+        Why no worker could be started, or an empty string.
     """
     folder = os.environ.get(WORKERS) or tempfile.mkdtemp(prefix="atlas-")
     key = environments.key(prefix)
@@ -75,7 +76,7 @@ def start(log: Path, wanted: Iterable[str], prefix: str = environments.HERE) -> 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl-C is for the clients, whose end it sees
+            start_new_session=True,  # Ctrl-C is for the clients; the worker notices their end
             env={**os.environ, "PYTHONHASHSEED": "0"},
         )
     os.environ[WORKERS] = folder
@@ -83,7 +84,7 @@ def start(log: Path, wanted: Iterable[str], prefix: str = environments.HERE) -> 
 
 
 def _remove(folder: str, key: str) -> None:
-    """What an environment's worker has in the folder, and the folder after the last of them."""
+    """Remove an environment's files from the folder, and the folder after the last of them."""
     for path in Path(folder).glob(f"{key}.*"):
         path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -99,7 +100,7 @@ class _Job:
 
 
 class Worker:
-    """A process that forks, until `parent`, which started it, is gone.
+    """A process that forks children until `parent`, which started it, is gone.
 
     With a `reason` it declines every job and says why.
     """
@@ -117,7 +118,7 @@ class Worker:
         self._events.register(self._ended, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Fork for every client."""
+        """Fork a child for every client."""
         while os.getppid() == self._parent:
             for key, _ in self._events.select(_LOOK_AROUND):
                 if key.fileobj is self._listener:
@@ -125,7 +126,7 @@ class Worker:
                 elif key.fileobj == self._ended:
                     self._reap()
                 elif key.data in self._jobs:
-                    _kill(key.data)  # its client spoke again, which means that it is gone
+                    _kill(key.data)  # the client's socket is readable again: it is gone
                     self._events.unregister(key.fileobj)
         for pid in self._jobs:
             _kill(pid)
@@ -133,7 +134,7 @@ class Worker:
     def _begin(self, client: socket.socket) -> None:
         try:
             request, outputs = _receive(client)
-        except (OSError, ValueError):  # it went away before it had said all
+        except (OSError, ValueError):  # it went away before its request was complete
             client.close()
             return
         if self._reason:
@@ -162,7 +163,7 @@ class Worker:
                 return
             if pid == 0:
                 return
-            if pid not in self._jobs:  # the next level, which ended by itself
+            if pid not in self._jobs:  # the process of the next level, which ended
                 continue
             client = self._jobs.pop(pid).client
             with contextlib.suppress(KeyError):
@@ -181,7 +182,7 @@ def _receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _work(request: dict[str, Any], outputs: list[int]) -> NoReturn:
-    """The child's life: as if the client's process ran the stage."""
+    """What the child does: run the stage as if in the client's process."""
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -203,12 +204,12 @@ def _close(outputs: Iterable[int]) -> None:
 
 
 def climb(level: str, listeners: Mapping[str, socket.socket], parent: int, reason: str = "") -> int:
-    """Load a level and serve it; forks do the same with the levels that stand on it.
+    """Load a level and serve it; forks do the same with the levels that build on it.
 
     Args:
-        listeners: of this level and of all that stand on it.
-        parent: the process whose end is the end of this one.
-        reason: why the level below declines its jobs, and so this one does.
+        listeners: the sockets of this level and of all levels that build on it.
+        parent: the process with which this one ends.
+        reason: why the level below declines its jobs, so that this one does too.
     """
     reason = reason or levels.strange_version(level) or _load(level)
     if reason:
@@ -220,7 +221,7 @@ def climb(level: str, listeners: Mapping[str, socket.socket], parent: int, reaso
             die_with(here)
             _close_all(listeners, but=branch)
             forked.to_the_end(functools.partial(climb, upper, branch, here, reason))
-    _close_all(listeners, but=[level])  # in this process alone
+    _close_all(listeners, but=[level])  # only in this process
     Worker(listeners[level], parent, reason).serve()
     return 0
 

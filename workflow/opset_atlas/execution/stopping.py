@@ -1,8 +1,8 @@
-"""What SIGTERM does to a run on this machine: it ends the jobs too.
+"""Make SIGTERM end the jobs of a run on this machine too.
 
-Snakemake (9.27.1, scheduling/job_scheduler.py) starts no more jobs then and waits for those that
-run, which may take hours; whoever stops a run (systemd, a container's engine) waits seconds before
-SIGKILL. The jobs of a cluster are their scheduler's.
+On SIGTERM Snakemake (9.27.1, scheduling/job_scheduler.py) starts no more jobs but waits for the
+running ones, which may take hours. Whoever stops a run (systemd, a container engine) waits only
+seconds before SIGKILL. The jobs of a cluster are left to their scheduler.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from opset_atlas.execution import processes
 
 
 def end_jobs_on_sigterm(workflow: Any) -> None:
-    """Pass SIGTERM on to the jobs of a run that is about to start, after what Snakemake does."""
+    """Pass SIGTERM on to the jobs of a run that is about to start, after Snakemake's handler."""
     if not workflow.local_exec:
         return
     before = signal.getsignal(signal.SIGTERM)
@@ -27,5 +27,5 @@ def end_jobs_on_sigterm(workflow: Any) -> None:
             before(number, frame)
         processes.tell_descendants(os.getpid(), signal.SIGTERM)
 
-    with contextlib.suppress(ValueError):  # only a main thread may
+    with contextlib.suppress(ValueError):  # only the main thread may set a handler
         signal.signal(signal.SIGTERM, end)

@@ -1,10 +1,10 @@
-"""Stage 1, per model: freeze what the model is and what it computes.
+"""Stage 1, per model: freeze the model and what it computes.
 
 reads   the model's specification (JSON) and the files that it names
-writes  record.json, weights.safetensors, inputs.safetensors, reference.safetensors, and nothing of
-        the model is trusted after that: every later stage works on these files.
+writes  record.json, weights.safetensors, inputs.safetensors, reference.safetensors; every later
+        stage works only on these files and does not trust the model itself.
 
-A model that cannot be built or run is a record too, with torch's own reason.
+A model that cannot be built or run also gets a record, with torch's own reason.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from opset_atlas.execution.fresh import run_fresh
 from opset_atlas.execution.isolate import Result, end_copy, run_isolated
 from opset_atlas.records import VERSION, DefineRecord, Failure, Source
 
-FLOAT64 = "float64 run: "  # before what ended it
+FLOAT64 = "float64 run: "  # precedes the reason why it ended
 TENSOR_FILES = ("weights", "inputs", "reference")
 
 
@@ -64,7 +64,7 @@ def warm_up() -> None:
 
 
 def _stand_in(spec: Mapping[str, Any], folder: Path, failure: Failure) -> DefineRecord:
-    """The record of a model that this stage failed at."""
+    """The record of a model on which this stage itself failed."""
     return _finished({**_blank_record(spec), **_failed(failure)}, folder)  # type: ignore[typeddict-item]
 
 
@@ -80,8 +80,8 @@ def _failed(failure: Failure) -> dict[str, Any]:
 def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
     """Build the model, run it, write its tensors into `folder` and return its record.
 
-    The work happens in a child process: a factory may call `sys.exit`, hang or crash. First all
-    that the model is and gives, then its runs in float64, which may fail at no cost to the rest.
+    The work happens in a child process, since a factory may call `sys.exit`, hang or crash. The
+    eager runs come first, then the float64 runs, whose failure does not affect the rest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     blank, limits = _blank_record(spec), spec["limits"]
@@ -102,7 +102,7 @@ def define(spec: Mapping[str, Any], folder: Path) -> DefineRecord:
 
 
 def _joined(blank: DefineRecord, eager: Result, exact: Result | None) -> DefineRecord:
-    """The record of the eager runs with what became of those in float64."""
+    """The record of the eager runs, completed by the results of the float64 runs."""
     if eager.status == "internal-error":
         return {**blank, **_failed(eager.failure(""))}  # type: ignore[typeddict-item]
     if eager.status != "done":
@@ -123,11 +123,12 @@ def _joined(blank: DefineRecord, eager: Result, exact: Result | None) -> DefineR
 
 
 def _whose_fault(record: DefineRecord, spec: Mapping[str, Any]) -> DefineRecord:
-    """What raised here is the model's own fault only where it raises by itself too."""
+    """An exception here is the model's own fault only if the model also raises without us."""
     try:
         found, ended = _by_itself(spec)
-    except Exception as error:  # our own inputs could not be made
-        return _as_ours(record, f"{record['detail']}; not tried by itself: {describe(error)}")
+    except Exception as error:  # our own inputs could not be created
+        why = f"not run without opset-atlas: {describe(error)}"
+        return _as_ours(record, f"{record['detail']}; {why}")
     if found is None:
         return {**record, "outcome": "failed", "detail": ended, "traceback": ""}
     if found["type"]:
@@ -136,7 +137,7 @@ def _whose_fault(record: DefineRecord, spec: Mapping[str, Any]) -> DefineRecord:
         return {**record, "outcome": "failed", **own}  # type: ignore[typeddict-item]
     if record["detail"].startswith("timeout: "):
         limit = f"limits.cell_seconds ({spec['limits']['cell_seconds']})"
-        detail = f"timeout: opset-atlas cannot make all its runs within {limit}; one by itself ends"
+        detail = f"timeout: opset-atlas cannot finish all its runs within {limit}; one run can"
         return {**record, "outcome": "unsupported", "detail": detail}
     return _as_ours(record, f"{record['detail']} (the model runs by itself)")
 
@@ -147,7 +148,7 @@ def _as_ours(record: DefineRecord, detail: str) -> DefineRecord:
 
 
 def _by_itself(spec: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """What came of the model without anything of this package, as `run_fresh` says it."""
+    """The result of running the model without this package, as `run_fresh` returns it."""
     import torch
 
     from opset_atlas.models import by_itself
@@ -174,7 +175,7 @@ def _by_itself(spec: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
 
 
 def _finished(record: DefineRecord, folder: Path) -> DefineRecord:
-    """The record with the hashes of its files, which are empty where there is no model."""
+    """The record with the hashes of its files; the files are empty where there is no model."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TENSOR_FILES:
         path = folder / f"{name}.safetensors"
@@ -187,7 +188,7 @@ def _finished(record: DefineRecord, folder: Path) -> DefineRecord:
 
 
 def _blank_record(spec: Mapping[str, Any]) -> DefineRecord:
-    """The record of a model of which nothing is known yet."""
+    """The record of a model about which nothing is known yet."""
     own = spec.get("distributions") or {}
     packages = ("torch", "numpy", "safetensors") if "factory" in spec else ("onnx", "onnxruntime")
     versions = {name: importlib.metadata.version(name) for name in packages}
@@ -217,18 +218,18 @@ def _blank_record(spec: Mapping[str, Any]) -> DefineRecord:
 
 
 class _Frozen:
-    """In the child: a model and what it was given and gave."""
+    """In the child: a model, its inputs and its outputs."""
 
     def __init__(self, spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> None:
         self._spec, self._blank, self._folder = spec, blank, folder
         self._runs: Any = None
 
     def work(self, phase: str) -> Any:
-        """`eager`: the record, without truths; `float64`: what `models.runs` says."""
+        """`eager`: the record without truths; `float64`: the result of `models.runs`."""
         if phase == "eager":
             define_it = _define_onnx if "onnx" in self._spec else self._define
             return define_it(self._spec, self._blank, self._folder)
-        if not self._runs:  # another process than that of the eager runs
+        if not self._runs:  # not the process that made the eager runs
             return {"why_not": {}, "least_precise": ""}
         found = self._runs.in_float64()
         if not all(found["why_not"].values()):
@@ -236,7 +237,7 @@ class _Frozen:
         return found
 
     def _write(self, name: str, tensors: Mapping[str, Any]) -> None:
-        """As a whole or not at all: the process may be ended at any time."""
+        """Write whole files or nothing, since the process may be ended at any time."""
         path = self._folder / f"{name}.safetensors"
         new = path.with_suffix(".new")
         _save(tensors, new)
@@ -270,27 +271,27 @@ class _Frozen:
             record = {**record, "outcome": "failed", **said}  # type: ignore[typeddict-item]
         except models.Unsupported as error:
             record = {**record, "outcome": "unsupported", "detail": str(error)}
-        except BaseException as error:  # a factory may raise what is no Exception
+        except BaseException as error:  # a factory may raise any BaseException
             end_copy()
             said = {"detail": describe(error), "traceback": trace(error)}
-            # Ours until it raises by itself too.
+            # Counts as our own fault unless the model also raises without us.
             record = {**record, "outcome": "internal-error", **said}  # type: ignore[typeddict-item]
         record["sources"] = _sources(spec)
         return record
 
 
 class NotInstalled(Exception):
-    """A package that the configuration names is missing."""
+    """A package that the configuration names is not installed."""
 
 
 def _require(packages: Mapping[str, str | None]) -> None:
-    """Say what to install before a model's own import of it fails."""
+    """Say what to install, before the model's own import fails."""
     if missing := [name for name, version in packages.items() if version is None]:
         raise NotInstalled(f"not installed: {', '.join(missing)}")
 
 
 def _save_weights(module: Any, path: Path) -> None:
-    """As safetensors, which know neither every type nor every way to share memory."""
+    """Save as safetensors, which supports neither every dtype nor every way to share memory."""
     import safetensors.torch
 
     from opset_atlas.models.module import Unsupported
@@ -313,7 +314,7 @@ def _define_onnx(spec: Mapping[str, Any], blank: DefineRecord, folder: Path) -> 
     try:
         loaded = onnx_model.freeze(spec, folder)
         record = {**record, **loaded, "outcome": "ok"}  # type: ignore[typeddict-item]
-    except BaseException as error:  # a factory may raise what is no Exception
+    except BaseException as error:  # a factory may raise any BaseException
         record = {**record, "detail": describe(error), "traceback": trace(error)}
     files = {Path(path) for path in (spec["onnx"], *spec.get("source_files", []))}
     record["sources"] = [_source(path) for path in sorted(files) if path.is_file()]
@@ -333,7 +334,7 @@ def _save(tensors: Mapping[str, Any], path: Path) -> None:
 
 
 def _sources(spec: Mapping[str, Any]) -> list[Source]:
-    """Every file of the user's that took part: declared ones, and what those imported."""
+    """All files of the user that took part: the declared ones, and those that were imported."""
     here = Path.cwd()
     declared = {Path(path) for path in spec.get("source_files", [])}
     others = tuple(f"{path}/" for path in (Path(__file__).parents[1], sys.prefix, sys.base_prefix))
@@ -341,7 +342,7 @@ def _sources(spec: Mapping[str, Any]) -> list[Source]:
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None) or ""
         if file.startswith(others) or not file.endswith(".py"):
-            continue  # thousands, and to resolve each costs more than the model does
+            continue  # there are thousands, and resolving each takes longer than the model
         path = Path(file).resolve()
         if path.is_relative_to(here) and not path.is_relative_to(Path(sys.prefix).resolve()):
             imported.add(path.relative_to(here))

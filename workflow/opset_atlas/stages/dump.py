@@ -1,10 +1,10 @@
-"""Stage 3, per model: what the files hold, once per distinct graph.
+"""Stage 3, per model: the content of the files, once per distinct graph.
 
 reads   results/export/{model}/{exporter} of every exporter: record.json and cells/
 writes  record.json (which cell has which graph), graphs/DIGEST.json, .txt and .svg
 
-Graphs are distinct by what they hold: two opsets or exporters whose nodes, formal parameters and
-schema versions are equal share one. The opset and IR version of a file belong to its cell.
+Graphs are identified by content: opsets or exporters with equal nodes, formal parameters and schema
+versions share one graph. The opset and IR version of a file belong to its cell.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def dump(
     """Write every distinct graph of a model below `folder`, and the record, which is returned.
 
     Args:
-        limits: `cell_seconds` and `memory_mb`, of what one file may take to read.
+        limits: `cell_seconds` and `memory_mb`, for reading one file.
     """
     sweeps = _exported(export, exporters)
     paths: dict[str, Path] = {}
@@ -96,7 +96,7 @@ def _exported(export: Path, exporters: Sequence[str]) -> dict[str, ExportRecord]
 
 
 def _stand_in(export: Path, exporters: Sequence[str], folder: Path, failure: Failure) -> None:
-    """Write the record of a model that this stage failed at: no cell has a graph."""
+    """Write the record of a model on which this stage failed: no cell has a graph."""
     shutil.rmtree(folder / "graphs", ignore_errors=True)
     graphs = _Graphs(folder / "graphs")
     sweeps = _exported(export, exporters)
@@ -121,7 +121,7 @@ def _cell(cell: Cell, graphs: _Graphs) -> DumpCell:
 
 
 class _Graphs:
-    """The distinct graphs of a model: written when first met, drawn together in the end."""
+    """The distinct graphs of a model: written when first found, drawn together at the end."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -131,16 +131,16 @@ class _Graphs:
         self._sources: dict[str, str] = {}
 
     def of(self, content: str) -> tuple[str | None, dict[str, int], str]:
-        """Of a file that was read its graph's digest and opset imports; else None and the reason.
+        """The graph digest and opset imports of a file that was read; else None and the reason.
 
-        For what is no file the reason is "".
+        Where there is no file, the reason is "".
         """
         return self._known.get(content, (None, {}, ""))
 
     def read(self, files: Mapping[str, Path], limits: Mapping[str, Any]) -> list[Failure]:
-        """Read files, which are given by the hash of their content; returns defects of our own.
+        """Read files, given by the hashes of their contents; returns our own defects.
 
-        In a child process, since a file can take any time and memory.
+        This happens in a child process, since a file can take any amount of time and memory.
         """
         failed = []
         seconds, memory = float(limits.get("cell_seconds", 300)), limits.get("memory_mb")
@@ -151,7 +151,7 @@ class _Graphs:
                 failed.append(result.failure(name))
                 detail = failures.named(failed[-1])
                 self._known[content] = None, {}, detail
-            elif result.status != "done":  # the child has written nothing that anybody knows of
+            elif result.status != "done":  # whatever the child has written is not referenced
                 self._known[content] = None, {}, f"{result.status}: {result.detail}"
             else:
                 self._take(content, result.value)
@@ -160,13 +160,13 @@ class _Graphs:
         return failed
 
     def _read(self, item: tuple[str, Path]) -> dict[str, Any]:
-        """In the child: read a file, and write its graph where it is a new one."""
+        """In the child: read a file, and write its graph if it is a new one."""
         try:
             graph, imports = read(item[1])
         except Exception as error:
             if not says_of_file(error):
                 raise
-            return {"detail": describe(error)}  # a finding of the export stage already
+            return {"detail": describe(error)}  # already a finding of the export stage
         key = digest(graph)[:DIGITS]
         if key in self._entries:
             return {"key": key, "imports": imports}
@@ -175,7 +175,7 @@ class _Graphs:
         return {"key": key, "imports": imports, "entry": self._entries[key], "source": source}
 
     def _take(self, content: str, found: Mapping[str, Any]) -> None:
-        """What the child says of a file."""
+        """What the child returned for a file."""
         if "key" not in found:
             self._known[content] = None, {}, found["detail"]
             return
@@ -186,7 +186,7 @@ class _Graphs:
                 self._sources[found["key"]] = found["source"]
 
     def finished(self) -> dict[str, GraphEntry]:
-        """Draw what there is; an entry for every graph."""
+        """Draw all graphs; returns an entry for each."""
         pictures = picture.draw(list(self._sources.values()))
         for key, (svg, notice) in zip(self._sources, pictures, strict=True):
             self._entries[key]["notice"] = notice
@@ -196,7 +196,7 @@ class _Graphs:
         return dict(sorted(self._entries.items()))
 
     def _write(self, graph: GraphFile, key: str, notice: str) -> GraphEntry:
-        # On one line: with indents it takes ten times as long, and for people there is the text.
+        # On one line: indentation takes ten times as long, and people can read the text file.
         write_json(self._folder / f"{key}.json", graph, indent=None)
         write_text(self._folder / f"{key}.txt", as_text(graph))
         bodies = [graph["graph"], *(function["graph"] for function in graph["functions"])]

@@ -1,12 +1,13 @@
 """Stage 2, per sweep: one model through one exporter at every requested opset.
 
-reads   the sweep's specification (JSON), results/define/{model}, for a conversion the base export
-writes  record.json (what each file is, read from the file), cells/opset_NN.onnx and beside them
-        the large tensors that they share, timing.json
+reads   the sweep's specification (JSON), results/define/{model}, and for a conversion the base
+        export
+writes  record.json (what each file is, read from the file), cells/opset_NN.onnx with the large
+        tensors that they share next to them, timing.json
 
-A cell that an exporter refuses, delivers otherwise than asked, crashes or hangs over is a row of
-the record; the stage itself succeeds. Cells whose fingerprint (everything they depend on) and
-content are as an earlier run left them are kept, so a new opset exports that opset alone.
+If an exporter refuses a cell, delivers something other than requested, crashes or hangs, that is a
+row of the record; the stage itself succeeds. Cells whose fingerprint (everything they depend on)
+and content are unchanged since an earlier run are kept, so a new opset exports only that opset.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _stand_in(spec: Mapping[str, Any], folder: Path, failure: Failure) -> None:
-    """Write the record of a sweep that this stage failed at: no file, and every cell says why."""
+    """Write the record of a sweep on which this stage failed: no files; every cell says why."""
     shutil.rmtree(folder / "cells", ignore_errors=True)
     (folder / "cells").mkdir(parents=True)
     cells = [_failed(opset, failure) for opset in sorted(spec["opsets"])]
@@ -106,7 +107,7 @@ def _record(
         "versions": versions,
         "cells": list(cells),
     }
-    # Without a traceback it was the define stage that failed, whose record says so.
+    # Without a traceback, it was the define stage that failed; its record says so.
     own = [c for c in cells if c["outcome"] == "internal-error" and c["traceback"]]
     if own:
         record["failures"] = [_failure(cell) for cell in own]
@@ -114,13 +115,13 @@ def _record(
 
 
 def _failed(opset: int, failure: Failure) -> Cell:
-    """A cell that this program failed at, whatever the exporter did."""
+    """A cell on which this program failed, whatever the exporter did."""
     cell = _cell(opset, "internal-error", failures.named(failure))
     return {**cell, "traceback": failure["traceback"]}
 
 
 def _failure(cell: Cell) -> Failure:
-    """What is behind such a cell."""
+    """The failure behind such a cell."""
     return {
         "what": f"opset {cell['requested']}",
         "detail": cell["detail"].removeprefix(f"{failures.NAMED}: "),
@@ -129,9 +130,9 @@ def _failure(cell: Cell) -> Failure:
 
 
 def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
-    """Per requested opset a hash over everything that decides what its file becomes.
+    """For each requested opset, a hash over everything that determines its file.
 
-    Not over the limits: a file that was made within one is the same within another.
+    Limits are not included: a file made within one limit is the same within another.
     """
     model = cast(DefineRecord, read_json(job.define / "record.json", "define"))
     shared = {
@@ -150,7 +151,7 @@ def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
 
 
 def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
-    """Cells of an earlier run that would come out the same now."""
+    """Cells of an earlier run that a new export would only repeat."""
     try:
         record: ExportRecord = read_json(folder / "record.json", "export")
     except (OSError, ValueError):
@@ -174,7 +175,7 @@ def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:
 
 
 def _files(cell: Cell) -> dict[str, str | None]:
-    """The hashes of a cell's files by their names: the ONNX file and what holds its tensors."""
+    """The hashes of a cell's files by name: the ONNX file and its external data files."""
     return {cell["file"]: cell["sha256"], **cell["tensors"]} if cell["file"] else {}
 
 
@@ -186,7 +187,7 @@ def _kept_seconds(folder: Path) -> dict[str, float]:
 
 
 def _remove_others(cells: Path, kept: Iterable[Cell]) -> None:
-    """Remove files that belong to no cell."""
+    """Remove files that do not belong to any cell."""
     names = {Path(name).parts[0] for cell in kept for name in _files(cell)}
     for path in cells.iterdir():
         if path.name not in names:
@@ -196,7 +197,7 @@ def _remove_others(cells: Path, kept: Iterable[Cell]) -> None:
 def _export_cells(
     job: exporters.Job, folder: Path, opsets: Sequence[int]
 ) -> Iterator[tuple[int, Cell, float]]:
-    """Export in child processes, one cell after the other; a fault costs its cell alone."""
+    """Export in child processes, one cell after the other; a fault costs only its own cell."""
     model: DefineRecord = read_json(job.define / "record.json", "define")
     if model["outcome"] != "ok":
         outcome = "no-model" if model["outcome"] == "failed" else model["outcome"]
@@ -244,7 +245,7 @@ def _export_cells(
 
 
 def _refusing(error: Exception) -> exporters.Export:
-    """What stands in for an exporter that cannot take the model at all: it says so each time."""
+    """A substitute for an exporter that cannot take the model at all: it always says so."""
 
     def export(opset: int, path: Path) -> str:
         raise error
@@ -253,7 +254,7 @@ def _refusing(error: Exception) -> exporters.Export:
 
 
 def _together(spec: Mapping[str, Any], opsets: Sequence[int]) -> Sequence[Sequence[int]]:
-    """The opsets that one process may export; all of them where the exporter does not say."""
+    """The groups of opsets that one process may export; a single group by default."""
     together = getattr(exporters.load(spec["exporter"]), "together", None)
     return together(spec, opsets) if together else [opsets]
 
@@ -263,7 +264,7 @@ def _fault(result: Result) -> str:
 
 
 def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any]:
-    """In the child: one request, and what became of it."""
+    """In the child: one request and its result."""
     path = folder / f"opset_{opset:02d}.onnx"
     path.unlink(missing_ok=True)
     heard = _Heard()
@@ -272,9 +273,9 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
     with _listening(heard):
         try:
             base = export(opset, path)
-        except BaseException as raised:  # SystemExit, and what pyo3 makes of a panic in Rust
+        except BaseException as raised:  # also SystemExit, and pyo3's exception for a panic in Rust
             error = raised
-    end_copy()  # the code of a model may have forked
+    end_copy()  # the model's code may have forked
     took = time.perf_counter() - started
     if error is not None:
         path.unlink(missing_ok=True)
@@ -290,7 +291,7 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
 
 
 def _refused(opset: int, error: BaseException) -> Cell:
-    """The reason in the exporter's plain words, or what it raised; the traceback of what it was."""
+    """The reason in the exporter's plain words, or the exception; and the exception's traceback."""
     raised: BaseException | None = error
     reason, source = describe(error), source_lines.in_traceback(error)
     if isinstance(error, exporters.Refusal):
@@ -302,7 +303,7 @@ def _refused(opset: int, error: BaseException) -> Cell:
 
 
 def _beyond(opset: int) -> list[str]:
-    """The limit of the installed onnx, where a request lies beyond it."""
+    """The limit of the installed onnx, if a request exceeds it."""
     import onnx
 
     newest = onnx.defs.onnx_opset_version()
@@ -313,10 +314,10 @@ def _beyond(opset: int) -> list[str]:
 
 @dataclass
 class _Heard:
-    """What an exporter said: messages as (level, source, text, place), each with its count.
+    """An exporter's messages as (level, source, text, place), each with its count.
 
-    `raised`: the exceptions that came with log lines, which is how a failure that an exporter
-    passes over in silence is known at all.
+    `raised`: the exceptions attached to log lines, the only trace of failures that an exporter
+    otherwise ignores.
     """
 
     messages: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
@@ -325,7 +326,7 @@ class _Heard:
 
 @contextlib.contextmanager
 def _listening(heard: _Heard) -> Iterator[None]:
-    """Collect what an exporter warns, logs and prints."""
+    """Collect an exporter's warnings, log lines and output."""
     messages = heard.messages
 
     class Handler(logging.Handler):
@@ -362,7 +363,7 @@ def _listening(heard: _Heard) -> Iterator[None]:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The text of a log line, whose values may have no text."""
+    """The text of a log line, even if its values cannot be formatted."""
     try:
         return record.getMessage()
     except Exception:
@@ -370,25 +371,25 @@ def _message(record: logging.LogRecord) -> str:
 
 
 class _Printed(io.StringIO):
-    """The beginning of what is printed, which may be a gigabyte, and its length."""
+    """The beginning of the printed text, which may be a gigabyte, and its length."""
 
     length = 0
 
     def write(self, text: str) -> int:
-        """Keep what there is room for."""
+        """Keep as much as there is room for."""
         super().write(text[: max(0, LIMIT - self.length)])
         self.length += len(text)
         return len(text)
 
 
 def _read_cell(opset: int, path: Path, raised: Sequence[BaseException]) -> Cell:
-    """What the file is, read from the file; only reasons are taken from what the exporter said.
+    """The cell, read from the file; only reasons are taken from the exporter's messages.
 
     Args:
-        raised: the exceptions that it logged.
+        raised: the exceptions that the exporter logged.
 
     Raises:
-        What reading a file must not raise, whatever is in it: a defect of ours, or MemoryError.
+        Exceptions that no file content may cause: a defect of ours, or MemoryError.
     """
     if not path.is_file() or path.stat().st_size == 0:
         missing = "an empty file" if path.is_file() else "no file"
@@ -422,7 +423,7 @@ def _read_cell(opset: int, path: Path, raised: Sequence[BaseException]) -> Cell:
 def _why_moved(
     opset: int, delivered: int | None, path: Path, raised: Sequence[BaseException]
 ) -> tuple[str, str]:
-    """Why a file has another opset, as the last exception that was logged says, and where from."""
+    """Why a file has another opset, from the last logged exception, and that exception's place."""
     if not raised:
         return "", ""
     import onnx

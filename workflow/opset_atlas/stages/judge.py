@@ -1,9 +1,9 @@
-"""Judge what `parity` measured. No model runs and no array is read: new tolerances cost seconds.
+"""Judge the measures of `parity`. No model runs and no array is read: new tolerances take seconds.
 
 reads   parity records (JSON), the tolerances of the configuration
 writes  results/judge/verdicts.json
 
-What a verdict means stands in `numerics.verdicts`.
+`numerics.verdicts` defines the verdicts.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def judge(records: Iterable[ParityRecord], spec: Mapping[str, Any]) -> JudgeReco
     """The verdict on every cell of the parity records, in their order.
 
     Args:
-        spec: `tolerances` for all models and, under `models`, what differs for some.
+        spec: `tolerances` for all models and, under `models`, those of models that differ.
     """
     common = Tolerances().updated(spec.get("tolerances") or {})
     special = spec.get("models") or {}
@@ -69,7 +69,7 @@ def judge(records: Iterable[ParityRecord], spec: Mapping[str, Any]) -> JudgeReco
         for cell in record["cells"]:
             try:
                 judged["cells"].append(verdicts.judge_cell(record, cell, tolerances))
-            except Exception as error:  # costs this cell, and not the run its report
+            except Exception as error:  # costs this cell, not the report of the run
                 failure = failures.of(error, _place(cell))
                 failed.append(_of_model(record, "judge", failure))
                 judged["cells"].append(_undecided(record, cell, failure))

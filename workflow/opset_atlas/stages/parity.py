@@ -1,13 +1,13 @@
 """Stage, per model and runtime: run every distinct file on every input set, and measure.
 
 reads   results/define/{model}: inputs and reference; results/export/{model}/*: the files
-writes  {runtime}.json (measures, no judgement in them) and {runtime}.timing.json
+writes  {runtime}.json (measures without judgement) and {runtime}.timing.json
 
-Each file runs once per variant of the runtime, in a child process: one that crashes, hangs or takes
-too much memory costs its own cells. All sweeps of a model together, since most of their files give
-results of equal bytes, which are measured once. Results whose file, reference, runtime and code are
-those of an earlier run are kept. Nothing in the record depends on the clock or on where the run
-stands.
+Each file runs once per variant of the runtime, in a child process: a file that crashes, hangs or
+takes too much memory costs only its own cells. All sweeps of a model are run together, since most
+of their files give byte-equal results, which are measured once. Results are kept if the file,
+reference, runtime and code are those of an earlier run. Nothing in the record depends on the clock
+or the folder of the run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from opset_atlas.records import (
     RunOutcome,
 )
 
-# Outcomes that a second run would give again, unless for want of memory.
+# Outcomes that a second run would repeat, unless they were caused by lack of memory.
 _LASTING = ("ran", "rejected", "no-kernel", "failed")
 
 
@@ -74,9 +74,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """A model in one runtime: its specification, its folder, those of its sweeps.
+    """A model in one runtime: its specification, its folder and the folders of its sweeps.
 
-    `code`: a hash of the code that runs and measures; part of what decides whether to do it again.
+    `code`: a hash of the code that runs and measures; a changed hash makes it run again.
     """
 
     spec: Mapping[str, Any]
@@ -87,7 +87,7 @@ class Job:
 
 
 def _stand_in(job: Job, output: Path, timing: Path, failure: Failure) -> None:
-    """Write the record of a model that this stage failed at: nothing is measured."""
+    """Write the record of a model on which this stage failed: nothing is measured."""
     model = job.spec.get("model") or job.define.name
     head = {"version": VERSION, "stage": "parity", "model": model, "runtime": job.runtime}
     write_json(timing, {"version": VERSION, "model": model, "runtime": job.runtime, "cells": []})
@@ -99,7 +99,7 @@ def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
     """Run or keep every cell of the sweeps; write and return the record.
 
     Args:
-        output: the record; where one exists already, what still holds of it is kept.
+        output: the record; results of an existing one that still hold are kept.
         timing: durations of the same cells, in the same order.
     """
     runtime = runtimes.load(job.runtime)
@@ -183,7 +183,7 @@ def _versions(runtime: runtimes.Runtime) -> dict[str, str | None]:
 
 
 def _fingerprint(job: Job, model: DefineRecord, versions: Mapping[str, Any]) -> str:
-    """Hash over everything but the file that decides what a run gives; limits do not."""
+    """Hash over everything that determines a run's result, except the file; limits do not count."""
     reference = ("inputs_sha256", "reference_sha256", "inputs", "outputs", "sets", "outcome")
     return digest(
         {
@@ -230,7 +230,7 @@ def _row(
 
 
 def _head(sweep: ExportRecord, cell: Cell, variant: str) -> dict[str, Any]:
-    """Which cell in which variant."""
+    """Identifies a cell in a variant."""
     return {
         "exporter": sweep["exporter"],
         "requested": cell["requested"],
@@ -258,7 +258,7 @@ def _run_all(
     """Run the items in child processes; the reference is read once, before they fork.
 
     Args:
-        failed: gets an entry for each item at which our own code raised.
+        failed: gets an entry for each item on which our own code raised.
     """
     if not items or model["outcome"] != "ok":
         return

@@ -1,1 +1,1 @@
-"""What people call beside a run."""
+"""Commands for use outside a run."""

@@ -1,8 +1,8 @@
-"""Two runs compared: `python -m opset_atlas.tools.baseline OLD/results NEW/results`.
+"""Compare two runs: `python -m opset_atlas baseline OLD/results NEW/results`.
 
-Per cell the outcome and the verdicts, per graph the changes with their causes, under the versions
-that made them. What only the earlier run has matters; what only the later one has does not. Exit
-status 0: nothing that matters differs, 1: something does, 2: an error.
+It lists package versions that differ, cells with other outcomes or verdicts, and the changes
+between graphs with their causes. What only the earlier run has matters; what only the later one has
+does not. Exit status 0: nothing that matters differs, 1: something does, 2: an error.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def differences(baseline: Path, results: Path) -> Iterator[Row]:
     """What differs between two results folders, sweep by sweep, then verdict by verdict.
 
     Raises:
-        OSError, ValueError: a record is missing or not of its stage.
+        OSError, ValueError: a record is missing or was written by another stage.
     """
     old, new = _sweeps(baseline), _sweeps(results)
     if not old or not new:
@@ -84,7 +84,7 @@ def _versions(sweep: str, before: ExportRecord, after: ExportRecord) -> Iterator
 
 
 def _outcomes(sweep: str, before: ExportRecord, after: ExportRecord) -> Iterator[Row]:
-    """Cells that came out differently, equal ones together, and those that only one run has."""
+    """Cells with different outcomes, grouped, and those that only one run has."""
     old = {cell["requested"]: cell for cell in before["cells"]}
     new = {cell["requested"] for cell in after["cells"]}
     if lost := sorted(old.keys() - new):
@@ -129,7 +129,7 @@ def _graphs(
 
 
 def _verdicts(baseline: Path, results: Path) -> Iterator[Row]:
-    """Verdicts of the earlier run that are others in the later one, or that it lacks."""
+    """Verdicts of the earlier run that are different or missing in the later one."""
     old, new = (_judged(folder) for folder in (baseline, results))
     found: dict[tuple[str, str], list[int]] = {}
     for key in sorted(old):

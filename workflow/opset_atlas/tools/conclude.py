@@ -1,7 +1,7 @@
-"""Whether a run found what it was asked for, or opset-atlas itself failed somewhere.
+"""Check whether opset-atlas itself failed anywhere in a run.
 
-`python -m opset_atlas conclude results` lists the failures; exit status 0: there are none, 1: there
-are. It is the last rule of a run: the tables and the report of all other models are there by then.
+`python -m opset_atlas conclude results` lists the failures; the exit status is 1 if there are any,
+else 0. This is the last rule of a run, after the tables and the report have been written.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _record(row: dict[str, str], results: Path) -> str:
-    """The record that a failure was read from."""
+    """The record that contains a failure."""
     if row["stage"] == "parity":
         return f"{results}/parity/{row['model']}/{row['what'].split(' × ')[0]}.json"
     if row["stage"] == "judge":

@@ -1,6 +1,6 @@
-"""Which versions of which operators a finished run holds, and which steps it did not reach.
+"""Which operator versions a finished run covers, and which steps it did not reach.
 
-`python -m opset_atlas coverage results` prints the counts; `findings/coverage.py` says what counts.
+`python -m opset_atlas coverage results` prints the counts; `findings/coverage.py` defines them.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """What differs between two ONNX files, and why.
 
-`python -m opset_atlas diff A.onnx B.onnx` prints it. The exit status is 0 where both files mean the
-same, 1 where something differs that can matter or that the files leave open, and 2, with the
-reason, where they could not be compared.
+`python -m opset_atlas diff A.onnx B.onnx` prints it. The exit status is 0 if both files mean the
+same, 1 if there is a difference that can matter or that the files do not settle, and 2, with the
+reason, if they could not be compared.
 
-Who wrote a file, the names of its nodes and values and the order of its nodes change nothing, nor
-does another way to write the same value. The names of the model's inputs and outputs do matter:
-whoever runs the file uses them.
+The producer of a file, the names of its nodes and values, the order of its nodes and different ways
+to write the same value do not matter. The names of the model's inputs and outputs do, because
+callers use them.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def diff(
     """Print what differs, and return the exit status.
 
     Args:
-        limits: seconds and MiB of address space that it may take. The files are read in a process
-            of its own, since nobody knows what is in them.
+        limits: seconds and MiB of address space that it may take. The files are read in a separate
+            process, since they are untrusted.
     """
     ((_, result),) = run_isolated([(left, right, bool(html))], _compared, *limits)
     found = result.value or {"refusal": ""}
@@ -82,7 +82,7 @@ def diff(
 
 
 def _compared(given: tuple[Path, Path, bool]) -> dict[str, Any]:
-    """In a child: the changes between two files, and the page of them if it is wanted."""
+    """In a child process: the changes between two files, and their page if requested."""
     left, right, wanted = given
     graphs, opsets = [], []
     for path in (left, right):
@@ -108,7 +108,7 @@ def _compared(given: tuple[Path, Path, bool]) -> dict[str, Any]:
 
 
 def _summary(changes: Sequence[Change]) -> str:
-    """What the exit status says, in words."""
+    """The meaning of the exit status in words."""
     matter = sum(not change["neutral"] for change in changes)
     same = len(changes) - matter
     if not matter:

@@ -1,1 +1,1 @@
-"""Whether onnx's version converter is right: each right file, one opset up and down."""
+"""Audit onnx's version converter: convert each right file one opset up and down."""

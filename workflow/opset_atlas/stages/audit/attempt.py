@@ -1,7 +1,7 @@
 """Convert one file with `onnx.version_converter`, and judge what the result computes.
 
 A case is a whole model, measured against the frozen reference, or a cut of one node, measured
-against what the runtime makes of the cut before its conversion.
+against the runtime's result for the cut before conversion.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from opset_atlas.stages.audit import cuts
 
 PLAIN = ORACLE.AS_WRITTEN
 
-MOST_CUTS = 40  # kinds of nodes looked at in one step
+MOST_CUTS = 40  # kinds of nodes examined per step
 
-# What files gave, those of the case at hand alone: both its steps start from one file.
+# Results of files, only for the current case: both of its steps start from the same file.
 _RUNS: dict[tuple[Path, str], list[Any] | None] = {}
 
 _OUTCOMES: Mapping[str, AuditOutcome] = {
@@ -44,7 +44,7 @@ _OUTCOMES: Mapping[str, AuditOutcome] = {
 
 @dataclass(frozen=True)
 class Case:
-    """A file to convert from opset `old` to `new`, where its result goes, what it must compute."""
+    """A file to convert from opset `old` to `new`, its target path, and what it must compute."""
 
     path: Path
     old: int
@@ -53,13 +53,13 @@ class Case:
     reference: Reference
 
     def tensors(self, set_name: str) -> dict[str, Array]:
-        """The inputs of a set by name; of the first one where none is named."""
+        """The inputs of a set by name; those of the first set by default."""
         return self.reference.named(set_name or self.reference.model["sets"][0]["name"])
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came of a case; `set` is the input set on which it went wrong, if one decided."""
+    """The outcome of a case; `set` is the input set on which it went wrong, if one decided."""
 
     outcome: AuditOutcome
     detail: str
@@ -93,10 +93,10 @@ def attempt(case: Case, tolerances: Tolerances) -> Found:
 
 
 def _as_before(case: Case, variant: str) -> bool:
-    """Whether the converted file gives the same bits as the file that it was made from.
+    """Whether the converted file gives the same bits as the original.
 
-    That one is right, so these are too, and measuring them, which takes far longer than running
-    them, would say what is known.
+    The original is right, so equal results are too. Measuring them takes far longer than running
+    the file and would add nothing.
     """
     before = _run(case, case.path, variant)
     if before is None:
@@ -106,7 +106,7 @@ def _as_before(case: Case, variant: str) -> bool:
 
 
 def _run(case: Case, path: Path, variant: str) -> list[Any] | None:
-    """Names, dtypes, shapes and hashes of the outputs on every input set; None where it fails."""
+    """Names, dtypes, shapes and hashes of the outputs on every input set; None if it fails."""
     key = (path, variant)
     if key not in _RUNS:
         for other in [other for other in _RUNS if other[0] not in (case.path, case.after)]:
@@ -127,7 +127,7 @@ def _outputs(case: Case, path: Path, variant: str) -> list[Any] | None:
                 found.append(
                     (value.dtype.name, value.shape, hashlib.sha256(value.tobytes()).digest())
                 )
-    except Exception:  # what it means, the measured run says
+    except Exception:  # the measured run tells what it means
         return None
     return found
 
@@ -141,7 +141,7 @@ def _judge(case: Case, variant: str, tolerances: Tolerances) -> CellVerdict:
 
 
 def _weigh(plain: CellVerdict, optimized: Sequence[CellVerdict]) -> Found:
-    """A fault that only the runtime's optimizations show is not the converter's."""
+    """A fault that appears only with the runtime's optimizations is not the converter's."""
     verdict, detail = plain["verdict"], plain["detail"]
     if verdict in RIGHT:
         other = next((each for each in optimized if each["verdict"] not in RIGHT), None)
@@ -154,7 +154,7 @@ def _weigh(plain: CellVerdict, optimized: Sequence[CellVerdict]) -> Found:
 
 
 def write_cuts(case: Case, found: Found) -> list[tuple[str, tuple[str, ...]]]:
-    """Write each cut of a case that runs as a file, its tensors beside it: paths and operators.
+    """Write each cut of a case that runs, with its tensors; return the paths and operators.
 
     Meant for a child process, since it runs the model.
     """
@@ -188,7 +188,7 @@ def write_cuts(case: Case, found: Found) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def read_cut(case: Case, path: Path) -> Case:
-    """A cut of `case` that was written to `path`, as a case of its own."""
+    """A cut of `case` that was written to `path`, as a separate case."""
     import onnx
 
     graph = onnx.load(path, load_external_data=False).graph

@@ -1,7 +1,7 @@
-"""One node of a model as a model of its own, with the values that reach it.
+"""One node of a model as a separate model, with the values that reach it.
 
-What the version converter does to a node depends on that node and on the constants it is given, so
-a cut shows the converter's fault over that operator without the rest of the model.
+What the version converter does to a node depends only on the node and its constant inputs, so a cut
+shows the converter's fault with that operator without the rest of the model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cut:
-    """A model of one node, the tensors that it is fed, and the operators that change in it."""
+    """A model of one node, its input tensors, and the operators that change in it."""
 
     operators: tuple[str, ...]
     model: onnx.ModelProto
@@ -30,10 +30,10 @@ class Cut:
 
 
 def changed_operators(model: onnx.ModelProto, old: int, new: int) -> list[str]:
-    """Operators of a model, subgraphs and functions included, whose version is not the same.
+    """Operators of a model, including subgraphs and functions, whose version changes.
 
-    The converter adapts these and no others (`onnx/version_converter/convert.cc` looks for a schema
-    that begins at the opset, upwards the new one, downwards the old one).
+    The converter adapts only these (`onnx/version_converter/convert.cc` looks for a schema that
+    begins at the opset: at the new one upwards, at the old one downwards).
     """
     nodes = [*all_nodes(model.graph.node), *(n for f in model.functions for n in all_nodes(f.node))]
     return _changed(nodes, old, new)
@@ -47,19 +47,19 @@ def _changed(nodes: Iterable[onnx.NodeProto], old: int, new: int) -> list[str]:
 
 
 def cuts(model: onnx.ModelProto, old: int, new: int, values: Values) -> Iterator[Cut]:
-    """A cut of every kind of node in the main graph that changes from opset `old` to `new`.
+    """A cut for every kind of node in the main graph that changes from opset `old` to `new`.
 
-    Nodes of one operator count as of one kind where attributes, the types of their inputs and the
-    way in which these are given agree. One whose inputs are not all known tensors is left out.
+    Nodes of an operator are of the same kind if their attributes, input types and the ways in which
+    the inputs are given agree. Nodes whose inputs are not all known tensors are left out.
 
     Args:
-        values: what each input and value of the graph held in some run.
+        values: the content of each input and value of the graph in some run.
     """
     held = {tensor.name for tensor in model.graph.initializer}
     constants = {n.output[0] for n in model.graph.node if n.op_type == "Constant"}
     fixed: dict[str, np.ndarray] = {}
     if "Constant" in _changed(model.graph.node, old, new):
-        # A cut with a Constant would have two candidates: its value becomes an initializer.
+        # A Constant would be a second candidate, so its value becomes an initializer.
         fixed = {name: values[name] for name in constants if is_plain_tensor(values.get(name))}
         held, constants = held | fixed.keys(), set()
     seen: set[bytes] = set()
@@ -86,7 +86,7 @@ def _kind(
     fed: Mapping[str, str],
     held: Container[str],
 ) -> bytes:
-    """What two nodes have in common that the converter treats alike."""
+    """A key that is equal for nodes that the converter treats alike."""
     bare = onnx.NodeProto(op_type=node.op_type, domain=node.domain)
     bare.attribute.extend(sorted(node.attribute, key=lambda attribute: attribute.name))
     bare.input.extend("given" if name else "" for name in node.input)

@@ -1,8 +1,8 @@
-"""Folders that show a defect of the version converter each, and need nothing of this project.
+"""Folders that each show a defect of the version converter, without needing this project.
 
-`before.onnx`, the file to convert; `inputs.npz` and `expected.npz`, what it is fed and computes, by
-position; `got.npz`, what the converted file computes, where it runs; and `reproduce.py`, which
-ends with an error as long as the defect is there.
+`before.onnx` is the file to convert; `inputs.npz` and `expected.npz` hold its inputs and results,
+by position; `got.npz` holds the results of the converted file, if it runs; and `reproduce.py` ends
+with an error as long as the defect exists.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ for expected, got in zip(*results, strict=True):
 
 @dataclass(frozen=True)
 class Defect:
-    """The smallest case known of a defect."""
+    """The smallest known case of a defect."""
 
     name: str
     operator: str
@@ -68,7 +68,7 @@ class Defect:
 
 
 class Defects:
-    """The defects of one model's audit: one per operator, step and outcome."""
+    """The defects found in the audit of a model: one per operator, step and outcome."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -77,12 +77,12 @@ class Defects:
         folder.mkdir(parents=True)
 
     def note(self, operator: str, case: Case, found: Found) -> str:
-        """Keep the case if it is the smallest of its defect; the name of the defect's folder.
+        """Keep the case if it is the smallest of its defect; return the defect's folder name.
 
-        A case that is too large for a folder that goes along with a report has none, and no name.
+        A case that is too large to be part of a report has no folder and no name.
 
         Args:
-            operator: a name that `onnx.defs` knows, or a word of ours; never text of a model.
+            operator: a name that `onnx.defs` knows, or our own word; never text from a model.
         """
         name = f"{operator}_{case.old}_{case.new}_{found.outcome}"
         model = onnx.load(case.path, load_external_data=False)
@@ -95,15 +95,15 @@ class Defects:
         return name
 
     def wanted(self) -> list[Defect]:
-        """What is to be written, by name."""
+        """The folders to write, by name."""
         return [self._known[name] for name in sorted(self._known)]
 
     def remove(self, name: str) -> None:
-        """Remove what there is of a folder that could not be written."""
+        """Remove what exists of a folder that could not be written."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
 
     def write(self, defect: Defect) -> str:
-        """Write one folder, in a child, since it runs files; returns why there is none, or ""."""
+        """Write one folder, in a child since it runs files; return "" or why there is none."""
         case, folder = defect.case, self._folder / defect.name
         inputs, expected = _run(case.path, defect)
         arrays = {"inputs.npz": _by_position(inputs), "expected.npz": _by_position(expected)}
@@ -131,7 +131,7 @@ def versions() -> dict[str, str]:
 
 
 def _run(path: Path, defect: Defect) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What a file is given, in the order of its inputs, and what it gives."""
+    """A file's inputs, in order, and its results."""
     session = ORACLE.load(path, PLAIN)
     inputs = feed(session.input_names, defect.case.tensors(defect.found.set))
     return list(inputs.values()), ORACLE.run(session, inputs)

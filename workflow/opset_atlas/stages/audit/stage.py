@@ -1,13 +1,13 @@
-"""Stage, per model: is `onnx.version_converter` right, one opset up and down from each right file?
+"""Stage, per model: audit `onnx.version_converter`, one opset up and down from each right file.
 
 reads   results/define/{model}; results/export/{model}/*: the files; results/parity/{model}/*.json
-writes  record.json: what came of each step, and of each operator in it; defects/: reproducers
+writes  record.json: the outcome of each step, and of each operator in it; defects/: reproducers
 
 Files that every runtime computes correctly are converted, each distinct content once. The result
 goes through the checker and a runtime, with and without optimizations, and is measured and judged
-like an export. Where a step is not right, each operator that changes in it is converted alone, as a
-cut of one node. An operator is named only where that proves it, or the converter's message does, or
-where there is no other candidate.
+like an export. If a step is not right, each operator that changes in it is converted alone, as a
+cut of one node. An operator is named only if this or the converter's message proves it, or if there
+is no other candidate.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _stand_in(spec: Mapping[str, Any], folder: Path, failure: Failure) -> None:
-    """Write the record of a model that this stage failed at: no step was tried."""
+    """Write the record of a model at which this stage failed, with no steps."""
     Defects(folder / "defects")
     head = {"version": VERSION, "stage": "audit", "model": spec["model"]}
     empty = {"versions": {}, "not_right": 0, "steps": []}
@@ -85,7 +85,7 @@ def _stand_in(spec: Mapping[str, Any], folder: Path, failure: Failure) -> None:
 
 
 def audit(spec: Mapping[str, Any], results: Path, folder: Path) -> AuditRecord:
-    """Try every step of a model; write the record and the reproducers, and return the record.
+    """Try every step of a model; write the record and reproducers, and return the record.
 
     Args:
         spec: `model`, `exporters`, `runtimes`, `tolerances`, `limits`, `index_outputs`.
@@ -116,7 +116,7 @@ def audit(spec: Mapping[str, Any], results: Path, folder: Path) -> AuditRecord:
 
 @dataclass(frozen=True)
 class _File:
-    """One distinct right file; `cells` are the requests that gave it."""
+    """One distinct right file; `cells` are the requests that produced it."""
 
     path: Path
     opset: int
@@ -125,7 +125,7 @@ class _File:
 
 
 def _right_files(spec: Mapping[str, Any], results: Path) -> tuple[list[_File], int]:
-    """The distinct files that every runtime computes correctly, and how many cells have others."""
+    """The distinct files that every runtime computes correctly, and the number of other cells."""
     files: dict[str, _File] = {}
     skipped = 0
     for exporter in spec["exporters"]:
@@ -143,7 +143,7 @@ def _right_files(spec: Mapping[str, Any], results: Path) -> tuple[list[_File], i
 
 
 def _right_requests(spec: Mapping[str, Any], results: Path, exporter: str) -> set[int]:
-    """Requests that are right in every runtime; an unavailable runtime says nothing."""
+    """Requests that are right in every runtime; unavailable runtimes do not count."""
     tolerances = Tolerances().updated(spec["tolerances"])
     verdicts: dict[int, set[str]] = {}
     for name in spec["runtimes"]:
@@ -169,7 +169,7 @@ class _Job:
     failed: list[Failure]
 
     def isolated(self, items: Sequence[T], work: Callable[[T], Any]) -> Iterator[tuple[T, Result]]:
-        """Each item in a child process, which may die of it."""
+        """Handle each item in a child process, which may crash."""
         limits = self.spec["limits"]
         seconds, memory = float(limits["cell_seconds"]), limits.get("memory_mb")
         for item, result in run_isolated(items, work, seconds, memory, ORACLE.prepare):
@@ -178,7 +178,7 @@ class _Job:
             yield item, result
 
     def attempts(self, cases: Sequence[Case]) -> list[tuple[Case, Found]]:
-        """Every case with what came of it."""
+        """Every case with its outcome."""
         tolerances = Tolerances().updated(self.spec["tolerances"])
         tried = []
         for case, result in self.isolated(cases, lambda case: asdict(attempt(case, tolerances))):
@@ -193,14 +193,14 @@ class _Job:
 
 
 def _name(item: object) -> str:
-    """What an item is called in a failure."""
+    """The name of an item in a failure."""
     case = item[0] if isinstance(item, tuple) else item
     return f"{case.old} → {case.new}" if isinstance(case, Case) else str(getattr(case, "name", ""))
 
 
 @dataclass(frozen=True)
 class _Alone:
-    """A cut of a node, the operators that change in it, and what came of converting it."""
+    """A cut of a node, the operators that change in it, and the outcome of converting it."""
 
     operators: tuple[str, ...]
     case: Case
@@ -210,7 +210,7 @@ class _Alone:
 def _steps(
     job: _Job, files: Sequence[_File], reference: Reference, defects: Defects
 ) -> list[AuditStep]:
-    """What came of every step, by opset, down before up."""
+    """The outcome of every step, by opset, down before up."""
     cases = [
         Case(file.path, file.opset, new, job.work / f"{i}_to_{new}.onnx", reference)
         for i, file in enumerate(files)
@@ -234,7 +234,7 @@ def _steps(
 
 
 def _forget(name: str, steps: Sequence[AuditStep]) -> None:
-    """Name a reproducer nowhere that could not be written."""
+    """Remove all mentions of a reproducer that could not be written."""
     rows = [row for step in steps for row in (step, *step["operators"])]
     for row in rows:
         if row["reproducer"] == name:
@@ -242,7 +242,7 @@ def _forget(name: str, steps: Sequence[AuditStep]) -> None:
 
 
 def _alone(job: _Job, wrong: Sequence[tuple[Case, Found]]) -> dict[Path, list[_Alone]]:
-    """For steps that are not right, by their result's path, each changing operator by itself."""
+    """Per step that is not right, by its result's path, each changing operator converted alone."""
     made: list[tuple[Path, tuple[str, ...], Case]] = []
     for (case, _), result in job.isolated(wrong, lambda pair: write_cuts(*pair)):
         for path, operators in result.value or []:
@@ -292,7 +292,7 @@ def _operator(
     alone: Sequence[_Alone],
     defects: Defects,
 ) -> AuditOperator | None:
-    """What came of one operator in a step; None where nothing proves anything about it."""
+    """The outcome of one operator in a step; None if nothing is proven about it."""
     cuts = [each for each in alone if each.operators == (op,)]
     worst = max(cuts, key=lambda each: ORDER.index(each.found.outcome), default=None)
     if found.outcome == "right":

@@ -1,6 +1,6 @@
-"""A wrong graph in a runtime, with everything that it takes to look into it.
+"""A wrong graph in a runtime, with everything needed to examine it.
 
-Loaded only where there is something to look for.
+Imported only if there is something to examine.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """The cells that have a wrong graph, and what they are compared with.
+    """The cells that have the same wrong graph, and what they are compared with.
 
-    `right` are cells in the same runtime, the most alike first; `elsewhere` is the same file in
-    runtimes in which it is right; `inherited` is the file that it was converted from, where that is
-    wrong too.
+    `right` are cells in the same runtime, the most similar first; `elsewhere` is the same file in
+    runtimes where it is right; `inherited` is the file that it was converted from, if that is wrong
+    too.
     """
 
     job: Job
@@ -53,17 +53,17 @@ class Case:
 
     @property
     def first(self) -> JudgedCell:
-        """The cell whose file is looked into."""
+        """The cell whose file is examined."""
         return self.cells[0]
 
     @property
     def name(self) -> str:
-        """For the log."""
+        """The name in the log."""
         return f"{self.first.label} in {self.first.runtime}"
 
     @property
     def verdict(self) -> str:
-        """Of the first variant in which it is wrong."""
+        """The verdict of the first variant in which it is wrong."""
         found = (v["verdict"] for v in self.first.verdicts.values())
         return next(verdict for verdict in found if verdict in LOCATED)
 
@@ -81,7 +81,7 @@ class Case:
 
     @property
     def runner(self) -> Runner:
-        """The variant that is wrong: the plain one, if that is."""
+        """The variant that is wrong: the plain one if it is wrong."""
         return self.optimized or self.plain
 
     @property
@@ -94,7 +94,7 @@ class Case:
         return tensors.load(self.first.path(self.job.export), self.job.store)
 
     def wrong_outputs(self) -> Iterator[tuple[str, list[Measure]]]:
-        """Outputs that are judged wrong, with the measures that say so, the most telling first."""
+        """The wrong outputs with the measures that show it, most informative first."""
         outputs: dict[str, list[Measure]] = {}
         for measure in self.first.measures[self.runner.variant]:
             outputs.setdefault(measure["output"], []).append(measure)
@@ -107,7 +107,7 @@ class Case:
                 yield output, sorted(wrong, key=_tells, reverse=True)
 
     def wrong(self, model: onnx.ModelProto, position: int, measure: Measure) -> Wrong:
-        """An output of the model with all that the file computes on the way to it.
+        """An output of the model with all values that the file computes on the way to it.
 
         Raises:
             Unreadable: the runtime does not run the file with all its values as outputs.
@@ -149,13 +149,13 @@ class Case:
         )
 
     def _judged(self) -> list[str]:
-        """The verdicts of the model's outputs, in their order."""
+        """The verdicts on the model's outputs, in order."""
         found = self.first.verdicts[self.runner.variant]["outputs"]
         of_output = {each["output"]: each["verdict"] for each in found}
         return [of_output.get(port["name"], "") for port in self.reference.model["outputs"]]
 
     def _sets(self, deciding: str) -> list[str]:
-        """The set that decided, and a random one beside it: what agrees on both is no chance."""
+        """The deciding set and a random one: values that agree on both do not agree by chance."""
         if not is_traced(deciding):
             return [deciding]
         known = [s["name"] for s in self.reference.model["sets"] if not s["random"]]
@@ -164,14 +164,14 @@ class Case:
 
 
 def cases(job: Job, cells: Sequence[JudgedCell], wrong: Sequence[JudgedCell]) -> list[Case]:
-    """The wrong cells; those of one exporter, one graph and the same wrong variants as one."""
+    """The wrong cells, grouped by exporter, graph and wrong variants."""
     reference = Reference.read(job.define, read_json(job.define / "record.json", "define"))
     grouped: dict[str, list[JudgedCell]] = {}
     graphs: dict[str, GraphFile] = {}
     for each in wrong:
         try:
             graph, _ = read_graph(each.path(job.export))
-        except Exception as error:  # the cell itself says why the file is no graph
+        except Exception as error:  # the cell itself says why the file has no graph
             print(f"{each.label} cannot be read: {describe(error)}")
             continue
         key = digest([each.exporter, each.runtime, each.wrong(), graph])
@@ -204,13 +204,13 @@ def cases(job: Job, cells: Sequence[JudgedCell], wrong: Sequence[JudgedCell]) ->
 
 
 def _distance(wrong: JudgedCell, right: JudgedCell) -> tuple[Any, ...]:
-    """The base of a conversion is nearest, then the own sweep, then the nearest opset."""
+    """The base of a conversion is nearest, then the same sweep, then the nearest opset."""
     apart = right.cell["requested"] - wrong.cell["requested"]
     based = wrong.cell["base"] == right.label
     return not based, right.exporter != wrong.exporter, abs(apart), apart
 
 
 def _tells(measure: Measure) -> tuple[bool, bool, float]:
-    """The traced size tells more than others, random inputs than equal ones, and a large error."""
+    """Sort key: the traced size, random inputs and large errors are the most informative."""
     name = measure["set"]
     return is_traced(name), name.startswith("random"), measure["n_runtime"] or 0.0

@@ -1,7 +1,7 @@
 """Nodes of two files that compute the same thing: one operator, equal attributes, equal inputs.
 
-Where two such nodes give different results, their versions or a kernel differ. Nodes that merely
-have the same operator prove nothing: rows 0 and 1 of a matrix are both Gathers of it.
+If two such nodes give different results, their versions or kernels differ. The same operator alone
+proves nothing: rows 0 and 1 of a matrix are both Gathers of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _Key = tuple[Any, ...]
 
 
 class Side:
-    """One of the two files: its graph as data, its wires, and the values of a run of it."""
+    """One of the two files: its graph as data, its wires, and the values of a run."""
 
     def __init__(self, graph: Graph, wires: Wires, trace: Trace) -> None:
         self.graph, self.wires, self.label = graph, wires, trace.label
@@ -28,10 +28,10 @@ class Side:
         self._digests: dict[str, str] = {}
 
     def key(self, node: Node, names: Mapping[str, str]) -> _Key | None:
-        """What a node computes but for its attributes; None where an input is not known.
+        """What a node computes, ignoring its attributes; None if an input is unknown.
 
         Args:
-            names: what values that vary are called on the other side. Constants count by content.
+            names: the other side's names of computed values. Constants are compared by content.
         """
         inputs = []
         for port in node["inputs"]:
@@ -43,7 +43,7 @@ class Side:
         return node["domain"], node["op"], *sorted(inputs), digest(node["subgraphs"])
 
     def equal_to(self, names: Iterable[str]) -> set[str]:
-        """All values of the same content as one of these."""
+        """All values with the same content as one of these."""
         wanted = {self._digest(name) for name in names} - {None}
         return {name for name in self._trace.values if self._digest(name) in wanted}
 
@@ -52,7 +52,7 @@ class Side:
         return set({self._digest(name) or name: name for name in sorted(names)}.values())
 
     def _digest(self, name: str) -> str | None:
-        """Of a value's content on the first input set; "" for an input that is omitted."""
+        """The digest of a value's content on the first input set; "" for an omitted input."""
         if not name:
             return ""
         if name not in self._digests:
@@ -65,12 +65,12 @@ class Side:
 
 
 def counterparts(ours: Side, theirs: Side, names: Mapping[str, str]) -> dict[str, str]:
-    """Results of our nodes, and the results of the node there that computes the same of the same.
+    """Results of our nodes → results of the other file's nodes with the same operator and inputs.
 
-    Omitted inputs count whether the file writes them or not: the graph as data lists both.
+    Omitted inputs count whether or not the file writes them: the graph as data lists both.
 
     Args:
-        names: our values that are equal to one there, and its name.
+        names: our values that are equal to one of the other file, with its name there.
     """
     there = {name: name for name in theirs.wires.varying}
     known: dict[_Key, list[Node]] = {}
@@ -89,7 +89,7 @@ def counterparts(ours: Side, theirs: Side, names: Mapping[str, str]) -> dict[str
 
 
 def _same_attributes(one: Node, other: Node) -> bool:
-    """Whether two nodes of one operator have equal attributes, or neither file states them."""
+    """Whether two nodes of an operator have equal attributes, or neither file states them."""
     ours, theirs = ({a["name"]: a for a in node["attributes"]} for node in (one, other))
     for name in ours.keys() | theirs.keys():
         found = [side[name] for side in (ours, theirs) if name in side]

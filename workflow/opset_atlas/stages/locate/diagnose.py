@@ -1,4 +1,4 @@
-"""One wrong output of one file: the nodes to blame, whose fault it is, and a cut that shows it."""
+"""One wrong output of a file: the nodes to blame, whose fault it is, and a cut that shows it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from opset_atlas.stages.locate.words import spelled
 
 Fault = Literal["file", "kernel", "optimization", "constant", "undecided", "unconfirmed"]
 
-# Where the expected result of a reproducer is from.
+# The source of a reproducer's expected result.
 _WHY: dict[Fault, str] = {
     "file": "The model computes the expected result of the same inputs; the file says otherwise.",
     "kernel": "Another runtime computes the expected result of the same file.",
@@ -34,9 +34,9 @@ _WHY: dict[Fault, str] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What is to blame. `right_at`: the nearest opset under which the same nodes are right.
+    """What is to blame. `right_at`: the nearest opset at which the same nodes are right.
 
-    `idle`: the one node that is to blame gives what it is given.
+    `idle`: the single node to blame returns its input unchanged.
     """
 
     blame: Blame
@@ -55,12 +55,12 @@ class Finding:
 def diagnose(
     wrong: Wrong, sources: Iterable[Source], file: Graph, optimized: Runner | None
 ) -> Finding:
-    """Find the part to blame, cut it out, run the cut, and say whose fault it is.
+    """Find the part to blame, cut it out, run the cut, and decide whose fault it is.
 
     Args:
         wrong: with the trace of the plain variant.
-        sources: right computations, the most alike first; read no further than needed.
-        file: the graph of the file as data, its branches and loops in it.
+        sources: right computations, the most similar first; read only as far as needed.
+        file: the graph of the file as data, including its branches and loops.
         optimized: the runtime in a variant that is wrong although the plain one is right.
     """
     wires = Wires(wrong.model.graph)
@@ -92,7 +92,7 @@ class _Diagnosis:
     blame: Blame
 
     def judge(self) -> Finding:
-        """Whose fault it is: asked of other versions of the operators, and of another runtime."""
+        """Whose fault it is, decided by other operator versions and another runtime."""
         got = self._run(self.wrong.model, self.runner)
         if self.optimized:
             return self.finding("optimization", got=got)
@@ -110,7 +110,7 @@ class _Diagnosis:
     def finding(
         self, fault: Fault, got: Array | None = None, right_at: int | None = None
     ) -> Finding:
-        """All that is known, with the cut."""
+        """Everything that is known, with the cut."""
         wrong, blame = self.wrong, self.blame
         trace = wrong.trace
         if self.optimized and got is not None:
@@ -152,7 +152,7 @@ class _Diagnosis:
         return given.dtype == got.dtype and np.array_equal(given, got)
 
     def _second_opinion(self) -> tuple[str, bool]:
-        """What the first other runtime that runs the cut says, and whether it can be trusted."""
+        """The verdict of the first other runtime that runs the cut, and whether to trust it."""
         own = next(iter(self.runner.runtime.VARIANTS))
         for runtime in runtimes.others(own):
             theirs = self._run(
@@ -163,7 +163,7 @@ class _Diagnosis:
         return "", False
 
     def _opinion(self, theirs: Array) -> str:
-        """What another runtime's result is: `right`, the `same` wrong one, or an `other`."""
+        """Another runtime's result: `right`, the `same` wrong one, or an `other`."""
         if self._is_right(theirs):
             return "right"
         own = Trace("", self.wrong.trace.values)
@@ -178,7 +178,7 @@ class _Diagnosis:
         changed = {
             v for node in nodes if not node["domain"] for v in definitions.versions(node["op"])
         }
-        # The last opset of an older version, the first of a newer one.
+        # The last opset of an older version, or the first of a newer one.
         opsets = {v for v in changed if v > own} | {v - 1 for v in changed if 1 < v <= own}
         for opset in sorted(opsets, key=lambda v: (abs(v - own), v)):
             got = self._run(_at_opset(self.wrong.model, opset), self.wrong.runner)
@@ -189,7 +189,7 @@ class _Diagnosis:
     def _evaluated_as_written(self, runtime: runtimes.Runtime) -> bool:
         """Whether another runtime can be trusted to follow the versions in the file.
 
-        One that computes old versions by newer rules can be where no later version of a blamed
+        One that computes old versions by newer rules can be trusted if no later version of a blamed
         operator has another meaning.
         """
         if runtime.FOLLOWS_VERSIONS:
@@ -208,7 +208,7 @@ class _Diagnosis:
 
     def _cut(self, got: Array, fault: Fault) -> reproduce.Cut:
         region, expected = self.blame.region, self.blame.expected
-        if self.blame.early:  # the node is right: all that leads to it shows that it is not enough
+        if self.blame.early:  # the node itself is right, so the cut shows everything before it
             region = Wires(self.wrong.model.graph).region(region.target, ())
         names = _names(region)
         values = {name: self.wrong.trace.values[name][0] for name in region.entries}
@@ -230,7 +230,7 @@ class _Diagnosis:
         )
 
     def _node(self, index: int) -> BlamedNode:
-        """A node with its place in the file, where it is in a branch or a loop."""
+        """A node, with its place in the file if it is in a branch or loop."""
         origin = self.wrong.origins[index]
         found = blamed_node(self.wrong.graph["nodes"][index])
         if origin.inside:
@@ -239,7 +239,7 @@ class _Diagnosis:
         return {**found, "index": origin.node}
 
     def _inputs(self, index: int) -> list[BlamedInput]:
-        """What a node takes from outside of the blamed part."""
+        """The inputs of a node from outside the blamed part."""
         inside = {n for i in self.blame.region.nodes for n in self.wrong.model.graph.node[i].output}
         found: list[BlamedInput] = []
         for port in self.wrong.graph["nodes"][index]["inputs"]:
@@ -253,14 +253,14 @@ class _Diagnosis:
 
 
 def _run_cut(wrong: Wrong, region: Region, model: onnx.ModelProto, runner: Runner) -> Array | None:
-    """The result of a part on the first input set; None where the runtime does not take it."""
+    """The result of a part on the first input set; None if the runtime does not accept it."""
     names = _names(region)
     ends = {name: wrong.trace.values[name][0] for name in region.entries}
     part = cut(model, ends, {region.target: None}, names)
     feed = {names[name]: array for name, array in ends.items()}
     try:
         return runner.run(part, [feed])[0].get("output")
-    except Exception:  # the runtime's; an answer to a question of ours, no finding about the file
+    except Exception:  # the runtime's, in our experiment: not a finding about the file
         return None
 
 
@@ -279,7 +279,7 @@ def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
 
 
 def _units(measure: Measure, wrong: Wrong) -> tuple[float | None, float | None]:
-    """How far off and how far allowed, in units, where the value has any."""
+    """The error and the allowed error, in units, if the value has any."""
     if not measure["slices"]:
         return None, None
     tolerances = wrong.tolerances if measure["float64"] else wrong.loose
@@ -288,7 +288,7 @@ def _units(measure: Measure, wrong: Wrong) -> tuple[float | None, float | None]:
 
 
 def blamed_node(node: Node) -> BlamedNode:
-    """A node as a finding names it."""
+    """A node as named in a finding."""
     return {
         "index": node["index"],
         "text": spelled(node),

@@ -1,4 +1,4 @@
-"""What every operator of the eager module gives, in the model's own dtype and in float64."""
+"""The results of every operator of the eager module, in the model's dtype and in float64."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Result = tuple[str, torch.Tensor]
 
 
 def trace(spec: Mapping[str, Any], define: Path, sets: Sequence[str], double: bool) -> Trace:
-    """The results of the module's operators as torch dispatches them, named `NUMBER OPERATOR`.
+    """The results of the module's operators, as dispatched by torch, named `NUMBER OPERATOR`.
 
-    Where the module takes another way on another input set, those of the first set alone.
+    If the module takes different paths on different input sets, only those of the first set.
 
     Args:
         define: folder of the define stage, for weights and inputs.
-        double: whether a run in float64 is the truth; it is paired with the other by order.
+        double: whether a float64 run is the truth; results are paired by order.
 
     Raises:
         Whatever the user's factory or torch raise.
@@ -53,7 +53,7 @@ def _inputs(tensors: Mapping[str, torch.Tensor], name: str) -> list[torch.Tensor
 def _run(
     module: torch.nn.Module, inputs: Sequence[torch.Tensor], double: bool = False
 ) -> list[Result]:
-    """Every operator's results in order; copies, since operators may write into them later."""
+    """Copies of every operator's results in order, since operators may overwrite them later."""
     results: list[Result] = []
 
     def keep(function: Any, result: Any) -> None:

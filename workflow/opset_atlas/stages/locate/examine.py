@@ -1,4 +1,4 @@
-"""Wrong files one by one: each wrong output looked into, and what was found in words."""
+"""Examine wrong files one by one: each wrong output, with the findings in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from opset_atlas.stages.locate.words import listed, sentence, spelled
 
 
 def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]:
-    """One finding per wrong output, in the order of the model; outputs with one cause as one."""
+    """One finding per wrong output, in model order; outputs with the same cause are merged."""
     found: list[Located] = []
     seen: set[tuple[tuple[int, str, str], ...]] = set()
     for row, cut in _rows(case, right):
@@ -55,13 +55,13 @@ def _rows(
 def _examine_stop(
     case: Case, output: str, sets: Sequence[str]
 ) -> tuple[Located, reproduce.Stopping | None]:
-    """The finding on a file that does not run, or not on some input set."""
+    """The finding on a file that does not run, at least on some input set."""
     row, model, runner = _blank(case, output), case.model(), case.runner
     row["stops"] = True
     for name in sets:
         try:
             stop = stops.find(model, runner, case.reference.named(name))
-        except ValueError as error:  # the graph has other inputs than the model
+        except ValueError as error:  # the graph's inputs are not the model's
             row["detail"] = str(error)
             continue
         if stop is not None:
@@ -83,7 +83,7 @@ def _examine_stop(
 
 
 def interrupted(case: Case, detail: str) -> Located:
-    """The finding where looking for it crashed or took too long."""
+    """The finding if the search for it crashed or timed out."""
     row = _blank(case, "")
     row["detail"] = detail
     row["sentence"] = sentence(row)
@@ -91,7 +91,7 @@ def interrupted(case: Case, detail: str) -> Located:
 
 
 def _folder_name(case: Case, number: int) -> str:
-    """`torchscript/opset_12_reference_2`: no name from a model."""
+    """`torchscript/opset_12_reference_2`, which contains no name from a model."""
     first = case.first
     name = f"{first.exporter}/opset_{first.cell['requested']:02d}"
     name += f"_{first.runtime}" if first.runtime != case.job.spec["runtimes"][0] else ""
@@ -133,7 +133,7 @@ def _blank(case: Case, output: str) -> Located:
 def _examine_output(
     case: Case, right: RightComputations, output: str, measure: Measure
 ) -> tuple[Located, Finding | None]:
-    """The finding on one output, by the measure that tells most."""
+    """The finding on one output, by its most informative measure."""
     row = _blank(case, output)
     row["set"] = measure["set"]
     names = [port["name"] for port in case.reference.model["outputs"]]
@@ -173,7 +173,7 @@ def _examine_output(
 
 
 def _instead(blame: Blame) -> str:
-    """What a right computation has where the fault lies, as a sentence."""
+    """What a right computation has in place of the faulty part, as a sentence."""
     if blame.instead is None:
         return ""
     if isinstance(blame.instead, str):

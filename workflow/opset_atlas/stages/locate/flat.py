@@ -1,4 +1,4 @@
-"""A file as it is looked into: its branches and loops unfolded, where the results stay the same."""
+"""A file prepared for diagnosis: branches and loops unfolded, if the results stay the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from opset_atlas.runtimes._feeding import Feeds, Runner, feed
 
 @dataclass(frozen=True)
 class Flat:
-    """A model, its graph as data, and per node where it is in the file."""
+    """A model, its graph as data, and the origin of each node in the file."""
 
     model: onnx.ModelProto
     graph: Graph
@@ -27,7 +27,7 @@ class Flat:
 
 
 def flat(model: onnx.ModelProto, graph: Graph, runner: Runner, feeds: Feeds) -> Flat:
-    """The file unfolded, or unchanged where it has no subgraphs or its runs differ."""
+    """The file unfolded, or unchanged if it has no subgraphs or its runs differ."""
     unchanged = Flat(model, graph, [Origin(node["index"]) for node in graph["nodes"]])
     if not has_subgraphs(model):
         return unchanged

@@ -1,4 +1,4 @@
-"""Every cell of a model in every runtime, judged. Nothing that computes is imported."""
+"""Verdicts for every cell of a model in every runtime, without importing any runtime."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from opset_atlas.numerics import verdicts
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.records import Cell, CellVerdict, ExportRecord, Measure, ParityRecord
 
-# What a runtime says of a file that it does not load or run.
+# The verdicts on a file that a runtime does not load or run.
 STOPPED = frozenset({"rejected", "failed"})
-# Verdicts whose origin is looked for.
+# Verdicts whose origin is searched for.
 LOCATED = verdicts.WRONG | {"above-noise"} | STOPPED
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the stage starts from: `spec` names model, exporters, runtimes, tolerances, limits.
+    """The stage's input: `spec` names model, exporters, runtimes, tolerances and limits.
 
-    `store` is a folder for large tensors of the files that are looked into.
+    `store` is a folder for large tensors of the files under examination.
     """
 
     spec: Mapping[str, Any]
@@ -33,13 +33,13 @@ class Job:
 
     @property
     def tolerances(self) -> Tolerances:
-        """Those of the configuration."""
+        """The tolerances of the configuration."""
         return Tolerances().updated(self.spec["tolerances"])
 
 
 @dataclass(frozen=True)
 class JudgedCell:
-    """A cell in a runtime: its file, the verdict and the measures of each variant."""
+    """A cell in a runtime: its file, and the verdict and measures of each variant."""
 
     exporter: str
     cell: Cell
@@ -49,12 +49,12 @@ class JudgedCell:
 
     @property
     def label(self) -> str:
-        """As the export stage names the base of a conversion."""
+        """The cell, named as the export stage names the base of a conversion."""
         return f"{self.exporter} at opset {self.cell['requested']}"
 
     @property
     def name(self) -> str:
-        """The label, with the opset of the file where that is another one."""
+        """The label, with the file's opset if it is different."""
         delivered = self.cell["delivered"]
         moved = f" (which is {delivered})" if delivered != self.cell["requested"] else ""
         return self.label + moved
@@ -73,7 +73,7 @@ class JudgedCell:
 
 
 def judged_cells(job: Job) -> Iterator[JudgedCell]:
-    """Every cell of the model in every runtime, judged."""
+    """Every cell of the model in every runtime, with verdicts."""
     runtimes: dict[str, ParityRecord] = {
         name: read_json(job.parity / f"{name}.json", "parity") for name in job.spec["runtimes"]
     }

@@ -1,4 +1,4 @@
-"""The part of a file that a runtime computes correctly as written, and not once optimized."""
+"""The part of a file that a runtime computes correctly as written, but not when optimized."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Callable
 
 from opset_atlas.onnx_files.parts import Region, Wires
 
-MOST_CUTS = 64  # up to here every node is tried; above, halves are
+MOST_CUTS = 64  # up to this many nodes are tried one by one; more by bisection
 
 
 def locate(wires: Wires, output: str, fails: Callable[[Region], bool]) -> Region | None:
-    """The smallest part that still fails when it is run alone; None where there is none.
+    """The smallest part that still fails when run alone; None if there is none.
 
-    First the earliest value that comes out wrong is found, then as many nodes before it as possible
-    are removed. A value that is made an output cannot be optimized away, so each is tried in a cut
-    of its own.
+    It finds the earliest wrong value, then removes as many nodes before it as possible. A value
+    made an output cannot be optimized away, so each value is tried in a separate cut.
 
     Args:
         fails: whether a part, run alone on right inputs, gives another result when optimized.
@@ -36,7 +35,7 @@ def locate(wires: Wires, output: str, fails: Callable[[Region], bool]) -> Region
 
 
 def _first(names: list[str], fails: Callable[[str], bool]) -> str | None:
-    """The first name that fails; found by halves where there are many, as if order were all."""
+    """The first name that fails, by bisection if there are many, assuming that failures persist."""
     while len(names) > MOST_CUTS:
         middle = len(names) // 2
         names = names[: middle + 1] if fails(names[middle]) else names[middle + 1 :]
@@ -44,7 +43,7 @@ def _first(names: list[str], fails: Callable[[str], bool]) -> str | None:
 
 
 def _most(names: list[str], fails: Callable[[list[str]], bool]) -> list[str]:
-    """The longest beginning of `names` that can be given with the rest still failing."""
+    """The longest prefix of `names` that can be fed as inputs while the rest still fails."""
     low, high = 0, len(names) - 1
     while low < high:
         middle = (low + high + 1) // 2

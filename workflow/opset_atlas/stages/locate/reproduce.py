@@ -1,8 +1,8 @@
-"""A reproducer: a folder that shows a fault with nothing of this project.
+"""A reproducer: a folder that shows a fault without needing this project.
 
 model.onnx   the smallest cut of the file that still shows it
-arrays.npz   the cut's inputs, the expected and the wrong result, and the error allowed per element
-run.py       runs the cut and compares; exit status 1 where the result is wrong
+arrays.npz   the cut's inputs, the expected and the wrong result, and the allowed error per element
+run.py       runs the cut and compares; exit status 1 if the result is wrong
 
 No name from a model reaches a path or the script: the ends of the cut are called `input_0`,
 `input_1`, … and `output`.
@@ -72,9 +72,9 @@ class Stopping:
 
 @dataclass(frozen=True)
 class Cut:
-    """A part of a file as a model of its own, what it is given, should give and did give.
+    """A part of a file as a separate model, with its inputs, expected and actual result.
 
-    `why`: where the expected result is from; `script` runs it.
+    `why`: the source of the expected result; `script` runs the part.
     """
 
     model: onnx.ModelProto
@@ -87,7 +87,7 @@ class Cut:
 
 
 def write(cut: Cut | Stopping, folder: Path, tensors: Path) -> str:
-    """Write the folder; returns why there can be none, or "".
+    """Write the folder; return "" or the reason why it could not be written.
 
     Args:
         tensors: the folder of the external data that the cut refers to.

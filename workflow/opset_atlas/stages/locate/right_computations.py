@@ -1,4 +1,4 @@
-"""Right computations of a model, to compare a wrong one with: each is run once, when asked for."""
+"""Right computations of a model, to compare a wrong one with; each runs once, on demand."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from opset_atlas.stages.locate.flat import Flat, flat
 from opset_atlas.stages.locate.judged_cells import Job, JudgedCell
 from opset_atlas.stages.locate.suspect import Source, Wrong
 
-MOST_FILES = 4  # right files that one is compared with
+MOST_FILES = 4  # right files that a wrong one is compared with
 _FIXED = ("constant", "initializer", "empty")
 
 
 @dataclass
 class RightComputations:
-    """What is known of a model's right computations; filled as they are asked for."""
+    """A model's right computations, filled on demand."""
 
     job: Job
     traces: dict[tuple[str, ...], Trace | None] = field(default_factory=dict)
@@ -36,10 +36,10 @@ class RightComputations:
     files: dict[Path, tuple[onnx.ModelProto, Graph, str]] = field(default_factory=dict)
 
     def sources(self, wrong: Wrong, right: Iterable[JudgedCell]) -> Iterator[Source]:
-        """The file that the model is, right files in the order given, then the eager module.
+        """The model itself if it is a file, right files in the given order, the eager module.
 
-        Files of one graph count once, unless they are the wrong one's, which another runtime may
-        compute rightly.
+        Files with the same graph count once, unless it is the wrong one's, which another runtime
+        may compute correctly.
         """
         if "onnx" in self.job.spec:
             path = Path(self.job.spec["onnx"])
@@ -100,17 +100,17 @@ class RightComputations:
         if key not in self.traces:
             try:
                 self.traces[key] = work()
-            except Exception as error:  # the runtime's or torch's: one source less
+            except Exception as error:  # the runtime's or torch's error: one source less
                 print(f"{label} cannot be compared with: {describe(error)}")
                 self.traces[key] = None
         return self.traces[key]
 
 
 def partners(ours: Graph, theirs: Graph) -> dict[str, str]:
-    """Values of the wrong file and those that have their place in a right one, as aligned.
+    """Values of the wrong file and the aligned values of a right one.
 
-    Results of two aligned nodes; and where no aligned nodes make them, the inputs that two aligned
-    nodes take under one parameter.
+    These are the results of aligned nodes and, if no aligned nodes compute them, the inputs that
+    aligned nodes take under the same parameter.
     """
     matched = align(ours, theirs)
     found: dict[str, str] = {}
@@ -127,7 +127,7 @@ def partners(ours: Graph, theirs: Graph) -> dict[str, str]:
 
 
 def _operands(matched: Alignment, one: Node, other: Node) -> list[tuple[str, str]]:
-    """Inputs under the same parameter, where both nodes compute with the same parameters."""
+    """Inputs under the same parameter, if both nodes have the same parameters."""
     ours, theirs = (
         {port["parameter"]: side.port(port) for port in node["inputs"] if port["name"]}
         for node, side in ((one, matched.left), (other, matched.right))

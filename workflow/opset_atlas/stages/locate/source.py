@@ -1,9 +1,9 @@
 """The line of the user's code that a blamed node was made from.
 
-The file itself says, or a sibling of it does: a version conversion loses what the torch.export
-exporter writes into a node, and the TorchScript exporter writes nothing. Siblings are files of the
-same model: one of the same exporter has the node under the same name, any other one has nodes of
-the same module, which tell where they all come from one line.
+The file itself or a sibling tells: a version conversion loses what the torch.export exporter writes
+into a node, and the TorchScript exporter writes nothing. Siblings are files of the same model: a
+file of the same exporter has the node under the same name; any other has nodes of the same module,
+which help if they all come from the same line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DEFAULT = ("", "ai.onnx")
 
 
 def lines(path: Path, exports: Path, nodes: Sequence[BlamedNode]) -> str:
-    """The lines of some nodes of a file, as `base.source_lines` lists them; "" for none.
+    """The lines of some nodes of a file, as `base.source_lines` lists them; "" if unknown.
 
     Args:
         path: the file; its folder is `{exporter}/cells` below `exports`.
@@ -38,13 +38,13 @@ def lines(path: Path, exports: Path, nodes: Sequence[BlamedNode]) -> str:
 
 
 def _siblings(path: Path, exports: Path) -> Iterator[onnx.ModelProto]:
-    """The newest file of each exporter, the own one's first: it is most likely to say something."""
+    """The newest file of each exporter, the same exporter first, as it most likely has lines."""
     own = path.parents[1].name
     for sweep in sorted(exports.iterdir(), key=lambda folder: (folder.name != own, folder.name)):
         for newest in sorted((sweep / "cells").glob("*.onnx"), reverse=True)[:1]:
             try:
                 model = onnx.load(newest, load_external_data=False)
-            except Exception:  # no file to learn from
+            except Exception:  # not a usable file
                 continue
             if any(map(origins.line, model.graph.node)):
                 yield model
@@ -64,7 +64,7 @@ def _by_name(models: Sequence[onnx.ModelProto], node: BlamedNode) -> str:
 
 
 def _by_scope(models: Sequence[onnx.ModelProto], node: BlamedNode) -> str:
-    """The one line that the module's nodes come from, those of the same operator before others."""
+    """The line that all of the module's nodes come from; those of the same operator first."""
     for model in models:
         inside = [other for other in model.graph.node if scope_of(other) == node["scope"]]
         alike = [other for other in inside if _same_operator(other, node)]

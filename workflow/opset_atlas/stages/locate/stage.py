@@ -3,9 +3,9 @@
 reads   results/define/{model}; export and parity records and the files of all its sweeps
 writes  record.json, and under reproducers/{exporter}/opset_NN a cut, its arrays and a script
 
-Judges by itself, with the tolerances of the configuration: where every verdict is fine, nothing is
-imported that computes, and an empty record is written. Else the values that a wrong file computes
-on the way are compared with those of right computations of the same model: the same file in another
+It computes the verdicts itself, with the tolerances of the configuration. If none needs a search,
+no runtime is imported, and an empty record is written. Otherwise the intermediate values of a
+wrong file are compared with those of right computations of the same model: the same file in another
 runtime, another opset or exporter, the file that it was converted from, the eager module.
 """
 
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _stand_in(job: Job, folder: Path, failure: Failure) -> None:
-    """Write the record of a model that this stage failed at: nothing is located."""
+    """Write the record of a model at which this stage failed, with nothing located."""
     shutil.rmtree(folder / "reproducers", ignore_errors=True)
     (folder / "reproducers").mkdir(parents=True)
     head = {"version": VERSION, "stage": "locate", "model": job.spec["model"]}
@@ -61,7 +61,7 @@ def _stand_in(job: Job, folder: Path, failure: Failure) -> None:
 
 
 def locate(job: Job, folder: Path) -> LocateRecord:
-    """Write the record and the reproducers of a model below `folder`; return the record."""
+    """Write the record and reproducers of a model below `folder`; return the record."""
     shutil.rmtree(folder / "reproducers", ignore_errors=True)
     (folder / "reproducers").mkdir(parents=True)
     cells = list(judged_cells(job))
@@ -86,7 +86,7 @@ def _located(
     folder: Path,
     failed: list[Failure],
 ) -> list[Located]:
-    """What was found; files with one graph are reported once.
+    """The findings; files with the same graph are reported once.
 
     Args:
         failed: gets an entry for each file at which our own code raised.
@@ -104,12 +104,12 @@ def _examined(
     folder: Path,
     failed: list[Failure],
 ) -> list[Located]:
-    """As `_located`, with a folder for large tensors."""
+    """Like `_located`, with a folder for large tensors."""
     from opset_atlas.stages.locate.case import Case, cases
     from opset_atlas.stages.locate.examine import examine, interrupted
     from opset_atlas.stages.locate.right_computations import RightComputations
 
-    right = RightComputations(job)  # a child keeps what it has run
+    right = RightComputations(job)  # a child process keeps its runs
 
     def work(case: Case) -> list[Located]:
         return examine(case, right, folder / "reproducers")
@@ -134,7 +134,7 @@ def _examined(
 
 
 def _merged(found: Sequence[Located], folder: Path) -> list[Located]:
-    """Findings that differ in nothing but versions as one, with what is said of the first file."""
+    """Merge findings that differ only in versions, with the text for the first file."""
     first: dict[str, Located] = {}
     for each in found:
         same = first.setdefault(_mechanism(each), each)

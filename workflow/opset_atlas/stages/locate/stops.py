@@ -1,4 +1,4 @@
-"""The first node with which a file does not load or run, and the smallest part that shows it."""
+"""The first node at which a file fails to load or run, and the smallest part that shows it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from opset_atlas.runtimes._feeding import Runner, feed
 
 @dataclass(frozen=True)
 class Stop:
-    """`part` is a model that stops at the node with the given index; `inputs` is what it is fed.
+    """`part` is a model that fails at the node with the given index when fed `inputs`.
 
-    `refused`: who else refuses it, so that the file is at fault and not the runtime.
+    `refused`: who else rejects it, in which case the file is at fault and not the runtime.
     """
 
     node: int
@@ -31,15 +31,15 @@ class Stop:
 
 
 def find(model: onnx.ModelProto, runner: Runner, tensors: Mapping[str, Array]) -> Stop | None:
-    """Where a file stops; None where it runs, or where no part of it is to blame.
+    """Where a file fails; None if it runs or no part of it is to blame.
 
-    The first nodes of the file run up to some number and not beyond: found by halves.
+    The first nodes of the file run up to some number and fail beyond it, found by bisection.
 
     Args:
         tensors: the inputs of the model by name.
 
     Raises:
-        ValueError: the graph has other inputs than the model.
+        ValueError: the graph's inputs are not the model's.
     """
     given = feed(Wires(model.graph).inputs, tensors)
     nodes = list(model.graph.node)
@@ -49,7 +49,7 @@ def find(model: onnx.ModelProto, runner: Runner, tensors: Mapping[str, Array]) -
 
     if not fails(len(nodes)):
         return None
-    low, high = 0, len(nodes)  # `low` nodes run, `high` do not
+    low, high = 0, len(nodes)  # the first `low` nodes run, the first `high` do not
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fails(middle) else (middle, high)
@@ -63,7 +63,7 @@ def find(model: onnx.ModelProto, runner: Runner, tensors: Mapping[str, Array]) -
 
 
 def _beginning(model: onnx.ModelProto, given: Mapping[str, Array], count: int) -> onnx.ModelProto:
-    """The first nodes of a file; what none of them reads is an output."""
+    """The first nodes of a file; results that none of them reads are outputs."""
     nodes = model.graph.node[:count]
     read = {name for node in nodes for name in names_read(node)}
     ends = [name for node in nodes for name in node.output if name and name not in read]
@@ -86,7 +86,7 @@ def _fails_without_nodes(
 def _parts(
     model: onnx.ModelProto, runner: Runner, given: Mapping[str, Array], index: int
 ) -> list[tuple[onnx.ModelProto, dict[str, Array]]]:
-    """Parts that may show it, the smallest first: the node, what leads to it, all before it."""
+    """Candidate parts, smallest first: the node, what leads to it, everything before it."""
     node = model.graph.node[index]
     outputs = [name for name in node.output if name]
     held = {tensor.name for tensor in model.graph.initializer}
@@ -95,7 +95,7 @@ def _parts(
     made = dict.fromkeys(name for name in read if name not in given)
     values = dict(given)
     if made:
-        with contextlib.suppress(Exception):  # the runtime's: then the larger parts are left
+        with contextlib.suppress(Exception):  # the runtime's error: try the larger parts
             values |= runner.run(cut(model, given, made), [given])[0]
     found = []
     if all(name in values for name in read):
@@ -108,7 +108,7 @@ def _parts(
 def _renamed(
     model: onnx.ModelProto, entries: Mapping[str, Array], outputs: list[str]
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """A cut and its inputs, under names of ours."""
+    """A cut and its inputs under neutral names."""
     names = {name: f"input_{i}" for i, name in enumerate(entries)}
     names |= {name: f"output_{i}" for i, name in enumerate(outputs)}
     part = cut(model, entries, dict.fromkeys(outputs), names)
@@ -118,7 +118,7 @@ def _renamed(
 def _refused(
     part: onnx.ModelProto, node: onnx.NodeProto, runner: Runner, inputs: Mapping[str, Array]
 ) -> str:
-    """Who refuses a part besides the runtime: onnx's checker, or another runtime that knows it."""
+    """Who else rejects a part: onnx's checker, or another runtime that knows it."""
     context = onnx.checker.C.CheckerContext()
     context.ir_version = part.ir_version
     context.opset_imports = {entry.domain: entry.version for entry in part.opset_import}

@@ -1,17 +1,17 @@
-"""Which part of a wrong file is to blame, found by comparing what it computes on the way.
+"""Which part of a wrong file is to blame, found by comparing intermediate values.
 
-A value is *known* to be right when a computation that ends right has it too: in its place in an
-aligned graph, or, where nothing has that place, anywhere, if its dtype, shape and content could not
-be met by chance.
-The nodes between known values and a wrong output are suspects. They become fewer by trial: a right
-value is put in the place of one that is not known; where the rest of the file then gives the right
-output, what follows is right, and the fault lies before. The smallest such part is blamed.
+A value is *known* to be right if a computation with a right result has it too: in the corresponding
+place of an aligned graph or, if nothing corresponds, anywhere, provided that its dtype, shape and
+content cannot match by chance.
+The nodes between known values and a wrong output are suspects. Trials narrow them down: a right
+value replaces one that is not known; if the rest of the file then gives the right output, what
+follows is right and the fault lies before. The smallest such part is blamed.
 
-Alignment may pair nodes that are not meant to be the same. So a value that differs from what has
-its place, and is found elsewhere, counts as known too where that leaves fewer suspects; what is
-given to the part that is blamed must be what the right computation has there; and a single node is
-blamed without such a trial only where the same operator with the same attributes and inputs gives
-another result (`counterparts`).
+Alignment may pair nodes that are not meant to be the same. So a value that differs from its
+counterpart but is found elsewhere also counts as known if that leaves fewer suspects; the inputs of
+the blamed part must be what the right computation has there; and a single node is blamed without
+such a trial only if the same operator with the same attributes and inputs gives another result
+(`counterparts`).
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ MOST_ALIKE = 8
 
 @dataclass(frozen=True)
 class Wrong:
-    """A file, what it computed as written, and the output that is wrong.
+    """A file, the values that it computed as written, and the wrong output.
 
-    `truth` has the right output under its name; `tolerances` are those for comparing with what has
-    no float64 run: as much noise as the output itself is allowed. `right_outputs` are the graph's
-    other outputs that are right. `graph` is the model as data; `origins` says where its nodes are
-    in the file, whose branches and loops are unfolded in the model.
+    `truth` has the right output under its name; `tolerances` apply to values without a float64 run
+    and allow as much noise as for the output itself. `right_outputs` are the graph's other, right
+    outputs. `graph` is the model as data; `origins` says where its nodes are in the file, whose
+    branches and loops are unfolded in the model.
     """
 
     model: onnx.ModelProto
@@ -64,9 +64,9 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Source:
-    """A right computation; `partners` maps values of the wrong file to its own, as aligned.
+    """A right computation; `partners` maps values of the wrong file to aligned values of this one.
 
-    `files`: the wrong one and this one; None for a computation that is no file.
+    `files`: the wrong one and this one; None if this computation is not a file.
     """
 
     trace: Trace
@@ -76,7 +76,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a value should be: `trace.values[name]`. `repairs`: with it the output is right."""
+    """The right value, `trace.values[name]`. `repairs`: the output is right with it."""
 
     trace: Trace
     name: str
@@ -85,11 +85,11 @@ class Expected:
 
 @dataclass(frozen=True)
 class Blame:
-    """The part to blame and what its value should be.
+    """The part to blame and its expected value.
 
-    `instead`: the graph and label of a right file and its nodes that make the value there, or the
-    operator of the module that does. `early`: what gives the same value on the way to the right
-    one, so that the part is right and something after it is missing.
+    `instead`: the graph and label of a right file with its nodes that compute the value, or the
+    module's operator that does. `early`: what computes the same value on the way to the right one,
+    which means that the part is right and something after it is missing.
     """
 
     region: Region
@@ -99,10 +99,10 @@ class Blame:
 
 
 def locate(wrong: Wrong, sources: Iterable[Source]) -> Blame:
-    """The smallest part of the file that makes a wrong value of right ones.
+    """The smallest part of the file that computes a wrong value from right ones.
 
     Args:
-        sources: right computations, the most alike first; read until one node is to blame.
+        sources: right computations, the most similar first; read until one node is to blame.
     """
     search = _Search(wrong)
     best = search.everything()
@@ -115,7 +115,7 @@ def locate(wrong: Wrong, sources: Iterable[Source]) -> Blame:
 
 
 def is_right(wrong: Wrong, got: Sequence[Array], trace: Trace, name: str) -> bool:
-    """Whether arrays, one per input set, are those of `name` but for rounding."""
+    """Whether arrays, one per input set, equal those of `name` up to rounding."""
     rights, exacts = trace.values[name], trace.exact.get(name)
     tolerances = wrong.tolerances if exacts else wrong.loose
     for i, (array, right) in enumerate(zip(got, rights, strict=False)):
@@ -126,7 +126,7 @@ def is_right(wrong: Wrong, got: Sequence[Array], trace: Trace, name: str) -> boo
 
 
 def measured(wrong: Wrong, expected: Expected, target: str) -> Measure:
-    """The measure of a wrong value against what it should be, on the first input set."""
+    """The measure of a wrong value against the expected one, on the first input set."""
     exacts = expected.trace.exact.get(expected.name)
     got = wrong.trace.values.get(target, [None])[0]
     right = expected.trace.values[expected.name][0]
@@ -134,11 +134,10 @@ def measured(wrong: Wrong, expected: Expected, target: str) -> Measure:
 
 
 def _compared(name: str, got: Array | None, right: Array, exact: Array | None) -> Measure:
-    """The measure of an intermediate value, masked positions apart.
+    """The measure of an intermediate value, with masked positions compared separately.
 
-    A mask of attention adds -3.4e38 or -1e9; in a unit of that size every error is noise. Positions
-    that all have one such value, a million times what the others have, are compared and then left
-    out.
+    An attention mask adds -3.4e38 or -1e9; in units of that size every error is noise. Positions
+    that all hold one such value, a million times the others, are compared and then left out.
     """
     if got is not None and got.shape == right.shape and got.dtype.kind == right.dtype.kind == "f":
         size = np.abs(right)
@@ -151,7 +150,7 @@ def _compared(name: str, got: Array | None, right: Array, exact: Array | None) -
 
 
 class _Search:
-    """What is known so far about the values of one wrong file."""
+    """What is known so far about the values of a wrong file."""
 
     def __init__(self, wrong: Wrong) -> None:
         self._wrong, self._wires = wrong, Wires(wrong.model.graph)
@@ -164,7 +163,7 @@ class _Search:
         self._trials = MOST_TRIALS
 
     def everything(self, known: Iterable[str] = ()) -> Blame:
-        """All nodes between what is known and the output."""
+        """All nodes between known values and the output."""
         output = self._wrong.output
         region = self._wires.region(output, known)
         return Blame(region, Expected(self._wrong.truth, output, True))
@@ -189,7 +188,7 @@ class _Search:
         self._same_node.append(counterparts(*source.files, met) if source.files else {})
 
     def best(self) -> Blame:
-        """The smallest part that is proven to blame, else the first node that differs, else all."""
+        """The smallest part proven to be at fault, else the first differing node, else all."""
         first = self._best(self._known)
         if len(first.region.nodes) <= 1 or not self._elsewhere:
             return first
@@ -220,11 +219,11 @@ class _Search:
         return self._first_different(regions) or everything
 
     def complete(self, blame: Blame) -> Blame:
-        """The blame with what a right computation has in its place.
+        """The blame, with what a right computation has in its place.
 
-        The part becomes larger where it is given other values than the right computation has: where
-        it takes `b` and the right one takes `a`, both right, the fault is that `b` is taken. So it
-        begins where both are given the same.
+        The part grows if its inputs differ from those of the right computation: if it takes `b` and
+        the right one takes `a`, both right values, the fault is to take `b`. So it begins where
+        both take the same inputs.
         """
         if self._sources and self._sources[0].files is None:
             return replace(blame, instead=self._operator(self._sources[0]))
@@ -234,7 +233,7 @@ class _Search:
         theirs, met, target = found
         known = set(met)
         region = blame.region
-        there = theirs.equal_to(met.values())  # of these, the right part begins at
+        there = theirs.equal_to(met.values())  # of these, where the right part begins
         while True:
             own = theirs.one_name(met[name] for name in region.entries if name in met)
             right = theirs.wires.region(target, there)
@@ -251,7 +250,7 @@ class _Search:
         return replace(blame, region=region, instead=instead)
 
     def early(self, blame: Blame) -> str:
-        """What gives a blamed node's value in a right computation, on the way to its result."""
+        """What computes a blamed node's value in a right computation, on the way to its result."""
         target = blame.region.target
         got = self._wrong.trace.values.get(target)
         if len(blame.region.nodes) != 1 or got is None or not _telling(got):
@@ -266,7 +265,7 @@ class _Search:
         return ""
 
     def _before(self, blame: Blame, source: Source) -> dict[str, str]:
-        """Values on the way to the expected one in a right computation, and their operators."""
+        """Values before the expected one in a right computation, and their operators."""
         if source.files is None:
             if blame.region.target != self._wrong.output:
                 return {}
@@ -284,9 +283,9 @@ class _Search:
         return {name: operator(node) for name, node in made if name != target}
 
     def _right_part(self, blame: Blame) -> tuple[Side, dict[str, str], str] | None:
-        """The most alike right file that has the blamed value, and what the value is called there.
+        """The most similar right file that has the blamed value, and the value's name there.
 
-        With the names there of our values that it has too.
+        Also the names there of the values that both files have.
         """
         for source, met in zip(self._sources, self._met_in, strict=True):
             if source.files is None:
@@ -303,13 +302,13 @@ class _Search:
         return None
 
     def _operator(self, source: Source) -> str | None:
-        """The operator of the module that gives the right output, bit by bit."""
+        """The module's operator that gives the right output, bit for bit."""
         truth = self._wrong.truth.values[self._wrong.output]
         same = [name for name, arrays in source.trace.values.items() if _equal(arrays, truth)]
         return same[0].split(" ", 1)[1] if same else None
 
     def _in_its_place(self, name: str, got: Sequence[Array], source: Source) -> str | None:
-        """The source's value that has the place of ours, where it is the same."""
+        """The source's value in the corresponding place, if it is the same."""
         partner = source.partners.get(name)
         if partner not in source.trace.values:
             return None
@@ -321,10 +320,10 @@ class _Search:
     def _anywhere(
         self, name: str, got: Sequence[Array], source: Source, alike: _Alike
     ) -> str | None:
-        """A value of the source that ours is, and not by chance.
+        """A value of the source that equals ours, and not by chance.
 
-        What a node merely passes on is no value of its own: that its input is right somewhere says
-        nothing about whether more was to be done.
+        A value that a node merely passes on does not count: that its input is right somewhere does
+        not show that nothing more had to be done.
         """
         if not _telling(got) or (name in self._differs and self._is_passed_on(name, got)):
             return None
@@ -332,7 +331,7 @@ class _Search:
         return next((other for other in others if self._same(got, source, other)), None)
 
     def _is_passed_on(self, name: str, got: Sequence[Array]) -> bool:
-        """Whether a value is one that its node is given."""
+        """Whether a value equals one of its node's inputs."""
         if name not in self._wires.producer:
             return False
         values = self._wrong.trace.values
@@ -342,7 +341,7 @@ class _Search:
     def _first_of_two(
         self, proven: Blame, regions: Sequence[Region], known: Iterable[str]
     ) -> Blame | None:
-        """The first of two nodes that are each wrong, where that is all there is to a region."""
+        """The first of two wrong nodes, if they make up the whole region."""
         inside = [r for r in regions if set(r.nodes) < set(proven.region.nodes)]
         first = self._first_different(inside)
         if first is None:
@@ -351,7 +350,7 @@ class _Search:
         return first if len(rest.nodes) == 1 else None
 
     def _first_different(self, regions: Sequence[Region]) -> Blame | None:
-        """A node that gives another result than a counterpart: one operator on equal inputs."""
+        """A node whose result differs from that of a counterpart: same operator, equal inputs."""
         single = [region for region in regions if len(region.nodes) == 1]
         for region in sorted(single, key=lambda region: region.nodes):
             for source, same in zip(self._sources, self._same_node, strict=True):
@@ -368,7 +367,7 @@ class _Search:
         return near and is_right(self._wrong, got, source.trace, name)
 
     def _candidates(self, name: str) -> Iterator[Expected]:
-        """Right values that may belong in the place of `name`: counterparts, then any alike."""
+        """Right values that may replace `name`: counterparts, then any similar ones."""
         for source in self._sources:
             partner = source.partners.get(name)
             if partner in source.trace.values:
@@ -381,9 +380,9 @@ class _Search:
                     yield Expected(source.trace, other, False)
 
     def _repairs(self, name: str, expected: Expected) -> bool:
-        """Whether the output is right once the value `name` is, and the right ones remain so.
+        """Whether a right value for `name` makes the output right and keeps the others right.
 
-        In all passes of a loop, since what is wrong in one is wrong in each.
+        It is replaced in all iterations of a loop, since a fault in one is a fault in each.
         """
         if self._trials <= 0:
             return False
@@ -397,7 +396,7 @@ class _Search:
                 for feed, array in zip(feeds, arrays, strict=False):
                     feed[each] = array
             found = wrong.runner.run(model, feeds)
-        except Exception:  # a tensor that does not fit there is no answer
+        except Exception:  # a tensor that does not fit there answers nothing
             return False
         got = [one[wrong.output] for one in found if wrong.output in one]
         if len(got) != len(feeds) or not is_right(wrong, got, wrong.truth, wrong.output):
@@ -406,7 +405,7 @@ class _Search:
         return all(is_right(wrong, [one[n] for one in found], own, n) for n in wrong.right_outputs)
 
     def _in_all_passes(self, name: str, expected: Expected) -> dict[str, str]:
-        """The value of that name and the right one, in each pass where both are in loops."""
+        """The named value and the right one, in each iteration if both are in loops."""
         ours = in_all_passes(name, self._wires.varying)
         theirs = in_all_passes(expected.name, expected.trace.values)
         if len(ours) == len(theirs):
@@ -430,7 +429,7 @@ def _by_signature(trace: Trace) -> _Alike:
 
 
 def _telling(arrays: Sequence[Array]) -> bool:
-    """Whether two computations do not have such a value by chance."""
+    """Whether two computations are unlikely to share such a value by chance."""
     first = arrays[0]
     if not first.size or dtype_name(first.dtype) == "string":
         return False
@@ -441,7 +440,7 @@ def _telling(arrays: Sequence[Array]) -> bool:
 
 
 def _near(got: Array, right: Array) -> bool:
-    """A quick look, before measuring: nothing that is right fails it."""
+    """A quick check before measuring, which no right value fails."""
     if got.shape != right.shape or dtype_name(got.dtype) != dtype_name(right.dtype):
         return False
     if not is_float(right.dtype):

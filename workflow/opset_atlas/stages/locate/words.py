@@ -1,4 +1,4 @@
-"""Where a wrong result begins, in a few sentences that an engineer reads once."""
+"""Describe where a wrong result begins in a few sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_MESSAGE = 500
 
 
 def sentence(found: Located) -> str:
-    """What is to blame, by how much, against what, and whose fault it is."""
+    """What is to blame, how large the error is, compared with what, and whose fault it is."""
     size = sizes_of(found["set"])
     return (f"With {size}: " if size else "") + _sentence(found)
 
@@ -46,7 +46,7 @@ def _stop(found: Located) -> str:
 
 
 def spelled(node: Node) -> str:
-    """`Softmax-11(axis=1)`: operator, version, and the attributes that are not at their default."""
+    """`Softmax-11(axis=1)`: operator, version and non-default attributes."""
     given = [
         f"{a['name']}={visible(str(a['value']), _MOST_NAME // 2)}"
         for a in node["attributes"]
@@ -128,7 +128,7 @@ def _fault(found: Located) -> str:
 
 
 def _meaning(found: Located) -> str:
-    """What is known to have changed between the version in the file and the one that is right."""
+    """The known changes of meaning between the file's version and the right one."""
     for node in found["nodes"]:
         other = definitions.in_force(node["op"], found["right_at"] or 0, node["domain"])
         if node["since"] and other and other != node["since"]:

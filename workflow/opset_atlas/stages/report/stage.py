@@ -139,7 +139,7 @@ class _Writer:
 
 
 def render(pages: Environment, template: str, page: dict[str, Any], alone: bool = False) -> str:
-    """A page with its style inside, and its script where it has one.
+    """A page with its style and, if it has one, its script inline.
 
     A page that is `alone` does not link to other files; it still cites the ONNX documentation.
     """

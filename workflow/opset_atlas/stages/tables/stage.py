@@ -1,4 +1,4 @@
-"""Stage 7: every table of the report, as CSV and JSON, so that others can build on them.
+"""Stage 7: every table of the report, as CSV and JSON, for use by other programs.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
 writes  the tables of `findings.columns`, each as .csv and .json
@@ -56,11 +56,11 @@ def main(arguments: list[str] | None = None) -> None:
 def tables(
     sweeps: Mapping[str, Sequence[str]], results: Path, audited: bool = False
 ) -> dict[str, list[Row]]:
-    """All tables but that of the audit as rows.
+    """The rows of all tables except that of the audit.
 
     Args:
         sweeps: each model's exporters.
-        audited: whether there are records of the audit, which can have failed too.
+        audited: whether there are records of the audit, whose failures count too.
     """
     judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
@@ -114,7 +114,7 @@ def tables(
 def _failures(
     results: Path, sweeps: Mapping[str, Sequence[str]], judged: JudgeRecord, audited: bool
 ) -> Iterator[Row]:
-    """Where this program itself failed, by model in the order of the stages."""
+    """Where this program itself failed, by model and in the order of the stages."""
     judging: Mapping[str, list[Any]] = _by_model(judged.get("failures", []))
     stages = ["define", "export", "dump", "parity", "compare", "locate", *["audit"] * audited]
     for model, exporters in sweeps.items():
@@ -130,7 +130,7 @@ def _failures(
 
 
 def _named(row: Row, failed: Iterable[Row]) -> Row:
-    """The row of a model, with what this program failed at after it was defined."""
+    """The row of a model, with this program's failures after the model was defined."""
     own = [e for e in failed if e["model"] == row["model"] and e["stage"] != "define"]
     if not own:
         return row
@@ -141,7 +141,7 @@ def _named(row: Row, failed: Iterable[Row]) -> Row:
 def _departures(
     dumped: Iterable[DumpRecord],
 ) -> dict[tuple[str, str, int], Sequence[Departure]]:
-    """Where the file of a cell leaves the text of the specification."""
+    """Where the file of a cell departs from the text of the specification."""
     return {
         (record["model"], exporter, cell["requested"]): found
         for record in dumped
@@ -190,18 +190,18 @@ def _cells(
 
 
 def _traced(cell: Cell) -> str:
-    """The lines that a tracer warned of; what it fixes there is wrong for other inputs."""
+    """The lines that a tracer warned about: values fixed there are wrong for other inputs."""
     return listed(m["place"] for m in cell["messages"] if m["source"] == "TracerWarning")
 
 
 def _base(model: str, cell: Cell) -> Key:
-    """The cell that one was converted from, whose faults it has: `torchscript at opset 13`."""
+    """The cell that this one was converted from, whose faults it has: `torchscript at opset 13`."""
     exporter, _, opset = cell["base"].partition(" at opset ")
     return model, exporter, int(opset) if opset.isdigit() else 0
 
 
 def _beside(count: int) -> str:
-    """Where tensors are that the exporter did not write into the ONNX file."""
+    """The location of tensors that the exporter did not write into the ONNX file."""
     if not count:
         return ""
     return f"its tensors are in {'a file' if count == 1 else f'{count} files'} beside it"
@@ -260,7 +260,7 @@ def _opsets(
 ) -> Iterator[Row]:
     cells_of, verdicts_of = _by_sweep(cells), _by_sweep(verdicts)
     for dump, record in zip(dumped, compared, strict=True):
-        # Opsets and exporters share graphs, each of which is read once.
+        # Opsets and exporters share graphs; each graph is read once.
         types = cache(partial(_types, results / "dump" / record["model"] / "graphs"))
         for exporter, changes in record["sweeps"].items():
             sweep = record["model"], exporter

@@ -12,7 +12,7 @@ import pandas as pd
 from opset_atlas.base.files import write_text
 from opset_atlas.base.messages import WHOLE, clean
 
-# What spreadsheets take for the beginning of a formula; some also in its full-width form.
+# What spreadsheets take for the start of a formula; some also in its full-width form.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -26,9 +26,9 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
 
 
 def _inert(value: Any) -> Any:
-    """A text without control characters, and with an apostrophe where it would be a formula.
+    """A text without control characters, and with an apostrophe if it would be a formula.
 
-    A text that is a number stays as it is: it can do nothing.
+    A text that is a number is harmless and stays as it is.
     """
     if not isinstance(value, str):
         return value

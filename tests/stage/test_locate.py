@@ -394,7 +394,7 @@ def test_outputs_in_another_order_are_no_operators_fault(tmp_path: Path) -> None
     wrong = parse(text.replace("p, float[2,6] q)", "q, float[2,6] p)"))
     found = find(tmp_path, parse(text), wrong)
     assert {each["fault"] for each in found} == {"outputs"}
-    assert "the graph gives q at its place" in found[0]["sentence"]
+    assert "the graph gives q in its place" in found[0]["sentence"]
 
 
 def test_an_output_that_no_input_reaches(tmp_path: Path) -> None:
@@ -595,7 +595,7 @@ def test_what_numpy_alone_cannot_hold_has_no_reproducer(tmp_path: Path) -> None:
     found = only(find(tmp_path, parse(text), parse(text.replace("[1,0]", "[0,1]"))))
     assert [n["op"] for n in found["nodes"]] == ["Transpose"]
     assert (found["reproducer"], found["shows"]) == ("", True)
-    assert "is bfloat16, which numpy alone cannot read" in found["detail"]
+    assert "is bfloat16, which plain numpy cannot read" in found["detail"]
     assert not list((tmp_path / "locate" / "reproducers").iterdir())
 
 

@@ -162,5 +162,5 @@ def test_bugs_in_structure_are_named(runs: dict[str, Any]) -> None:
     assert found("output too many", "erf") == "the model has no such output"
     assert found("float64 output", "normal") == "dtype float64 where float32 was expected"
     assert found("dimension lost", "best").startswith("shape [2, 13, 17] where [2, 1, 13, 17]")
-    assert found("outputs in another order", "features") == "the graph gives normal at its place"
+    assert found("outputs in another order", "features") == "the graph gives normal in its place"
     assert "output features is called out.0" in runs["outputs swapped"][0]["detail"]

@@ -67,7 +67,7 @@ def test_files_that_no_runtime_takes(defined: Path, tmp_path: Path) -> None:
     ]
     assert "NoSuchOperator" in cells[0]["detail"]
     assert cells[5]["detail"] == "refused: no"
-    assert cells[6]["detail"] == "the graph wants 1 inputs (a), the model has 2 (x, unused)"
+    assert cells[6]["detail"] == "the graph takes 1 inputs (a), the model has 2 (x, unused)"
     assert "absent" in verdicts(record)
     text = (tmp_path / "out.json").read_text()
     assert str(tmp_path) not in text and str(Path.cwd()) not in text
@@ -169,7 +169,7 @@ def test_a_model_that_changes_from_run_to_run_is_no_pass(tmp_path: Path) -> None
     record = measured(tmp_path, tmp_path / "d", files)
     assert set(verdicts(record)) == {"random"}
     said = {cell["requested"]: cell["detail"] for cell in record["cells"]}
-    assert said[17] == "output y changes from run to run in torch, and not in this runtime"
+    assert said[17] == "output y changes from run to run in torch, but not in this runtime"
     assert said[18] == "output y changes from run to run in torch"
 
 

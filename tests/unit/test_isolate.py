@@ -284,6 +284,6 @@ def test_of_what_items_print_the_beginning_is_kept(capfd: pytest.CaptureFixture[
         "quiet begins",
         "loud begins",
         "…",
-        f"… and {dropped} bytes more, which were dropped",
+        f"… and {dropped} more bytes, which were dropped",
         "last begins",
     ]

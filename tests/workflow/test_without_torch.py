@@ -57,5 +57,5 @@ def test_it_starts_and_what_needs_no_torch_is_warm(
     assert dry.returncode == 0 and "rule define" in dry.stdout, dry.stdout
     # Without `--sdm conda` the jobs run here too, and the worker says what it has not.
     done = run("-m", "snakemake", "--cores", "1", "results/define/relu6/record.json")
-    note = "note: jobs that need torch start Python for themselves: torch is not installed"
+    note = "note: jobs that need torch start their own Python: torch is not installed"
     assert note in done.stdout

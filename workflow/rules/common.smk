@@ -68,12 +68,12 @@ def start_worker():
         }
         if reason := server.start(Path("results/logs/worker.log"), needed):
             print(
-                f"note: every job starts Python for itself: {reason}", file=sys.stderr
+                f"note: every job starts its own Python: {reason}", file=sys.stderr
             )
 
 
 def say_where_the_report_is():
-    """Print the path of the report that was made or is up to date; not after `snakemake exports`."""
+    """Print the path of a report that was made or is up to date; not after `snakemake exports`."""
     if any(job.rule.name == "report" for job in workflow.dag.jobs):
         print(f"report: {Path('results/report/index.html').resolve()}")
 

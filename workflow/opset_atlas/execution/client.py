@@ -76,7 +76,7 @@ def _status(answer: bytes) -> int:
 
 def _say_once(level: str, reason: str, log: int) -> None:
     """Write to the job's log why it has no worker, and once per run to the user's terminal."""
-    note = f"note: jobs that need {level} start Python for themselves: {reason}\n"
+    note = f"note: jobs that need {level} start their own Python: {reason}\n"
     os.write(log, note.encode())
     try:
         said = socket_path(os.environ[WORKERS], environments.key(), f"{level}.said")

@@ -206,7 +206,7 @@ class _Child:
         for _ in range(4):  # more than a pipe holds; a thread of the item may keep printing
             self._read(0)
         if self._dropped:
-            _write_all(2, f"\n… and {self._dropped} bytes more, which were dropped\n".encode())
+            _write_all(2, f"\n… and {self._dropped} more bytes, which were dropped\n".encode())
         self._room, self._dropped = PRINTED, 0
 
     def _how_it_ended(self) -> str:

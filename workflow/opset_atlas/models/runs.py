@@ -67,7 +67,7 @@ class Runs:
         models.require_kinds(tensors, "input")
         eager, changes, self.keys = _eager(self.module, tensors)
         if not is_traced(name) and len(eager) != len(self.eager_of(self.sets[0]["name"])):
-            raise ValueError(f"gives {len(eager)} outputs there")
+            raise ValueError(f"returns {len(eager)} outputs at these sizes")
         names = models.output_names(self.spec, len(eager))
         changing = {names[i]: what for i, what in changes.items()}
         self.sets.append({"name": name, "random": changing, "float64": False, "why_not": ""})
@@ -82,7 +82,7 @@ class Runs:
                 exact, why_not = run_in_float64(self.module, self.inputs_of(name))
             count = len(self.eager_of(name))
             if not why_not and len(exact) != count:
-                why_not = f"{len(exact)} outputs in float64 against {count}"
+                why_not = f"{len(exact)} outputs in float64, but {count} otherwise"
             if not why_not:
                 self.outputs |= {f"{name}/float64/{i}": t for i, t in enumerate(exact)}
             found[name] = why_not

@@ -76,7 +76,7 @@ def run_file(
         if promised:
             kept[of_set["name"]] = declared.disagreements(promised, feed, got)
     for name in random:
-        where = ", and not in this runtime" if name in steady else ""
+        where = ", but not in this runtime" if name in steady else ""
         notes.append(f"output {name} changes from run to run in torch{where}")
     measured: Sequence[float | None] = [loaded, *times[:1], min(times, default=None)]
     return {
@@ -131,7 +131,7 @@ def _measure_set(
         value = got[i] if i < len(got) else None
         blank = blank_measure(name, set_name, dtype_name(eager.dtype))
         if given != name and given in names:
-            measures.append({**blank, "structure": f"the graph gives {given} at its place"})
+            measures.append({**blank, "structure": f"the graph gives {given} in its place"})
         elif value is not None and not isinstance(value, np.ndarray | np.generic):
             measures.append({**blank, "structure": f"a {type(value).__name__}, not a tensor"})
         else:

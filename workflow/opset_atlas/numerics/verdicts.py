@@ -222,7 +222,7 @@ def _judge_discrete(measure: Measure) -> _Finding:
         return _Finding("exact", "equal to torch", measure)
     reason = f"{measure['flips']} of {measure['elements']} values differ"
     if measure.get("undecided"):
-        return _Finding("vacuous", f"{reason}; if values are tied, they may", measure)
+        return _Finding("vacuous", f"{reason}; allowed if the values are tied", measure)
     margin, error = measure["flip_margin"], measure["flip_error"]
     if margin is not None and error is not None and margin <= error:
         reason += f", all ties: {_short(margin)} apart, {_short(error)} off"
@@ -255,7 +255,7 @@ def _judge_floats(measure: Measure, tolerances: Tolerances) -> _Finding:
     elif badness <= 1:
         verdict = "within-noise"
     elif flat and (measure["n_runtime"] or 0.0) <= tolerances.ill_conditioned:
-        verdict, noise = "vacuous", f"{noise}, yet the input is constant"
+        verdict, noise = "vacuous", f"{noise}, but the input is constant"
     else:
         verdict = "above-noise" if close else "mismatch"
     own = measure["n_torch"] or 0.0

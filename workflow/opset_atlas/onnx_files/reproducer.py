@@ -37,7 +37,7 @@ class Reproducer:
         room = MOST_BYTES
         for name, array in ((n, a) for of in self.arrays.values() for n, a in of.items()):
             if not is_plain_tensor(array):
-                return f"{name} is {array.dtype.name}, which numpy alone cannot read"
+                return f"{name} is {array.dtype.name}, which plain numpy cannot read"
             room -= array.nbytes
         complete = {}
         for name, model in self.models.items():

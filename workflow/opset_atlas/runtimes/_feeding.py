@@ -48,7 +48,7 @@ def input_positions(
     if len(graph) == len(names):
         return list(range(len(names))), [f"inputs are called {', '.join(graph)}"]
     return None, [
-        f"the graph wants {len(graph)} inputs ({', '.join(graph)}), "
+        f"the graph takes {len(graph)} inputs ({', '.join(graph)}), "
         f"the model has {len(names)} ({', '.join(names)})"
     ]
 

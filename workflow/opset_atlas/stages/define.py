@@ -137,9 +137,9 @@ def _whose_fault(record: DefineRecord, spec: Mapping[str, Any]) -> DefineRecord:
         return {**record, "outcome": "failed", **own}  # type: ignore[typeddict-item]
     if record["detail"].startswith("timeout: "):
         limit = f"limits.cell_seconds ({spec['limits']['cell_seconds']})"
-        detail = f"timeout: opset-atlas cannot finish all its runs within {limit}; one run can"
+        detail = f"timeout: {limit} is enough for one run of the model, but not for all of them"
         return {**record, "outcome": "unsupported", "detail": detail}
-    return _as_ours(record, f"{record['detail']} (the model runs by itself)")
+    return _as_ours(record, f"{record['detail']} (the model runs without opset-atlas)")
 
 
 def _as_ours(record: DefineRecord, detail: str) -> DefineRecord:

@@ -225,7 +225,7 @@ def _row(
     if model["outcome"] != "ok":
         return nothing("absent", f"there is no reference: {model['detail']}")
     if cell["file"]:
-        return nothing("absent", f"{cell['file']} is not there")
+        return nothing("absent", f"{cell['file']} is missing")
     return nothing("absent", ": ".join(filter(None, [cell["outcome"], cell["detail"]])))
 
 

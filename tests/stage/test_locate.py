@@ -491,7 +491,7 @@ def test_a_file_that_does_not_load(tmp_path: Path) -> None:
     found = only(find(tmp_path, parse(text), parse(text.replace("17]", "9]"))))
     assert [n["text"] for n in found["nodes"]] == ["Gemm-9"]
     assert (found["verdict"], found["fault"]) == ("rejected", "file")
-    assert found["sentence"].endswith("It is what the file says: onnx's checker refuses it too.")
+    assert found["sentence"].endswith("The file itself is at fault: onnx's checker rejects it too.")
     assert "Gemm" in stops(tmp_path, found)
 
 

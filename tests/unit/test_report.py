@@ -165,7 +165,7 @@ def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
     for expected in (
         "Use torchscript at opset 11",
         "Avoid</b> dynamo 11",
-        "Models of which nothing was exported",
+        "Models without any export",
         "Silently wrong",
         "<li>input float32[2,3] -1.5 to 0.25</li>",
         'href="reproducers/locate/alpha/reproducers/dynamo/opset_11/run.py"',

@@ -216,11 +216,11 @@ def test_what_to_use_and_what_to_avoid(results: Path) -> None:
     (row,) = tables["models"].to_dict("records")
     assert (row["use_exporter"], row["use_opset"]) == ("torchscript", 14)
     assert row["why"] == (
-        "right in every runtime; 2 computing nodes where others have up to 3; the only cell like it"
+        "right in every runtime; 2 computing nodes where others have up to 3; the only such cell"
     )
     assert (row["avoid"], row["avoid_why"]) == (
         "torchscript 13",
-        "computes something else than the model",
+        "computes something other than the model",
     )
     kinds = list(tables["surprises"]["kind"])
     assert kinds == ["silently-wrong", "invalid", "invalid", "invalid"]
@@ -302,7 +302,7 @@ def test_fewest_nodes_then_lowest_opset_then_order() -> None:
     without = [c for c in cells if c["exporter"] != "converter"]
     assert advise(without, right)["use_exporter"] == "torchscript"
     assert advise(cells[:1], right)["why"] == (
-        "right in every runtime; all 1 such cells have 5 computing nodes; the only cell like it"
+        "right in every runtime; all 1 such cells have 5 computing nodes; the only such cell"
     )
 
 
@@ -366,7 +366,7 @@ def test_what_to_avoid_is_the_worst_on_offer() -> None:
     wrong = advise(cells, [verdict("torchscript", 12, "mismatch")])
     assert (wrong["avoid"], wrong["avoid_why"]) == (
         "torchscript 12",
-        "computes something else than the model",
+        "computes something other than the model",
     )
 
 
@@ -418,7 +418,7 @@ def test_surprises_worst_first() -> None:
         "torchscript at opset 11: onnxruntime computes something else: off by 3"
     )
     assert found[4]["sentence"] == (
-        "torchscript at opset 16 declares something else than it gives: axis 0 of output y is …"
+        "torchscript at opset 16 declares something other than it returns: axis 0 of output y is …"
     )
     assert found[5]["sentence"] == "dynamo at opset 9 returned normally with opset 18: no adapter"
     assert surprises([cell("torchscript", 9, "refused"), cell("torchscript", 14)], []) == []

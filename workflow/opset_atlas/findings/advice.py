@@ -154,11 +154,11 @@ def _surprises(
             yield _surprise(cell, "above-noise", runtime, sentence)
     promises = [v for v in verdicts if v["verdict"] == "misdeclared"]
     if promises:  # a property of the file, so every runtime says the same
-        sentence = f"{asked} declares something else than it gives: {promises[0]['detail']}"
+        sentence = f"{asked} declares something other than it returns: {promises[0]['detail']}"
         yield _surprise(cell, "misdeclared", "", sentence)
     failed = [v for v in verdicts if v["verdict"] in {"no-kernel", "rejected", "failed", "crashed"}]
     if failed and len(failed) == len(verdicts) and cell["outcome"] == "ok":
-        sentence = f"{asked} is valid and no runtime runs it: {failed[0]['detail']}"
+        sentence = f"{asked} is valid, but no runtime runs it: {failed[0]['detail']}"
         yield _surprise(cell, "loads-nowhere", "", sentence)
 
 
@@ -221,14 +221,14 @@ def _why(best: Row, right: Sequence[Row], verdicts: set[str]) -> str:
         size = f"all {len(right)} such cells have {nodes} {noun}"
     else:
         size = f"{nodes} {noun} where others have up to {most}"
-    lowest = "the lowest opset of these" if len(fewest) > 1 else "the only cell like it"
+    lowest = "the lowest opset of these" if len(fewest) > 1 else "the only such cell"
     return f"{quality}; {size}; {lowest}"
 
 
 def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> dict[str, str]:
     """The cells to avoid for the worst reason, as ranges of opsets per exporter."""
     for reason, test in (
-        ("computes something else than the model", lambda c: "mismatch" in _verdicts(by_cell, c)),
+        ("computes something other than the model", lambda c: "mismatch" in _verdicts(by_cell, c)),
         (
             "is right only at the size that it was traced at",
             lambda c: "fixed-size" in _verdicts(by_cell, c),
@@ -241,7 +241,7 @@ def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> 
             "declares other shapes or types than it returns",
             lambda c: "misdeclared" in _verdicts(by_cell, c),
         ),
-        ("has another opset than the one asked for", lambda c: c["outcome"] == "moved"),
+        ("has a different opset than requested", lambda c: c["outcome"] == "moved"),
     ):
         bad = [cell for cell in own if test(cell)]
         if bad:

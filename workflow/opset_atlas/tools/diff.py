@@ -116,7 +116,7 @@ def _summary(changes: Sequence[Change]) -> str:
             f"Equal in meaning; {same} {'difference' if same == 1 else 'differences'} in encoding."
         )
     words = f"{matter} {'difference' if matter == 1 else 'differences'} that can matter"
-    return f"{words}, {same} in encoding alone." if same else f"{words}."
+    return f"{words}, {same} only in encoding." if same else f"{words}."
 
 
 def _opset(imports: Mapping[str, int]) -> int:

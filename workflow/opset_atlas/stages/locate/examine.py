@@ -67,7 +67,7 @@ def _examine_stop(
         if stop is not None:
             break
     else:
-        row["detail"] = row["detail"] or "no part of it fails by itself"
+        row["detail"] = row["detail"] or "no part of it fails on its own"
         return row, None
     wires, graph = Wires(model.graph), case.graph["graph"]
     node = graph["nodes"][stop.node]
@@ -75,7 +75,7 @@ def _examine_stop(
     row["nodes"] = [blamed_node(node)]
     row["value"] = next(filter(None, wires.nodes[stop.node].output), "")
     row["fault"] = "file" if stop.refused else "undecided"
-    row["instead"] = f"It is what the file says: {stop.refused} refuses it too." * bool(
+    row["instead"] = f"The file itself is at fault: {stop.refused} rejects it too." * bool(
         stop.refused
     )
     script = runner.runtime.script(runner.variant)

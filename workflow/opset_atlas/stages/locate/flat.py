@@ -37,7 +37,7 @@ def flat(model: onnx.ModelProto, graph: Graph, runner: Runner, feeds: Feeds) -> 
             onnx.save(found.model, file.name)
             graph = read_graph(runner.folder / file.name)[0]["graph"]
     except Exception as error:
-        print(f"subgraphs are taken as they are: {describe(error)}")
+        print(f"subgraphs are not unfolded: {describe(error)}")
         return unchanged
     return Flat(found.model, graph, found.origins)
 

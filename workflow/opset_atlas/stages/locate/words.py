@@ -123,7 +123,7 @@ def _fault(found: Located) -> str:
         said = f"Under opset {found['right_at']} the same nodes are right."
         return f"{said} {_meaning(found)}".rstrip()
     if found["fault"] == "file":
-        return "Another runtime computes the same, so it is what the file says."
+        return "Another runtime computes the same, so the file itself is at fault."
     return ""
 
 

@@ -16,11 +16,11 @@ LEGEND: tuple[tuple[AuditOutcome, str, str, str], ...] = (
     ("wrong", "≠", "bad", "converted without an error, valid, and computes something else"),
     ("invalid", "!", "bad", "converted without an error; the checker or onnxruntime rejects it"),
     ("crashed", "✗", "bad", "the process died"),
-    ("timeout", "✗", "bad", "it did not end in time"),
-    ("internal-error", "⚠", "none", "opset-atlas itself failed; nothing is said of the converter"),
-    ("refused", "–", "none", "the converter says that it cannot"),
-    ("unproven", "≈", "fair", "it runs; nothing shows it to be wrong or right"),
-    ("no-kernel", "◌", "fair", "onnxruntime has no kernel for the version it became"),
+    ("timeout", "✗", "bad", "it timed out"),
+    ("internal-error", "⚠", "none", "opset-atlas itself failed; no finding about the converter"),
+    ("refused", "–", "none", "the converter reports that it cannot"),
+    ("unproven", "≈", "fair", "it runs; neither proven wrong nor right"),
+    ("no-kernel", "◌", "fair", "onnxruntime has no kernel for the new version"),
     ("right", "✓", "good", "computes what the model computes"),
 )
 TONES = {outcome: (symbol, tone) for outcome, symbol, tone, _ in LEGEND}

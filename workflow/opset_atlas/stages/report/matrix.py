@@ -91,7 +91,7 @@ _OUTCOMES = {
 # In the order of the legend: key, symbol, tone, what it means.
 LEGEND = (
     ("agrees", "✓", "good", "every runtime computes what torch computes, to within float noise"),
-    ("unproven", "≈", "fair", "nothing is shown to be wrong, yet it is not proven right either"),
+    ("unproven", "≈", "fair", "neither proven wrong nor proven right"),
     ("partly", "◐", "fair", "some runtimes run it, others do not"),
     ("moved", "→", "warn", "the exporter returned normally, with another opset than asked for"),
     ("wrong", "≠", "bad", "runs without an error and computes something else"),
@@ -106,12 +106,12 @@ LEGEND = (
     ("runs-nowhere", "✗", "bad", "valid, yet no runtime runs it"),
     ("crashed", "✗", "bad", "the exporter's process died"),
     ("timeout", "✗", "bad", "the exporter did not finish in time"),
-    ("refused", "–", "none", "the exporter said no, with a reason"),
+    ("refused", "–", "none", "the exporter refused, with a reason"),
     ("random", "~", "none", "the model’s own output changes from run to run"),
     ("no-model", "∅", "none", "the model itself does not run"),
-    ("unsupported", "∅", "none", "the model is beyond what opset-atlas can handle"),
-    ("internal-error", "⚠", "none", "opset-atlas itself failed; nothing is said of the exporter"),
-    ("unmeasured", "?", "none", "no runtime was asked"),
+    ("unsupported", "∅", "none", "opset-atlas cannot handle the model"),
+    ("internal-error", "⚠", "none", "opset-atlas itself failed; no finding about the exporter"),
+    ("unmeasured", "?", "none", "not run in any runtime"),
 )
 
 

@@ -14,23 +14,23 @@ def remarks(definition: DefineRecord) -> Iterator[str]:
     if definition["outcome"] != "ok":
         return
     if names := definition["set_to_eval"]:
-        number = "1 part" if len(names) == 1 else f"{len(names)} parts"
+        number = "1 part was" if len(names) == 1 else f"{len(names)} parts were"
         yield (
-            f"Set to eval() before anything was run; {number} of it had been in training mode and"
-            f" would compute something else there: {_listed(names)}."
+            f"Set to eval() before anything was run; {number} in training mode, which computes"
+            f" something else: {_listed(names)}."
         )
     random = {name: what for each in definition["sets"] for name, what in each["random"].items()}
     for name, what in random.items():
         yield (
             f"Its output {name} is random: in torch its {what}"
-            f" change{'s' * (what == 'shape')} from run to run, so that there is nothing to compare"
-            " a file with."
+            f" change{'s' * (what == 'shape')} from run to run, so there is nothing to compare a"
+            " file with."
         )
     least = definition["least_precise"]
     if least in ("float16", "bfloat16") and {p["dtype"] for p in definition["outputs"]} - {least}:
         yield (
-            f"It computes in {least} in part; an output that is no more exact than that is judged"
-            f" in units and by tolerances of {least}."
+            f"Part of it computes in {least}; outputs that are no more exact than that are judged"
+            f" in units and with tolerances of {least}."
         )
     yield from _without_truth(definition)
     if definition["detail"]:
@@ -41,7 +41,7 @@ def _without_truth(definition: DefineRecord) -> Iterator[str]:
     """Why there is no float64 run to tell noise from error."""
     floats = [port["dtype"] for port in definition["outputs"] if "float" in port["dtype"]]
     if floats and set(floats) == {"float64"}:
-        yield "It computes in float64, so that it is judged without a noise floor, by tolerances."
+        yield "It computes in float64, so it is judged by tolerances, without a noise floor."
         return
     reasons: dict[str, list[str]] = {}
     for each in definition["sets"]:
@@ -49,7 +49,7 @@ def _without_truth(definition: DefineRecord) -> Iterator[str]:
             reasons.setdefault(each["why_not"], []).append(each["name"])
     for why, sets in reasons.items():
         where = "" if len(sets) == len(definition["sets"]) else f" on {_listed(sets)}"
-        yield f"Judged without a noise floor{where}: there is no truth in float64, as {why}."
+        yield f"Judged without a noise floor{where}: there is no float64 reference, because {why}."
 
 
 def _listed(names: list[str]) -> str:

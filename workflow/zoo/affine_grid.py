@@ -1,4 +1,4 @@
-"""A grid from an affine map: AffineGrid is there since opset 20."""
+"""A grid from an affine map: AffineGrid exists since opset 20."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""The angle of a point in all four quadrants: no operator, Atan and choices."""
+"""The angle of a point in all four quadrants: no operator, so Atan and Where."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Ties everywhere: ArgMax-12 adds `select_last_index`; PyTorch promises no choice but makes one."""
+"""Ties everywhere: ArgMax-12 adds `select_last_index`; PyTorch makes an undocumented choice."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A causal mask where keys outnumber queries: Attention is there since opset 23."""
+"""A causal mask where keys outnumber queries: Attention exists since opset 23."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

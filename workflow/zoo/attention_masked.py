@@ -1,4 +1,4 @@
-"""An additive mask and values of another width, with a scale of its own."""
+"""An additive mask and values of another width, with an explicit scale."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""A divisor of its own (`divisor_override`), for which AveragePool has no attribute."""
+"""A custom divisor (`divisor_override`), for which AveragePool has no attribute."""
 
 from torch import Tensor, nn
 

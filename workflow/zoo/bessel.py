@@ -1,4 +1,4 @@
-"""A Bessel function, which no exporter takes."""
+"""A Bessel function, which no exporter supports."""
 
 import torch
 from torch import Tensor, nn

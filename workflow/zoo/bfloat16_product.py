@@ -1,4 +1,4 @@
-"""A bfloat16 product, cast back: types that most operators take since opset 13 or 22."""
+"""A bfloat16 product, cast back: types that most operators support since opset 13 or 22."""
 
 import torch
 from torch import Tensor, nn

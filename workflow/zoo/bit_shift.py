@@ -1,4 +1,4 @@
-"""Bits shifted both ways: BitShift is there since opset 11, for unsigned integers."""
+"""Bits shifted both ways: BitShift exists since opset 11, for unsigned integers."""
 
 from torch import Tensor, nn
 

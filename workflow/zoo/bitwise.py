@@ -1,4 +1,4 @@
-"""Bits of integers joined: BitwiseAnd, -Or, -Xor and -Not are there since opset 18."""
+"""Bits of integers joined: BitwiseAnd, -Or, -Xor and -Not exist since opset 18."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""CastLike through a symbolic of the module's own: there since opset 15, -19 adds `saturate`."""
+"""CastLike through the module's own symbolic: available since opset 15, -19 adds `saturate`."""
 
 from typing import Any
 

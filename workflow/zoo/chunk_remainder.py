@@ -1,4 +1,4 @@
-"""Three chunks of seven rows: the last is smaller, as Split-18 with `num_outputs` has it."""
+"""Three chunks of seven rows: the last is smaller, as Split-18 with `num_outputs` does it."""
 
 from torch import Tensor, nn
 

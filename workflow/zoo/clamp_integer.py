@@ -1,4 +1,4 @@
-"""Integers clipped: Clip-12 is the first that takes them."""
+"""Integers clipped: Clip-12 is the first that accepts them."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Bounds that are tensors and broadcast: Clip takes scalars, so Max and Min have to do it."""
+"""Bounds that are tensors and broadcast: Clip takes scalars, so Max and Min must be used."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Complex numbers multiplied, a type that few operators take."""
+"""Complex numbers multiplied, a type that few operators support."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""An empty tensor among those concatenated."""
+"""An empty tensor among the concatenated ones."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A loss per element with weights: SoftmaxCrossEntropyLoss, there since opset 12."""
+"""A loss per element with weights: SoftmaxCrossEntropyLoss, available since opset 12."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Running sum along the last axis: CumSum is there since opset 11."""
+"""Running sum along the last axis: CumSum exists since opset 11."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""DepthToSpace through a symbolic of the module's own: -11 adds `mode`, whose default is kept."""
+"""DepthToSpace through the module's own symbolic: -11 adds `mode`, whose default is kept."""
 
 from typing import Any
 

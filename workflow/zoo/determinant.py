@@ -1,4 +1,4 @@
-"""Determinants of a batch: Det, there since opset 11."""
+"""Determinants of a batch: Det, available since opset 11."""
 
 import torch
 from torch import Tensor, nn

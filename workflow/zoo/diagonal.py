@@ -1,4 +1,4 @@
-"""An off-centre diagonal of an inner pair of axes."""
+"""An off-center diagonal of an inner pair of axes."""
 
 import torch
 from torch import Tensor, nn

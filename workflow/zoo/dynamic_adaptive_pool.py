@@ -1,4 +1,4 @@
-"""Pooling to a fixed size from an image whose size is left open: the windows depend on it."""
+"""Pooling to a fixed size from an image of dynamic size, on which the windows depend."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

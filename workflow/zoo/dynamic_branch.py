@@ -1,4 +1,4 @@
-"""A branch on a size that is left open: only one side can be seen while tracing."""
+"""A branch on a dynamic size: tracing sees only one side."""
 
 from torch import Tensor, nn
 

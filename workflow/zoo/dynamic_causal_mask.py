@@ -1,4 +1,4 @@
-"""A causal mask made for a length that is left open."""
+"""A causal mask made for a dynamic length."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A learned token in front of every sequence of a batch whose size is left open."""
+"""A learned token in front of every sequence of a batch of dynamic size."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A sum over a length that is left open, divided by it as a float: right shape, wrong numbers."""
+"""A sum over a dynamic length, divided by it as a float: right shape, wrong numbers."""
 
 from torch import Tensor, nn
 

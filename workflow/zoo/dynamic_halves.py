@@ -1,4 +1,4 @@
-"""Both halves of an axis whose size is left open; where it is odd, the first is the larger."""
+"""Both halves of an axis of dynamic size; if it is odd, the first is the larger."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A size that goes through `int`: a tracer keeps the number that it saw."""
+"""A size that goes through `int`: a tracer keeps the traced value."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""A Python loop over time steps whose number is left open: it is unrolled as often as it ran."""
+"""A Python loop over a dynamic number of time steps, unrolled as often as it ran while traced."""
 
 import torch
 from torch import Tensor, nn

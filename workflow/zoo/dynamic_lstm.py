@@ -1,4 +1,4 @@
-"""A recurrent layer that makes its own initial state, for a batch and a length left open."""
+"""A recurrent layer that makes its own initial state, for a dynamic batch and length."""
 
 from torch import Tensor, nn
 

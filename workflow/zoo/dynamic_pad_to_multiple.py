@@ -1,4 +1,4 @@
-"""Padding up to a multiple of four, reckoned from a size that is left open."""
+"""Padding up to a multiple of four, computed from a dynamic size."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

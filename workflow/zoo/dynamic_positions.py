@@ -1,4 +1,4 @@
-"""A table of positions, cut to the length of the input, which is left open."""
+"""A table of positions, cut to the dynamic length of the input."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""One image resized to the size of another, both left open."""
+"""One image resized to the size of another, both dynamic."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""`squeeze` without an axis where the batch is left open: a batch of one loses its axis as well."""
+"""`squeeze` without an axis, with a dynamic batch: a batch of one loses its axis as well."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Overlapping windows along a length that is left open: how many there are depends on it."""
+"""Overlapping windows along a dynamic length, which determines their number."""
 
 from torch import Tensor, nn
 

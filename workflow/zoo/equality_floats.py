@@ -1,4 +1,4 @@
-"""Equality of floats: Equal takes them since opset 11."""
+"""Equality of floats: Equal accepts them since opset 11."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Elementwise extremes of integers: Max-12 and Min-12 are the first that take them."""
+"""Elementwise extremes of integers: Max-12 and Min-12 are the first that accept them."""
 
 import torch
 from torch import Tensor, nn

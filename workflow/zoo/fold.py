@@ -1,4 +1,4 @@
-"""Overlapping patches summed: Col2Im is there since opset 18."""
+"""Overlapping patches summed: Col2Im exists since opset 18."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""A real Fourier transform of odd length: DFT is there since 17, its axis is an input since 20."""
+"""A real Fourier transform of odd length: DFT exists since 17, its axis is an input since 20."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A complex Fourier transform over an inner axis, normalised."""
+"""A complex Fourier transform over an inner axis, normalized."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Gemm with two inputs through a symbolic of the module's own: C is optional since opset 11."""
+"""Gemm with two inputs through the module's own symbolic: C is optional since opset 11."""
 
 from typing import Any
 

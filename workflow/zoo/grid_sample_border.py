@@ -1,4 +1,4 @@
-"""Bilinear sampling beyond the border: GridSample is there since 16 and renames its modes in 20."""
+"""Bilinear sampling beyond the border: GridSample exists since 16 and renames its modes in 20."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

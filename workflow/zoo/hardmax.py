@@ -1,4 +1,4 @@
-"""Hardmax over an inner axis through a symbolic of the module's own: Hardmax-13 stops flattening.
+"""Hardmax over an inner axis through the module's own symbolic: Hardmax-13 stops flattening.
 
 The symbolic names an axis and no version, as many such symbolics do; below opset 13 it means
 something else.

@@ -1,4 +1,4 @@
-"""Sinh, Cosh, Tanh and their inverses, all there since opset 9."""
+"""Sinh, Cosh, Tanh and their inverses, all available since opset 9."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Rows assigned by position: ScatterND, there since opset 11."""
+"""Rows assigned by position: ScatterND, available since opset 11."""
 
 import torch
 from torch import Tensor, nn

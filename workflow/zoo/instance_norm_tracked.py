@@ -1,4 +1,4 @@
-"""Running statistics used in evaluation, so that instance normalisation is batch normalisation."""
+"""Running statistics used in evaluation, so that instance normalization is batch normalization."""
 
 from torch import Tensor, nn
 

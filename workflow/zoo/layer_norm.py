@@ -1,4 +1,4 @@
-"""Normalisation over two trailing axes: one node since LayerNormalization-17, a subgraph before."""
+"""Normalization over two trailing axes: one node since LayerNormalization-17, a subgraph before."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""A power-average pooling: LpPool is an operator, PyTorch spells it with AveragePool and Pow."""
+"""A power-average pooling: LpPool is an operator, PyTorch writes it as AveragePool and Pow."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""LpPool through a symbolic of the module's own: -11 adds nothing here, -18 `ceil_mode`."""
+"""LpPool through the module's own symbolic: -11 adds nothing here, -18 `ceil_mode`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One step, spelled with Gemm, Split, Sigmoid and Tanh."""
+"""One step, written with Gemm, Split, Sigmoid and Tanh."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Self-attention with its projections, and the weights averaged over heads not asked for."""
+"""Self-attention with its projections, and without the weights averaged over heads."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Log-likelihoods with an ignored class: NegativeLogLikelihoodLoss, there since opset 12."""
+"""Log-likelihoods with an ignored class: NegativeLogLikelihoodLoss, available since opset 12."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""Positions of what is not zero: NonZero gives them as columns."""
+"""Positions of nonzero elements: NonZero returns them as columns."""
 
 import torch
 from torch import Tensor, nn

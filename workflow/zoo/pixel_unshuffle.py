@@ -1,4 +1,4 @@
-"""Space to channels, in an order that SpaceToDepth has only from opset 28 on."""
+"""Space to channels, in an order that SpaceToDepth supports only from opset 28 on."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""An integer raised to an integer: Pow-12 is the first that takes them."""
+"""An integer raised to an integer: Pow-12 is the first that accepts them."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""A reshape of an empty tensor: Reshape-14 adds `allowzero`, before it a 0 copies a dimension."""
+"""A reshape of an empty tensor: Reshape-14 adds `allowzero`; before, a 0 copies a dimension."""
 
 from torch import Tensor, nn
 

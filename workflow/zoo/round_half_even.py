@@ -1,4 +1,4 @@
-"""Halves are rounded to even: Round, there since opset 11."""
+"""Halves are rounded to even: Round, available since opset 11."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Elements replaced at distinct positions: ScatterElements, there since opset 11."""
+"""Elements replaced at distinct positions: ScatterElements, available since opset 11."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A loop with a condition on values, which runs another number of times for other inputs."""
+"""A loop with a condition on values, which runs a different number of times for other inputs."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Windowed spectra: STFT is there since opset 17."""
+"""Windowed spectra: STFT exists since opset 17."""
 
 import torch
 from torch import Tensor, nn

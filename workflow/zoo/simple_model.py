@@ -1,4 +1,4 @@
-"""The case that the project started from: an empty `roi` on Resize, gone at opset 13.
+"""The case that started the project: an empty `roi` on Resize, gone at opset 13.
 
 Resize-11 requires `roi`; Resize-13 makes it optional, and the exporter stops writing it.
 """

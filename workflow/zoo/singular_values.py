@@ -1,4 +1,4 @@
-"""Singular values, which no exporter takes."""
+"""Singular values, which no exporter supports."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Steps: Slice-10 takes starts, ends, axes and steps as inputs; before, there were no steps."""
+"""Steps: Slice-10 takes starts, ends, axes and steps as inputs; earlier versions have no steps."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Soft shrinkage: Shrink has `bias` and `lambd`, both to be set."""
+"""Soft shrinkage: Shrink has `bias` and `lambd`, which must both be set."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""SpaceToDepth through a symbolic of the module's own, in the operator's own order."""
+"""SpaceToDepth through the module's own symbolic, in the operator's own order."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Elements picked along an axis by an index tensor: GatherElements, there since opset 11."""
+"""Elements picked along an axis by an index tensor: GatherElements, available since opset 11."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""ThresholdedRelu, Shrink and Softsign by symbolics: activations that exporters spell out."""
+"""ThresholdedRelu, Shrink and Softsign by symbolics: activations that exporters decompose."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""An encoder layer in evaluation, where PyTorch has a fused path of its own."""
+"""An encoder layer in evaluation, for which PyTorch has a fused path."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Triangles off the main diagonal: Trilu is there since opset 14, a mask before."""
+"""Triangles off the main diagonal: Trilu since opset 14, a mask before."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Sin, Cos, Tan and their inverses, all there since opset 7."""
+"""Sin, Cos, Tan and their inverses, all available since opset 7."""
 
 from torch import Tensor, nn
 

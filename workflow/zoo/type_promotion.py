@@ -1,4 +1,4 @@
-"""An integer and a float tensor added: Add takes one type, so a Cast comes in."""
+"""An integer and a float tensor added: Add takes one type, so a Cast is needed."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""An axis taken apart: Split and Squeeze, or SplitToSequence and SequenceAt."""
+"""An axis unbound: Split and Squeeze, or SplitToSequence and SequenceAt."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Distinct values, sorted, with positions and counts: Unique, there since opset 11."""
+"""Distinct values, sorted, with positions and counts: Unique, available since opset 11."""
 
 import torch
 from torch import Tensor, nn

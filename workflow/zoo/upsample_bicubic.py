@@ -1,4 +1,4 @@
-"""Bicubic, with a `cubic_coeff_a` of -0.75: Resize-11 is the first to have it."""
+"""Bicubic, with a `cubic_coeff_a` of -0.75, an attribute since Resize-11."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

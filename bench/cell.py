@@ -1,4 +1,4 @@
-"""One file of the loops in loop.py: what it is, what it holds, whether it computes the same."""
+"""One exported file in the loops of loop.py: facts, graph, whether it matches torch's results."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Seen:
 def examine(
     path: Path, opset: int, sets: Sets, before: str, seen: Seen, found: Found
 ) -> tuple[str, str]:
-    """What came of the file, and its graph as text, which is compared with the opset before."""
+    """The outcome of the file, and its graph as text, which is compared with the previous opset."""
     content = path.read_bytes()
     with found.timing("load"):
         loaded = onnx.load_from_string(content)
@@ -89,7 +89,7 @@ def _describe(loaded: Any, content: bytes, path: Path) -> tuple[int, str]:
 
 def _dump(loaded: Any, path: Path, seen: Seen) -> str:
     """Write the graph as text and as JSON: shapes inferred, large tensors by their hash."""
-    with contextlib.suppress(Exception):  # an invalid file is the checker's business
+    with contextlib.suppress(Exception):  # invalid files are reported by the checker
         loaded = onnx.shape_inference.infer_shapes(loaded, data_prop=True)
     for tensor in loaded.graph.initializer:
         if len(tensor.raw_data) > LARGE:
@@ -105,12 +105,12 @@ def _dump(loaded: Any, path: Path, seen: Seen) -> str:
 
 
 def difference(left: str, right: str) -> str:
-    """As `diff -u` has it."""
+    """A unified diff, as from `diff -u`."""
     return "\n".join(difflib.unified_diff(left.splitlines(), right.splitlines(), lineterm=""))
 
 
 def _judge(path: Path, sets: Sets, seen: Seen, found: Found) -> str:
-    """Whether checker and onnxruntime take it, and whether it computes what torch does."""
+    """Whether checker and onnxruntime accept the file, and whether its results match torch's."""
     wrong = 0
     try:
         onnx.checker.check_model(str(path), full_check=True)
@@ -122,7 +122,7 @@ def _judge(path: Path, sets: Sets, seen: Seen, found: Found) -> str:
 
 
 def _run(path: Path, level: Any, sets: Sets, seen: Seen, found: Found) -> int:
-    """Run the file on every input set; how many results are not torch's."""
+    """Run the file on every input set; return how many results differ from torch's."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = level
     if torch.get_num_threads() == 1:  # a process per core

@@ -1,18 +1,18 @@
-"""How the workflow grows with the number of models: `make bench-growth`.
+"""How the workflow scales with the number of models: `make bench-growth`.
 
     python bench/growth.py --run 10 100 --copy 1000 --graph 10 100 1000 10000 --output growth.jsonl
     python bench/growth.py --table growth.jsonl
 
-All models are one operator (workflow/zoo/leaky_relu.py), each on another shape, through two
-exporters at two opsets, so that what is measured is what a job costs and not what a model costs.
+All models are the same operator (workflow/zoo/leaky_relu.py) on different shapes, with two
+exporters and two opsets, so that the cost of jobs is measured and not the cost of models.
 
-*run*: for real, from an empty folder. *graph*: Snakemake builds the graph of jobs of an empty one
-(`--rulegraph`) and nothing else. *copy*: simulated. The models of the largest real run are there
-again and again under other names, with their records and Snakemake's metadata; the stages that
-belong to the run (judge, tables, report) are done for real. After a run and after a copy: *nothing
-to do*.
+*run*: a real run from an empty folder. *graph*: Snakemake only builds the graph of jobs
+(`--rulegraph`). *copy*: simulated; the models of the largest real run are copied repeatedly under
+other names, with their records and Snakemake's metadata, and only the stages of the whole run
+(judge, tables, report) are really run. After a run and after a copy: *nothing to do*.
 
-Of every Snakemake process wall seconds, CPU seconds and peak memory are its own, without its jobs.
+Wall seconds, CPU seconds and peak memory are those of the Snakemake process itself, without its
+jobs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "envs", "profiles")
 EXPORTERS, OPSETS = ["torchscript", "dynamo"], [13, 18]
 NAME = re.compile(r"leaky_\d{5}")
-# A quantity of the table: its heading, in what it is shown, and by how much to divide.
+# A quantity of the table: its heading, unit and divisor.
 COLUMNS = {
     "jobs": ("jobs", "", 1),
     "graph_cpu": ("graph of jobs", " s", 1),
@@ -102,7 +102,7 @@ def measure(options: argparse.Namespace, place: Path) -> Iterator[dict[str, Any]
 
 
 def snakemake(folder: Path, *arguments: str) -> dict[str, float]:
-    """Run it; wall seconds, CPU seconds and peak memory in MB of its own process."""
+    """Run it; return wall seconds, CPU seconds and peak memory in MB of the process itself."""
     log = folder / "snakemake.out"
     command = [sys.executable, "-m", "snakemake", *arguments]
     started = time.perf_counter()
@@ -179,7 +179,7 @@ def _disk(folder: Path) -> tuple[int, int]:
 
 
 def _copy(base: Path, folder: Path, number: int, different: int) -> None:
-    """Fill a folder with what `number` models would have left: those of `base` again and again."""
+    """Fill a folder with the results of `number` models, copied repeatedly from those of `base`."""
     others = [range(index, number, different) for index in range(different)]
     names = {name(index): [name(other) for other in others[index]] for index in range(different)}
     (folder / ".snakemake").mkdir()
@@ -204,7 +204,7 @@ def _copy(base: Path, folder: Path, number: int, different: int) -> None:
 
 
 def _multiply(path: Path, inside: str, old: str, others: list[str], folder: Path) -> None:
-    """A file under other names, as old as it is."""
+    """Copy a file under other names, with its modification time."""
     content, stat = path.read_bytes(), path.stat()
     for other in others:
         copy = folder / inside.replace(old, other)

@@ -1,17 +1,17 @@
 """What a user would write instead of this workflow: two nested loops over exporters and opsets.
 
     python bench/loop.py config/config.yaml FOLDER               # straight, as torch documents it
-    python bench/loop.py config/config.yaml FOLDER --accelerated # with all that the workflow knows
+    python bench/loop.py config/config.yaml FOLDER --accelerated # with the workflow's optimizations
 
-Per cell: export, what the file is (opset, hashes), onnx's checker, the graph as JSON and as text
-with inferred shapes, a run of onnxruntime on every input set with and without its optimizations,
-`assert_close` against torch, the difference to the opset before; then the differences between
-exporters at each opset. It explains nothing, locates nothing and draws nothing.
+Per cell: export, facts of the file (opset, hashes), onnx's checker, the graph as JSON and as text
+with inferred shapes, a run of onnxruntime on every input set with and without optimizations,
+`assert_close` against torch, a diff to the previous opset; then the diffs between exporters at each
+opset. It does not explain, locate or draw anything.
 
 The straight loop is one process with the threads that torch and onnxruntime take by default. The
-accelerated one deals sweeps out to one forked, warm process of one thread per core, remembers what
-torch.export need not do again, and runs, writes and compares what is equal once. Both time the
-calls of exporter, loader and session alone: the floor under either.
+accelerated one distributes sweeps over forked, warm, single-thread processes, one per core, caches
+the repeated steps of torch.export, and runs, writes and compares equal files once. Both time the
+calls of exporter, loader and session separately; their sum is the floor.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Task = tuple[str, list[str]]  # a model, and exporters that go together
 
 
 def main() -> None:
-    """Run the loop and print what came of its cells, as JSON."""
+    """Run the loop and print the outcomes of its cells, as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("folder", type=Path)
@@ -165,7 +165,8 @@ class _Loop:
         spec, settings = self.settings.models[name], self.settings
         if settings.needs_base(exporter):
             wanted, base = settings.converter["opset"], settings.converter["exporter"]
-            # As the workflow has it: the opset of the configuration, else the next above, or below.
+            # As in the workflow: the opset of the configuration, else the nearest one above, or
+            # below.
             order = sorted(spec.opsets, key=lambda opset: (opset < wanted, abs(opset - wanted)))
             files = [self._path(name, base, opset) for opset in order]
             load = functools.cache(lambda: onnx.load(next(filter(Path.is_file, files))))
@@ -195,7 +196,7 @@ class _Loop:
 
 
 def _build(spec: dict[str, Any]) -> tuple[torch.nn.Module, cell.Sets]:
-    """The module and its input sets, those at other sizes than the traced ones too."""
+    """The module and its input sets, including those at sizes other than the traced ones."""
     module, sets, kinds = model.build(spec), [], spec["input_sets"]
     if isinstance(spec["inputs"], str):
         kinds = [kind for kind in kinds if kind.startswith("random")]

@@ -1,4 +1,4 @@
-"""What a measurement was made on, for its record."""
+"""The machine that a measurement was made on, for its record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def describe() -> dict[str, Any]:
 
 
 def impersonal(text: str) -> str:
-    """A message without folders of this machine: of an absolute path, the last part."""
+    """A message without folders of this machine: absolute paths are cut to their last part."""
     return re.sub(r"(?<![\w.])/(?:[^\s/'\",:;|]+/)+", "", text)
 
 

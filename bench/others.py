@@ -3,16 +3,16 @@
     python bench/others.py --opset 18
 
 The models of docs/silently-wrong.md and as many others at one opset: the workflow runs on them, and
-its verdicts say which files are wrong. Then each tool gets the same files (or modules, where it
-exports for itself), all input sets of the traced size where it takes several, and torch's results.
+its verdicts say which files are wrong. Then each tool gets the same files (or modules, if it
+exports them itself), all input sets of the traced size if it accepts several, and torch's results.
 A line with seconds and findings per file is appended to a file that write_docs.py reads.
 
 - torch: `torch.onnx.export(dynamo=True, verify=True, report=True)` exports again and compares its
   result with the exported program's on the example inputs. Only its own exports can be verified.
 - polygraphy: `polygraphy run FILE --onnxrt --load-inputs … --load-outputs …`, default tolerances.
-- onnx-diagnostic: `validate` takes identifiers of Hugging Face alone; what it does with the file
-  that it has exported is a public function, `validate_onnx_model`, which takes any module's file.
-  It gives differences; from 0.01 on they are not green in the tables of its `agg`.
+- onnx-diagnostic: `validate` only accepts identifiers of Hugging Face, but the public function that
+  it calls on the exported file, `validate_onnx_model`, accepts the file of any module. It returns
+  differences; those from 0.01 on are not green in the tables of its `agg`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from opset_atlas.models import module as model
 RESULTS = run.ROOT / "bench/results/others.jsonl"
 NOT_GREEN = 0.01
 POLYGRAPHY = Path(sys.executable).with_name("polygraphy")
-# Verdicts of this workflow. What lies between, or was not measured, counts as neither.
+# Verdicts of this workflow. Others, and files that were not measured, count as neither.
 WRONG, RIGHT = {"mismatch"}, {"exact", "within-noise"}
 
 Tensors = dict[str, torch.Tensor]
@@ -66,7 +66,7 @@ class Case:
 
 
 class NotApplicable(Exception):
-    """The tool has no way to look at such a file."""
+    """The tool cannot check such a file."""
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
         folder = run.copy_to(Path(place), chosen)
         ours = run.workflow(folder, len(os.sched_getaffinity(0)))
         run.say(f"workflow: {ours['seconds']:.1f} s")
-        os.chdir(folder)  # factories are named from there
+        os.chdir(folder)  # paths of factories start there
         rows = list(_rows(folder, options.opset))
     line = {
         "run": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -106,7 +106,7 @@ def _models(zoo: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(folder: Path, opset: int) -> Iterator[dict[str, Any]]:
-    """A row per file that was delivered as asked: our verdict, and what each tool says."""
+    """A row per file delivered as requested: our verdict, and the result of each tool."""
     settings = config.resolve(config.load([str(folder / "config/config.yaml")]), folder)
     verdicts = _verdicts(folder)
     for record in sorted((folder / "results/export").glob("*/*/record.json")):
@@ -150,7 +150,7 @@ def _case(define: Path, path: Path, exporter: str, opset: int, spec: dict[str, A
 
 
 def _timed(check: Callable[[Case], tuple[str, str]], case: Case) -> dict[str, Any]:
-    """What a tool says of a file: ok, wrong, error (it broke off) or not applicable."""
+    """A tool's result for a file: ok, wrong, error (it raised) or not applicable."""
     started = time.perf_counter()
     said = io.StringIO()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-# What is drawn, in this order: its color and its words. Grey can be read on white and on black.
+# The bars in this order, with color and label. Gray is readable on white and on black.
 GREY = "#808080"
 BARS = {
     "straight": ("#b5651d", "straight loop"),
@@ -45,5 +45,5 @@ def draw(cases: Mapping[str, Mapping[str, float]], path: Path) -> None:
 
 
 def short(value: float) -> str:
-    """Three digits, or all of those before the point."""
+    """Three significant digits, or all digits before the decimal point."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -1,12 +1,12 @@
-"""The workflow beside the loops that a user would write, in turn, as whole processes: `make bench`.
+"""The workflow against the loops that a user would write, in turn, as processes: `make bench`.
 
     python bench/run.py --config config/config.yaml --repeat 3
     python bench/run.py --config config/zoo.yaml --chunk 30 --minutes 90
     python bench/run.py --config config/zoo.yaml --models 100 --ways workflow --then model
 
-Every run starts from nothing, in a folder of its own. After each cold run of the workflow follow
-the changes of `--then`. A line per round is appended to a file once it is known: seconds, what
-came of the cells, where the CPU time went, and the machine. write_docs.py makes tables of it.
+Every run starts from scratch in a separate folder. The changes of `--then` follow each cold run of
+the workflow. After each round a line is appended to a file: seconds, outcomes of cells, where the
+CPU time went, and the machine. write_docs.py turns these lines into tables.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "bench")
 RESULTS = ROOT / "bench/results/speed.jsonl"
-SEED = 7  # of the order in which models are taken
+SEED = 7  # seed of the order of models
 
 Config = dict[str, Any]
 
@@ -60,7 +60,7 @@ def main() -> None:
             say(f"{number} of {len(parts)} rounds began within {options.minutes} minutes")
             break
         load = os.getloadavg()
-        # Another way goes first in every round.
+        # A different way goes first in every round.
         turn = number % len(options.ways)
         ways = options.ways[turn:] + options.ways[:turn]
         measured = _round(part, ways, options)
@@ -106,7 +106,7 @@ def _case(options: argparse.Namespace) -> str:
 
 
 def read(path: Path, opsets: Sequence[int] | None) -> Config:
-    """A configuration without the audit, which the loops have no counterpart of."""
+    """A configuration without the audit, which has no counterpart in the loops."""
     config: Config = yaml.safe_load(path.read_text(encoding="utf-8"))
     return {**config, "audit": False, **({"opsets": list(opsets)} if opsets else {})}
 
@@ -118,7 +118,7 @@ def _shuffled(models: Config) -> list[tuple[str, Any]]:
 
 
 def choice(models: Config, count: int) -> Config:
-    """The first `count` in shuffled order; more than there are: again, under other names."""
+    """The first `count` in shuffled order; beyond their number, repeated under other names."""
     order = _shuffled(models)
     return {
         order[i % len(order)][0] + (f"_{i // len(order)}" if i >= len(order) else ""): order[
@@ -139,7 +139,7 @@ def rounds(config: Config, chunk: int | None, repeat: int) -> Iterator[Config]:
 
 
 def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
-    """Every way once. One that fails is in the line too, and no ratio is made from it."""
+    """Run every way once. A failure is recorded too, but gives no ratio."""
     measured: dict[str, Any] = {"runs": {}, "then": {}}
     for way in ways:
         with tempfile.TemporaryDirectory(prefix="bench-") as place:
@@ -162,7 +162,7 @@ def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> 
 
 
 def copy_to(place: Path, config: Config) -> Path:
-    """A project of its own in `place`, with that configuration; returns `place`."""
+    """Make a separate project in `place`, with that configuration; return `place`."""
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copy(ROOT / part, place / part)
@@ -241,7 +241,7 @@ def append(path: Path, line: dict[str, Any]) -> None:
 
 
 def say(text: str) -> None:
-    """Progress, beside the results."""
+    """Show progress, separately from the results."""
     print(text, file=sys.stderr, flush=True)
 
 

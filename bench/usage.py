@@ -17,17 +17,17 @@ from typing import Any
 
 import psutil
 
-EVERY = 0.5  # seconds between looks at the processes of a run
+EVERY = 0.5  # seconds between samples of the processes of a run
 PATIENCE = 10.0  # seconds that a worker has to notice the end of its run
 
 
 class Failed(Exception):
-    """A command ended with another status than 0; the text is the end of what it said."""
+    """A command exited with a nonzero status; the text is the end of its output."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a finished command said and took.
+    """The output and the cost of a finished command.
 
     `own` and `all` are CPU seconds: of the process itself, and with all that it waited for;
     `worker` those of the workflow's warm worker, without the jobs that it forked. `outlived` counts
@@ -65,7 +65,7 @@ def run(command: list[str], folder: Path) -> Command:
 
 
 class _Looks:
-    """A thread that reads the CPU times of processes now and then, as long as they are there."""
+    """A thread that samples the CPU times of processes while they exist."""
 
     def __init__(self, pid: int) -> None:
         self.own = 0.0
@@ -80,12 +80,12 @@ class _Looks:
         return sum(self._workers.values())
 
     def end(self) -> None:
-        """Stop looking."""
+        """Stop sampling."""
         self._over.set()
         self._thread.join()
 
     def clear(self) -> int:
-        """Wait for the worker's processes, so that none is beside the next run; how many stayed."""
+        """Wait for the worker's processes, which would disturb the next run; how many remain."""
         _, left = psutil.wait_procs(list(self._workers), timeout=PATIENCE)
         for process in left:
             with contextlib.suppress(psutil.Error):
@@ -107,7 +107,7 @@ def _cpu_of(process: psutil.Process) -> float:
 
 
 def _workers_of(main: psutil.Process) -> Iterator[psutil.Process]:
-    """The worker's first process and what it forked in its session; a job has one of its own."""
+    """The worker's first process and those forked in its session; jobs have other sessions."""
     for first in main.children():
         if "opset_atlas.execution.server" in first.cmdline():
             yield first

@@ -1,7 +1,7 @@
 """The tables and the plot of docs/speed.md from bench/results/*.jsonl: `make bench-docs`.
 
-Of every case the newest run of the command counts. Nothing is measured here and nothing rounded
-twice; the text around the tables is written by hand.
+For each case, the newest run of the command is used. Nothing is measured here and nothing is
+rounded twice; the text around the tables is written by hand.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ THEN = {
     "tolerance": "another tolerance",
     "template": "another template",
 }
-# Aim, way or change, whether relative, to what, in which cases, at most.
+# Aim, way or change, what it is relative to (empty if absolute), cases, upper limit.
 AIMS = (
     ("cold run ÷ straight loop", "workflow", "straight", ("config",), 0.4),
     ("cold run ÷ straight loop", "workflow", "straight", ("zoo", "zoo, chunks"), 0.2),
@@ -51,7 +51,7 @@ Line = dict[str, Any]
 
 
 def main() -> None:
-    """Rewrite what stands between the markers, and the plot."""
+    """Rewrite the text between the markers, and the plot."""
     cases = read(RESULTS / "speed.jsonl", "case")
     others = read(RESULTS / "others.jsonl", "opset")
     parts = {
@@ -96,7 +96,7 @@ def fill(text: str, name: str, table: str) -> str:
 
 
 def seconds(line: Line, what: str) -> float | None:
-    """Of a way, of a change, or of the floor in a round; None where it was not measured."""
+    """Seconds of a way, a change or the floor in a round; None if not measured."""
     runs = line["runs"]
     if what == "floor":
         cpu = runs.get("accelerated", {}).get("cpu")
@@ -106,10 +106,10 @@ def seconds(line: Line, what: str) -> float | None:
 
 
 def ratio(lines: Sequence[Line], what: str, of: str = "") -> tuple[float, float, float] | None:
-    """Of one to another, or seconds where `of` is empty: middle, least and most.
+    """Ratio of one to another, or seconds if `of` is empty: middle, minimum and maximum.
 
     Only rounds with both count. The middle is the median of repeated rounds; over chunks it is the
-    quotient of sums, or the sum, and least and most are those of single chunks.
+    ratio of sums, or the sum, and minimum and maximum are those of single chunks.
     """
     pairs = [(seconds(line, what), seconds(line, of) if of else 1.0) for line in lines]
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
@@ -197,7 +197,7 @@ def _bars(lines: Sequence[Line]) -> dict[str, float]:
 
 
 def _profiles(cases: dict[str, list[Line]]) -> Iterator[str]:
-    """CPU seconds by part, of the last round of every case that the workflow took part in."""
+    """CPU seconds by part, of the last round of every case that includes the workflow."""
     for case, lines in cases.items():
         line = lines[-1]
         if "workflow" not in line["runs"]:

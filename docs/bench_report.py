@@ -1,9 +1,9 @@
-"""How the report grows: size, time to build, to open and to filter. `make bench-report`.
+"""How the report scales: size, time to build, to open and to filter. `make bench-report`.
 
-From a finished run in results/: its models are multiplied, under other names, until a report has
+The models of a finished run in results/ are copied under other names until the report has
 1,000, 10,000 and 100,000 cells. The stage reads its records from disk as in a run; then Chromium
 opens the first page, filters it to one model, and shows another view of the matrix. Graphs of 100,
-1,000 and 10,000 nodes are drawn as a pair. Times in the browser are the least of five.
+1,000 and 10,000 nodes are drawn as a pair. Times in the browser are the smallest of five.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _pages(folder: Path, cells: int) -> str:
     spec, report = _multiply(folder / "results", cells), folder / "report"
     (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # A process of its own, so that its memory is its own.
+    # A separate process, so that its memory can be measured.
     command = [
         sys.executable,
         __file__,
@@ -98,7 +98,7 @@ def _pages(folder: Path, cells: int) -> str:
 
 
 def _multiply(results: Path, cells: int) -> dict[str, Any]:
-    """A run with as many cells: the models of the real one again and again, as links to it."""
+    """A run with so many cells: the models of the real run repeated, as links to it."""
     tables = {
         path.stem: json.loads(path.read_text()) for path in (RESULTS / "tables").glob("*.json")
     }
@@ -153,7 +153,7 @@ def _load(page: Page, index: Path) -> float:
 
 
 def _timed(page: Page, act: str) -> float:
-    """Seconds until the page has done `act` and laid itself out again."""
+    """Seconds until the page has done `act` and finished its layout."""
     code = f"""async () => {{
         const started = performance.now();
         {act};
@@ -179,7 +179,7 @@ def _view(page: Page) -> float:
 
 
 def _least(measure: Callable[[], float]) -> float:
-    """The least of several: what else the machine did only ever adds."""
+    """The smallest of several times, since other load can only add to it."""
     return min(measure() for _ in range(REPEATS))
 
 

@@ -1,9 +1,9 @@
 """How many changes of a finished run have a cause: `make explained` prints the table.
 
-`python docs/explained.py [RESULTS] [--sample N]`: from the records of the comparison between
-neighbouring opsets, by exporter and cause; every unexplained change; and N explained ones, drawn
-with a fixed seed, to be checked by hand. `--again` compares the dumps of the run anew, with the
-code of this tree.
+`python docs/explained.py [RESULTS] [--sample N]` reads the comparisons between neighboring opsets
+and prints counts by exporter and cause, every unexplained change, and N explained ones, drawn with
+a fixed seed, to be checked by hand. `--again` compares the dumps of the run again with the current
+code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
 
 def main() -> None:
-    """Print the table, then what is unexplained, then the sample."""
+    """Print the table, the unexplained changes and the sample."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     parser.add_argument("--sample", type=int, default=0, metavar="N")

@@ -1,7 +1,7 @@
 """The figures of the README, from a finished run: `python docs/figures.py` prints them.
 
-Times and the largest resident sets are those in the last lines of the jobs' logs. A child of the
-warm worker shares most of its set with it; `worker: false` shows what a job takes by itself.
+Times and peak resident sets are read from the last lines of the jobs' logs. A child of the warm
+worker shares most of its memory with it; `worker: false` shows what a job takes on its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PARTS = {
 
 
 def main() -> None:
-    """Print every figure, one a line."""
+    """Print every figure, one per line."""
     cells = pd.read_csv(RESULTS / "tables" / "cells.csv")
     changes = pd.read_csv(RESULTS / "tables" / "changes.csv")
     usages = [

@@ -1,11 +1,11 @@
-"""How the time of a comparison grows: `make growth` prints a table for 100, 1,000 and 10,000 nodes.
+"""How comparisons scale: `make growth` prints a table for 100, 1,000 and 10,000 nodes.
 
-Pairs of graphs are made for it, each hard in its own way: the blocks of a transformer between two
-opsets, whose every ReduceSum changes; equal blocks without weights, some with another activation;
-chains of three operators with every eleventh replaced; one value that all nodes read; a random
-graph against itself at the next opset, and against another. Reading is from the ONNX files to
-graphs, both sides; the comparison is alignment, differences and causes. Seconds are the best of
-three runs, the exponent is that between the two largest sizes: 1 is linear.
+It uses generated pairs of graphs, each difficult in a different way: transformer blocks at two
+opsets, in which every ReduceSum changes; equal blocks without weights, some with another
+activation; chains of three operators with every eleventh replaced; one value that all nodes read; a
+random graph against itself at the next opset, and against another one. Reading means parsing both
+ONNX files into graphs; the comparison is alignment, differences and causes. Seconds are the best of
+three runs; the exponent is between the two largest sizes, and 1 is linear.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _measure(name: str, size: int) -> dict[str, Any]:
 
 
 def _best(work: Callable[[], Any]) -> tuple[float, Any]:
-    """The least CPU time of three runs, which other processes disturb less than the wall time."""
+    """The smallest CPU time of three runs, which other processes affect less than the wall time."""
     times = []
     for _ in range(3):
         start = time.process_time()

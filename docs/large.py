@@ -1,4 +1,4 @@
-"""What jobs and folders of a finished run took, beside each model's weights, as a Markdown table.
+"""Time, memory and disk of a finished run, relative to each model's weights, as Markdown tables.
 
 python docs/large.py [RESULTS]
 """
@@ -33,7 +33,7 @@ def main(results: Path) -> None:
 
 
 def folders(results: Path) -> Iterator[Path]:
-    """Of every model that of each stage, and of each of its sweeps."""
+    """For every model, the size of each stage and of each of its sweeps."""
     for model in (results / "define").iterdir():
         yield from (Path(stage, model.name) for stage in STAGES if (results / stage).is_dir())
         yield from (

@@ -1,6 +1,6 @@
 """Tables of docs/architectures.md, from a finished run: `python docs/outcomes.py` prints Markdown.
 
-Seconds are those of a sweep's cells, all opsets together; the process's start is not in them.
+Seconds are the sum over the cells of a sweep, without the start of the process.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _table(name: str) -> list[dict[str, Any]]:
 
 
 def _worst(verdicts: Sequence[dict[str, Any]]) -> dict[tuple[str, str, int], str]:
-    """By cell the worst verdict of the runtimes."""
+    """The worst verdict of the runtimes, per cell."""
     found: dict[tuple[str, str, int], list[str]] = defaultdict(list)
     for row in verdicts:
         found[row["model"], row["exporter"], row["requested"]].append(row["verdict"])
@@ -42,7 +42,7 @@ def _worst(verdicts: Sequence[dict[str, Any]]) -> dict[tuple[str, str, int], str
 
 
 def _badness(verdict: str) -> tuple[int, int]:
-    """A wrong result is worse than none, none worse than one that is not proven right."""
+    """A wrong result is worse than no result, and no result worse than an unproven one."""
     if verdict in ORDER:
         return (3 if verdict in WRONG else 1), ORDER.index(verdict)
     return (0 if verdict in NOT_RUN else 2), 0
@@ -90,7 +90,7 @@ def _print_models(cells: list[dict[str, Any]]) -> None:
 
 
 def _own_error() -> dict[str, str]:
-    """By model torch's own error against float64: the largest of all outputs and random sets."""
+    """Torch's own error against float64 per model: the largest over all outputs and random sets."""
     found: dict[str, float] = defaultdict(float)
     for path in RESULTS.glob("parity/*/onnxruntime.json"):
         record = json.loads(path.read_text())
@@ -101,7 +101,7 @@ def _own_error() -> dict[str, str]:
 
 
 def _print_surprises() -> None:
-    """Equal sentences, but for the opset and the runtime, as one."""
+    """Merge sentences that differ only in the opset and the runtime."""
     grouped: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     for row in _table("surprises"):
         if row["kind"] != "silently-moved":

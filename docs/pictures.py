@@ -19,7 +19,7 @@ SIZE = {"width": 1280, "height": 960}
 
 
 def main() -> None:
-    """Draw the rule graph and photograph the report."""
+    """Draw the rule graph and take screenshots of the report."""
     dot = subprocess.run(
         [sys.executable, "-m", "snakemake", "--rulegraph", "dot"],
         stdout=subprocess.PIPE,
@@ -34,7 +34,7 @@ def main() -> None:
         page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
         page.goto(REPORT.resolve().as_uri())
         page.screenshot(path=DOCS / "report.png")
-        page.evaluate("document.querySelector('.bar').hidden = true")  # it would lie over the case
+        page.evaluate("document.querySelector('.bar').hidden = true")  # it would cover the case
         page.locator("#case").screenshot(path=DOCS / "case.png")
         page.goto(PAIR.resolve().as_uri())
         page.screenshot(path=DOCS / "pair.png", full_page=True)

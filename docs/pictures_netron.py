@@ -1,7 +1,7 @@
 """The same two files in Netron, for docs/report.md: `pip install netron`, then this.
 
-Netron serves each file on the loopback; Chromium opens it, selects Resize and takes the picture.
-What Netron would ask of other hosts is stopped.
+Netron serves each file on the loopback interface; Chromium opens it, selects Resize and takes a
+screenshot. Requests of Netron to other hosts are blocked.
 """
 
 from __future__ import annotations

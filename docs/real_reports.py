@@ -1,7 +1,7 @@
 """docs/real-reports.md from docs/real-reports.yaml: `python docs/real_reports.py`.
 
-`python docs/real_reports.py --check RESULTS` holds the facts of that file against a finished run of
-config/reports.yaml, lists those that do not hold, and ends with status 1 where there are any.
+`python docs/real_reports.py --check RESULTS` checks the facts of that file against a finished run
+of config/reports.yaml, lists those that do not hold, and exits with status 1 if there are any.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import yaml
 DOCS = Path(__file__).parent
 DATA, PAGE = DOCS / "real-reports.yaml", DOCS / "real-reports.md"
 VERDICTS = {"answered": "●", "partly": "◐", "missed": "○"}
-# Columns of text hold the words of a fact; the others are equal to it.
+# Text columns must contain the words of a fact; the others must equal it.
 TEXT = {"detail", "explanation", "sentence", "why", "avoid_why"}
 
 Report = Mapping[str, Any]
@@ -109,7 +109,7 @@ def _gaps(rows: Sequence[Report]) -> str:
 
 
 def named(url: str) -> str:
-    """What a link is called: the issue of a repository, else the host."""
+    """The text of a link: the issue of a repository, else the host."""
     place = urlsplit(url)
     found = re.fullmatch(r"/([^/]+)/([^/]+)/(?:issues|pull)/(\d+)", place.path)
     if place.hostname != "github.com" or found is None:
@@ -119,7 +119,7 @@ def named(url: str) -> str:
 
 
 def unmet(kinds: Sequence[Mapping[str, Any]], results: Path) -> Iterator[str]:
-    """A line for each fact that a run's results do not have."""
+    """A line for each fact that does not hold in a run's results."""
     table = cache(lambda name: _rows(results, name))
     for report in reports(kinds):
         for fact in report["facts"]:

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "workflow" / "opset_atlas"
 PAGE = ROOT / "CONTRIBUTING.md"
-# What is beside the package, and which of its files count.
+# Folders beside the package, and which of their files count.
 BESIDE = {
     "workflow/rules": "*.smk",
     "workflow/zoo": "*.py",
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def table() -> str:
-    """A row per room, the largest part of the package first; templates count beside the code."""
+    """A row per room, the largest part of the package first; templates are counted separately."""
     stages = [path for path in (PACKAGE / "stages").iterdir() if not path.name.startswith("_")]
     rooms = [path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "stages"]
     rows = [_row(f"stages/{path.name}", path, "*.py") for path in sorted(stages)]

@@ -1,6 +1,6 @@
 """The table of docs/silently-wrong.md: `python docs/silently_wrong.py RESULTS`, after a run.
 
-One row per model, exporter and finding, as results/locate holds them.
+One row per model, exporter and finding, read from results/locate.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""Equal differences have one cause in every model: `python tools/one_cause.py RESULTS…`.
+"""Check that equal differences have the same cause in every model.
 
-Groups the changes of finished runs by what differs (operator, parameter, how each side is given,
-the two opsets) and lists every group with more than one cause; the exit status is 1 where there is
-one. A difference that changes nothing and one that can matter are not equal; the exporter's choice
-and the converter's are one cause, as both say that no schema asked for it.
+`python tools/one_cause.py RESULTS…`
 
-    python tools/one_cause.py results             # the records of the comparison, as they are
-    python tools/one_cause.py results --again     # the run's dumps, compared with this code
+Groups the changes of finished runs by what differs (operator, parameter, how each side is supplied,
+the two opsets) and lists every group with more than one cause; the exit status is 1 if there are
+any. Neutral differences and those that can matter are never equal. The exporter's choice and the
+converter's count as the same cause, since both mean that no schema required the change.
+
+    python tools/one_cause.py results             # reads the records of the comparison
+    python tools/one_cause.py results --again     # compares the run's dumps with the current code
 """
 
 from __future__ import annotations

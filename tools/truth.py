@@ -1,20 +1,23 @@
-"""Both ways to make a cell, over the built-in models: remembered and warm, or fresh. `make truth`.
+"""Compare the two ways to make a cell, over the built-in models: cached and warm, or fresh.
+
+`make truth` runs it.
 
     python tools/truth.py --output truth.jsonl
     python tools/truth.py --models einsum topk --opsets 9 18 23 --alone 1
 
-The *fast* way is that of a run: stages are children of the warm worker, sweeps and measures
-remember. The *plain* way is `memoize: false` without a worker: a new process for every model, which
-imports what exports and exports nothing; it forks a child per stage, and for `dynamo` one per cell.
-Records of definition, export and parity have to be the same but for the fingerprint and the way.
-Both make all opsets; but the plain way takes 0.7 s for a cell of `dynamo`, so of those it makes the
-ones at `--opsets`.
+The *fast* way is that of a run: stages are forked from the warm worker, and sweeps and measures use
+caches. The *plain* way is `memoize: false` without a worker: a new process for every model imports
+the exporters but exports nothing itself; it forks a child per stage, and one per cell for `dynamo`.
+Records of definition, export and parity must be equal except for the fingerprint and the way.
+Both ways make all opsets, except that the plain way makes only those in `--opsets` for `dynamo`,
+since each of these cells takes 0.7 s.
 
-What decides is a cell that a process of its own makes, from the start of Python. Where both ways
-differ the cell is made so; `by_history` has those where the plain way was the odd one. `--alone N`
-makes one cell in so many alone in any case.
+Where the two ways differ, the cell is made once more in a separate, newly started Python process,
+which decides; `by_history` lists the cells for which the plain way was the one that deviated.
+`--alone N` also makes one cell in N in this way regardless.
 
-A line of JSON per model, a table at the end; the exit status is 1 where anything differs.
+Writes a line of JSON per model and prints a table at the end; the exit status is 1 if anything
+differs.
 """
 
 from __future__ import annotations
@@ -41,17 +44,17 @@ from opset_atlas.execution.client import WORKERS
 ROOT = Path(__file__).parents[1]
 ZOO = "config/zoo.yaml"
 EVERY = list(range(9, 24))
-# Where `dynamo` takes another path: conversions down from 18, far and near; the native 18; newer
-# ones of the same operators; and 23, for which it has operators of its own.
+# Opsets for which `dynamo` takes different paths: conversions down from 18, far and near; the
+# native 18; a newer one with the same operators; and 23, for which it has separate operators.
 OPSETS = [9, 17, 18, 20, 23]
 RUNTIMES = ("onnxruntime", "onnxruntime-unoptimized")
 NOT_COMPARED = {"fingerprint", "way", "sha256", "delivered_sha256", "size_bytes"}
 # Stack traces in the metadata of loops and branches number the functions that fx has compiled in
 # this process so far: torch/fx/graph_module.py, `_EvalCacheLoader`.
 COUNTER = re.compile(r"<eval_with_key>\.\d+")
-# A process that has imported what exports, and exported nothing. torch's tracer tells the frames of
-# Python in its errors. Those that start a stage are no part of a record; this looks like one of
-# them: a thread, which has no other frames below, and a file name that is theirs.
+# A process that has imported the exporters but exported nothing. torch's tracer lists Python frames
+# in its errors. The frames that start a stage are not part of a record, and this code imitates
+# them: a thread, which has no other frames below, and a file name of theirs.
 PLAIN = """
 import _thread, json, sys, onnxscript, torch, torch._dynamo
 import torch.onnx._internal.exporter._core, torch.onnx._internal.exporter._registration
@@ -74,7 +77,7 @@ sys.exit(max(status))
 
 @dataclass
 class Findings:
-    """What the comparison of one model gave."""
+    """The result of comparing one model."""
 
     model: str
     cells: int = 0
@@ -89,7 +92,7 @@ class Findings:
     differences: list[str] = field(default_factory=list)
 
     def count(self, cell: Mapping[str, Any], other: Mapping[str, Any]) -> None:
-        """What kind of cell was made both ways."""
+        """The kind of a cell that was made both ways."""
         self.cells += 1
         self.outcomes[cell["outcome"]] += 1
         self.ways[f"{cell['way']} / {other['way']}"] += 1
@@ -137,7 +140,7 @@ class Ways:
         self.plain = config.resolve({**both, "memoize": False}, ROOT)
         if reason := server.start(place / "worker.log", levels.BELOW):
             raise SystemExit(f"there is no worker: {reason}")
-        # For the fast stages alone: what stands in our own environment would reach the others.
+        # Only for the fast stages: variables in our own environment would reach the others.
         self.worker = {WORKERS: os.environ.pop(WORKERS)}
 
     def compare(self, names: set[str], one_in: int) -> Iterator[Findings]:
@@ -248,7 +251,7 @@ def _spec(settings: config.Settings, stage: str, **who: str) -> str:
 
 
 def _level(stage: list[str]) -> list[str]:
-    """The option that says on which level of the worker a stage runs, as the rules have it."""
+    """The option that sets the worker level on which a stage runs, as in the rules."""
     if stage[0] != "export":
         return []
     exporter = json.loads(stage[stage.index("--spec") + 1])["exporter"]
@@ -276,7 +279,7 @@ def _parts(stage: list[str], opsets: list[int]) -> Iterator[list[str]]:
 
 
 def unequal(where: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """All that two records of the same say otherwise, but for what need not agree."""
+    """All differences between two records of the same item, except in parts that need not agree."""
     return [
         f"{where}, {key}: {one.get(key)!r} or {other.get(key)!r}"
         for key in sorted({*one, *other} - NOT_COMPARED)
@@ -285,7 +288,7 @@ def unequal(where: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> lis
 
 
 def table(found: list[Findings], opsets: list[int]) -> str:
-    """What was compared, in Markdown, and every difference."""
+    """A Markdown table of what was compared, and every difference."""
     sums = {
         name: sum((getattr(each, name) for each in found), Counter())
         for name in ("outcomes", "ways", "raw")

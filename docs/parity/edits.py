@@ -24,12 +24,12 @@ def nodes(model: onnx.ModelProto, *ops: str) -> list[onnx.NodeProto]:
 
 
 def middle(found: Sequence[onnx.NodeProto]) -> onnx.NodeProto | None:
-    """The one in the middle, as far from inputs and outputs as can be."""
+    """The middle one, as far from inputs and outputs as possible."""
     return found[len(found) // 2] if found else None
 
 
 def give(model: onnx.ModelProto, node: onnx.NodeProto, place: int, array: np.ndarray) -> None:
-    """Put a tensor in the place of an input of one node; other users keep theirs."""
+    """Replace an input of one node by a tensor; other readers of the input are unchanged."""
     name = f"fault_{len(model.graph.initializer)}"
     model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
     node.input[place] = name
@@ -50,7 +50,7 @@ def set_attribute(node: onnx.NodeProto, name: str, value: object) -> bool:
 
 
 def after(model: onnx.ModelProto, node: onnx.NodeProto, make: Callable[[str, str], list]) -> bool:
-    """Put nodes behind the first output of a node; `make` gets the old name and the new one."""
+    """Insert nodes after the first output of a node; `make` gets the old name and the new one."""
     name = node.output[0]
     node.output[0] = f"{name}_before_fault"
     return replace(model, node, [node, *make(node.output[0], name)])
@@ -68,7 +68,7 @@ def weights(model: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProto, int, np.nd
 
 
 def edit_weight(model: onnx.ModelProto, edit: Callable[[np.ndarray], np.ndarray | None]) -> bool:
-    """Put what `edit` makes of a weight in its place; None where it does not fit."""
+    """Replace a weight by what `edit` makes of it; None if the fault does not apply."""
     found = [(node, at, new) for node, at, old in weights(model) if (new := edit(old)) is not None]
     if not found:
         return False
@@ -85,7 +85,7 @@ def exchange(node: onnx.NodeProto | None, one: int, other: int) -> bool:
 
 
 def rename(model: onnx.ModelProto, names: dict[str, str]) -> bool:
-    """Make another operator of the middle node of those named."""
+    """Change the operator of the middle node among those named."""
     node = middle(nodes(model, *names))
     if node is not None:
         node.op_type = names[node.op_type]
@@ -100,7 +100,7 @@ def computed(model: onnx.ModelProto, *ops: str) -> list[onnx.NodeProto]:
 
 
 def replace(model: onnx.ModelProto, node: onnx.NodeProto, new: list[onnx.NodeProto]) -> bool:
-    """Put other nodes in the place of one."""
+    """Replace a node by others."""
     at = list(model.graph.node).index(node)
     rest = list(model.graph.node)[at + 1 :]
     del model.graph.node[at:]

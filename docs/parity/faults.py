@@ -1,6 +1,6 @@
-"""Faults as edits of an ONNX file: each makes it compute something else and leaves it valid.
+"""Faults as edits of an ONNX file: each changes what it computes and keeps it valid.
 
-A fault edits the node in the middle of those that it fits and says whether there was one.
+A fault edits the middle one of the nodes that it applies to, and returns whether there was one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Modules of ordinary size, and none that the parity rule was chosen on.
+"""Modules of ordinary size, none of which was used to choose the parity rule.
 
 Affine parameters and running statistics are random: constant ones hide faults.
 """
@@ -153,7 +153,7 @@ class Recurrent(nn.Module):
 
 
 class Detector(nn.Module):
-    """Boxes of hundreds of pixels beside scores below one, in one tensor."""
+    """Boxes of hundreds of pixels and scores below one, in one tensor."""
 
     def __init__(self) -> None:
         super().__init__()

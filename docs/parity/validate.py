@@ -1,9 +1,9 @@
-"""Is the parity rule right? Faults put into exported files, and every export that has none.
+"""Test the parity rule on exported files with injected faults, and on every correct export.
 
 `python docs/parity/validate.py` exports the built-in models and the larger ones of `models.py`,
 runs the rule and its rivals on every export and on every fault of `faults.py`, and writes the
-tables into docs/parity.md. `--work FOLDER` keeps the exports and takes those that are there: it may
-be the results of a run that asked for these opsets.
+tables into docs/parity.md. `--work FOLDER` keeps the exports there and reuses existing ones; it may
+be the results of a run with these opsets.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LARGER = {
 }
 _SIGMOID = "Log(Sigmoid(x)), which is -inf for x below about -104, where torch gives x"
 _SCATTER = "a scatter without a reduction: of several values for one place the last one wins"
-# Exports that are not right, as their graphs show without running anything: no clean ones.
+# Exports whose graphs show, without running them, that they are wrong; they do not count as clean.
 WRONG = {
     "arctangent_quadrants, torchscript": "Atan(y / x), which is NaN for 0 / 0, where torch gives 0",
     "avg_pool_divisor, torchscript": "AveragePool has no divisor_override: it was left out",
@@ -90,9 +90,9 @@ class File:
 
 @dataclass(frozen=True)
 class Run:
-    """What every rule makes of a file: `cells` for ours, alarms of the others, the outputs' hash.
+    """The results of every rule for a file: `cells` for ours, alarms of others, the outputs' hash.
 
-    `fails`: why it does not run at all; then no rule is needed.
+    `fails`: why the file does not run, in which case no rule is needed.
     """
 
     cells: list[Any]
@@ -184,7 +184,7 @@ def exports(work: Path, names: Sequence[str] | None) -> Iterator[File]:
 
 
 def _inject(fault: str, file: File, work: Path) -> Path | None:
-    """The file with a fault in it; None where it does not fit, or makes it invalid."""
+    """The file with a fault injected; None if the fault does not apply or makes it invalid."""
     model = onnx.load(file.path)
     try:
         fits = FAULTS[fault](model)
@@ -202,7 +202,7 @@ def _inject(fault: str, file: File, work: Path) -> Path | None:
 
 
 def _runs(files: Sequence[File], path: Callable[[File], Path]) -> Iterator[tuple[File, Run]]:
-    """Run the files in a child process; one that kills it is left out."""
+    """Run the files in a child process; a file that kills it is left out."""
     for file, result in run_isolated(files, lambda f: vars(evaluate(f, path(f))), 300):
         if result.status == "done":
             yield file, Run(**result.value)
@@ -241,7 +241,7 @@ def evaluate(file: File, path: Path) -> Run:
 
 
 def _assert_close(got: np.ndarray, expected: np.ndarray) -> bool:
-    """Whether `torch.testing.assert_close` raises, with its own tolerances."""
+    """Whether `torch.testing.assert_close` raises, with its default tolerances."""
     try:
         torch.testing.assert_close(
             torch.from_numpy(got.copy()), torch.from_numpy(expected.copy()), equal_nan=True
@@ -252,7 +252,7 @@ def _assert_close(got: np.ndarray, expected: np.ndarray) -> bool:
 
 
 def _wide(got: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both flat and wide where both are finite; None where they cannot be compared."""
+    """Both as flat float64 where both are finite; None if they cannot be compared."""
     if got.shape != expected.shape or got.dtype != expected.dtype:
         return None
     kind = np.complex128 if got.dtype.kind == "c" else np.float64
@@ -280,7 +280,7 @@ def _cosine(got: np.ndarray, expected: np.ndarray) -> bool:
 
 
 def _absolute(got: np.ndarray, expected: np.ndarray) -> bool:
-    """Some element off by more than 1e-3."""
+    """Whether any element is off by more than 1e-3."""
     pair = _wide(got, expected)
     return pair is None or bool(pair[0].size and np.abs(pair[0] - pair[1]).max() > 1e-3)
 

@@ -261,8 +261,8 @@ def test_weights_of_two_names_are_said_to_be_one_tensor(root: Path) -> None:
     [
         (
             ["squared", "twice"],
-            "`outputs` names by position: what the model returns as twice is called squared, "
-            "what the model returns as squared is called twice",
+            "`outputs` gives names by position: the output returned as twice is named squared, "
+            "the output returned as squared is named twice",
         ),
         (["twice", "squared"], ""),
         (["first", "second"], ""),

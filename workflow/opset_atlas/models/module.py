@@ -255,12 +255,12 @@ def keys(result: Any) -> list[str]:
 def misnamed(keys: Sequence[str], names: Sequence[str]) -> Iterator[str]:
     """Warn where an output's name is another output's key, since names go by position."""
     swapped = [
-        f"what the model returns as {key} is called {name}"
+        f"the output returned as {key} is named {name}"
         for key, name in zip(keys, names, strict=False)
         if key != name and name in keys
     ]
     if swapped:
-        yield f"`outputs` names by position: {', '.join(swapped)}"
+        yield f"`outputs` gives names by position: {', '.join(swapped)}"
 
 
 def shared(module: torch.nn.Module) -> Iterator[str]:

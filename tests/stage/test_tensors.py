@@ -61,7 +61,7 @@ def cells(root: Path, exporter: str) -> Path:
 def whole(folder: Path) -> onnx.ModelProto:
     """A model with all tensors in it, without the traces of where they were."""
     model = onnx.load(folder)
-    for tensor in tensors.every(model):
+    for tensor in tensors.all_tensors(model):
         tensor.ClearField("data_location")
     return model
 
@@ -171,7 +171,7 @@ def test_the_canonical_hash_does_not_tell_where_tensors_lie(tmp_path: Path, loca
         )  # fmt: skip
     assert canonical_sha256(path) == canonical_sha256(plain)
     other = onnx.load(plain)
-    (large,) = (tensor for tensor in tensors.every(other) if len(tensor.raw_data) == 1200)
+    (large,) = (tensor for tensor in tensors.all_tensors(other) if len(tensor.raw_data) == 1200)
     large.raw_data = bytes(1200)
     onnx.save(other, plain)
     assert canonical_sha256(path) != canonical_sha256(plain)

@@ -13,13 +13,14 @@ import signal
 from types import FrameType
 from typing import Any
 
-from opset_atlas.execution import processes
-
 
 def end_jobs_on_sigterm(workflow: Any) -> None:
     """Pass SIGTERM on to the jobs of a run that is about to start, after Snakemake's handler."""
     if not workflow.local_exec:
         return
+    # Not at the top: another system is refused in one sentence, after this file was imported.
+    from opset_atlas.execution import processes
+
     before = signal.getsignal(signal.SIGTERM)
 
     def end(number: int, frame: FrameType | None) -> None:

@@ -49,8 +49,8 @@ def load_file(path: Path) -> ModuleType:
         return known
     module = ModuleType(_free_name(path))
     module.__file__ = str(path)
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
+    if str(real.parent) not in sys.path:
+        sys.path.append(str(real.parent))
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
     sys.modules[module.__name__] = _executed[real] = module
@@ -68,7 +68,9 @@ def _known(real: Path) -> ModuleType | None:
         return _executed[real]
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
-        if name != "__main__" and file.endswith(real.name) and Path(file).resolve() == real:
+        # A relative path is one that `load_file` gave, and says nothing in another folder.
+        named = name != "__main__" and file.endswith(real.name) and Path(file).is_absolute()
+        if named and Path(file).resolve() == real:
             return module
     return None
 

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--spec", type=json_argument, required=True, help="the run: JSON or @FILE")
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
-    parser.add_argument("--cards", type=Path, help="folder for a page per model that stands alone")
+    parser.add_argument("--cards", type=Path, help="folder for a self-contained page per model")
     parser.add_argument("--processes", type=int, default=1, help="that write pages")
     options = parser.parse_args(arguments)
     data = load(options.spec, options.results)

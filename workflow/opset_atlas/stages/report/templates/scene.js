@@ -1,5 +1,5 @@
 // Two pictures that move together: zoom, drag, and the counterpart of what is under the pointer.
-// Without it both scroll on their own and show the same.
+// Without this script both scroll independently and show the same.
 "use strict";
 for (const panes of document.querySelectorAll("[data-panes]")) {
   const graphs = [...panes.querySelectorAll(".graph")];
@@ -48,7 +48,7 @@ for (const panes of document.querySelectorAll("[data-panes]")) {
       }
     });
     graph.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey) return; // as elsewhere: the wheel scrolls, with Ctrl or a pinch it zooms
+      if (!event.ctrlKey) return; // the wheel scrolls, as usual; Ctrl or a pinch zooms
       event.preventDefault();
       const box = graph.getBoundingClientRect();
       zoom(scale * Math.exp(-event.deltaY / 300), graph, event.clientX - box.x, event.clientY - box.y);

@@ -1,5 +1,5 @@
-// Filters only; the page reads without it. Filters and the view of the matrix are the address's
-// fragment, so that what is seen can be sent around: #model=…&exporter=…&operator=…&view=…
+// Only for filters; the page works without it. Filters and the view of the matrix are kept in the
+// address's fragment, so that a view can be shared: #model=…&exporter=…&operator=…&view=…
 "use strict";
 (() => {
   const form = document.getElementById("filters");
@@ -40,7 +40,7 @@
       ? new Set(lines.filter((line) => line.operator.includes(number)).map((line) => line.models[0]))
       : null;
     for (const item of items) {
-      // What says nothing about a field is not hidden by it.
+      // Elements without a field are not hidden by its filter.
       show(
         item,
         (!text || !item.models || item.lower.some((id) => id.includes(text))) &&
@@ -68,7 +68,7 @@
 
   const restore = () => {
     const state = location.hash.slice(1);
-    if (!state.includes("=")) return; // a link to a place on the page leaves the filters alone
+    if (!state.includes("=")) return; // an ordinary anchor leaves the filters alone
     const found = new URLSearchParams(state);
     for (const name of fields) form.elements[name].value = found.get(name) ?? "";
     for (const each of views) each.checked = each.value === (found.get("view") ?? "outcome");

@@ -65,8 +65,8 @@ def main() -> None:
     parser.add_argument("--graph", type=int, nargs="*", default=[10, 100, 1000, 10_000])
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path, default=Path("growth.jsonl"))
-    parser.add_argument("--folder", type=Path, help="keep the folders here, and use those there")
-    parser.add_argument("--table", type=Path, help="of the lines of an earlier run")
+    parser.add_argument("--folder", type=Path, help="keep and reuse folders here")
+    parser.add_argument("--table", type=Path, help="print the table of an earlier run")
     options = parser.parse_args()
     if options.table:
         print(table(options.table))

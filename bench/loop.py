@@ -53,7 +53,9 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--accelerated", action="store_true")
-    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="of the accelerated one")
+    parser.add_argument(
+        "--cores", type=int, default=os.cpu_count(), help="cores of the accelerated loop"
+    )
     options = parser.parse_args()
     settings = config.resolve(config.load([str(options.config)]), Path.cwd())
     onnxruntime.set_default_logger_severity(4)

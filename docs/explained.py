@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     parser.add_argument("--sample", type=int, default=0, metavar="N")
-    parser.add_argument("--again", action="store_true", help="compare the dumps anew")
+    parser.add_argument("--again", action="store_true", help="compare the dumps again")
     options = parser.parse_args()
     records = list(_records(options.results, options.again))
     found = [each for record in records for each in _changes(record)]

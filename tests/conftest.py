@@ -1,4 +1,4 @@
-"""Real runs of the workflow, in folders of their own, shared by the tests that look at them."""
+"""Real runs of the workflow in separate folders, shared by the tests that inspect them."""
 
 from __future__ import annotations
 

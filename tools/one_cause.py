@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("results", type=Path, nargs="+", help="results folders of finished runs")
-    parser.add_argument("--again", action="store_true", help="compare the dumps anew")
+    parser.add_argument("--again", action="store_true", help="compare the dumps again")
     options = parser.parse_args(arguments)
     groups = grouped(record for each in options.results for record in _records(each, options.again))
     several = contested(groups)

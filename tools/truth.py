@@ -105,11 +105,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="*", help="by default all of the zoo")
-    parser.add_argument("--opsets", type=int, nargs="*", default=OPSETS, help="of dynamo")
-    parser.add_argument("--alone", type=int, default=0, metavar="N", help="one cell in N by itself")
-    parser.add_argument("--dynamic", action="store_true", help="first axes are dynamic")
-    parser.add_argument("--output", type=Path, help="a file for the lines; goes on where it ends")
+    parser.add_argument("--models", nargs="*", help="default: all of the zoo")
+    parser.add_argument("--opsets", type=int, nargs="*", default=OPSETS, help="opsets of dynamo")
+    parser.add_argument(
+        "--alone", type=int, default=0, metavar="N", help="make one cell in N separately"
+    )
+    parser.add_argument("--dynamic", action="store_true", help="make first axes dynamic")
+    parser.add_argument("--output", type=Path, help="file of results; resumes after its end")
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
     models = config.load([ZOO])["models"]

@@ -115,8 +115,8 @@ class Run:
 def main() -> None:
     """Export, run, and write the tables into docs/parity.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, help="folder for the exports; kept, and used again")
-    parser.add_argument("--models", nargs="*", help="these alone, to try it out; writes no table")
+    parser.add_argument("--work", type=Path, help="folder in which exports are kept and reused")
+    parser.add_argument("--models", nargs="*", help="only these models; writes no table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = (options.work or Path(temporary)).resolve()

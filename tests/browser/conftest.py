@@ -24,9 +24,9 @@ ARGUMENTS = [
 
 @dataclass
 class Watched:
-    """A page, and all that it did beside showing itself.
+    """A page, and everything that it did besides rendering.
 
-    `forbidden` are those requests that the page's own policy stopped before they were sent.
+    `forbidden` are the requests that the page's own policy blocked before they were sent.
     """
 
     page: Page

@@ -46,7 +46,7 @@ def test_a_hostile_text_is_inert(tmp_path: Path, watch: Callable, attack: str) -
 
 
 def test_the_attack_would_work_on_an_open_page(tmp_path: Path, watch: Callable) -> None:
-    """The control: the same texts do harm where nothing guards against them."""
+    """The control: without protection the same texts do harm."""
     page = tmp_path / "open.html"
     page.write_text(f"<!DOCTYPE html><title>x</title><body>{ATTACKS['script']}", encoding="utf-8")
     watched = watch()

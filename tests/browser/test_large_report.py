@@ -1,4 +1,4 @@
-"""What the first page of a large run folds: the limits are lowered, all else is real."""
+"""What the first page of a large run folds: the limits are lowered, everything else is real."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two models, each in a part of its own; advice grouped and listed behind a click."""
+    """Two models, each in a separate part; the advice is grouped and expands on a click."""
     for name, value in (("TOGETHER", 1), ("SENTENCES", 0), ("PICKS", 0), ("FILES", 0)):
         monkeypatch.setattr(report_index, f"MOST_{name}", value)
     monkeypatch.setattr(report_index, "PART", 1)

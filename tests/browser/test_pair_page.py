@@ -1,4 +1,4 @@
-"""A pair's page of a real run, in a real browser: both graphs on one plan."""
+"""A pair's page of a real run, in a real browser: both graphs in one layout."""
 
 from __future__ import annotations
 

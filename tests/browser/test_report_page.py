@@ -28,7 +28,7 @@ def pages(report: Path) -> list[Path]:
 
 
 def some_pages(report: Path) -> list[Path]:
-    """The index, and of each kind the largest pages and the smallest: what a browser looks at."""
+    """The index, and the largest and smallest pages of each kind: those that the browser opens."""
     chosen = [report / "index.html"]
     for part in ("models/*.html", "pairs/*/*.html", "operators/*.html"):
         kind = sorted(report.glob(part), key=lambda path: (path.stat().st_size, path))
@@ -191,7 +191,7 @@ def test_a_link_to_a_place_keeps_the_filters(report: Path, watch: Callable) -> N
 def test_the_folder_is_whole_every_link_leads_somewhere_inside_it(
     report: Path, tmp_path: Path
 ) -> None:
-    """As whoever gets it by mail has it: packed, and unpacked in a folder with nothing beside."""
+    """As a recipient of an email has it: packed, then unpacked in an otherwise empty folder."""
     with zipfile.ZipFile(tmp_path / "report.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         for path in report.rglob("*"):
             packed.write(path, path.relative_to(report))

@@ -1,1 +1,1 @@
-"""What tests of several rooms build: files, folders and whole projects."""
+"""Builders shared by several test folders: files, folders and whole projects."""

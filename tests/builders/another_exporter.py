@@ -1,6 +1,6 @@
-"""An exporter as somebody else would add it: this one file, put into `exporters/`, nothing else.
+"""An exporter as a user would add it: only this file, copied into `exporters/`.
 
-It has a level, an option and a warm-up of its own.
+It defines its own level, option and warm-up.
 """
 
 from __future__ import annotations

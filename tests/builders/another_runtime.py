@@ -1,4 +1,4 @@
-"""A runtime as somebody else would add it: this one file, put into `runtimes/`, nothing else.
+"""A runtime as a user would add it: only this file, copied into `runtimes/`.
 
 It has three variants. The plain one is in the middle; the last one drops the slope of LeakyRelu,
 as a careless optimization might.
@@ -52,7 +52,7 @@ def prepare() -> None:
 
 
 def load(path: Path, variant: str) -> Evaluation:
-    """Load a file, and spoil it in one variant."""
+    """Load a file, and damage it in one variant."""
     names: dict[str, Any] = {}
     exec(_LOADED, names)
     evaluator = names["loaded"](path, variant == "another-careless")
@@ -75,5 +75,5 @@ def run(path, inputs):
 
 
 def classify(error: Exception, phase: Phase) -> tuple[RunOutcome, str]:
-    """Everything is a failure, in its own words."""
+    """Report every error as a failure, with its own message."""
     return ("rejected" if phase == "load" else "failed"), str(error)

@@ -1,4 +1,4 @@
-"""What an exporter can do wrong: one function per fault, called like an exporter's."""
+"""Faults of exporters: one function per fault, called like an exporter's."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def save(opset: int, path: Path) -> None:
 
 
 def hang(opset: int, path: Path) -> None:
-    subprocess.Popen(["sleep", "60"], cwd=path.parent)  # a grandchild, which must go too
+    subprocess.Popen(["sleep", "60"], cwd=path.parent)  # a grandchild, which must end too
     (path.parent.parent / "grandchild").write_text("started")
     save(opset, path)  # and a file that looks finished
     time.sleep(60)
 
 
 def segfault(opset: int, path: Path) -> None:
-    faulthandler.disable()  # pytest's, which would print a page
+    faulthandler.disable()  # pytest's own, which would print a page
     ctypes.string_at(0)
 
 

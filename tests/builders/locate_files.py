@@ -46,7 +46,7 @@ def freeze_arrays(
     inputs: Mapping[str, list[np.ndarray]],
     with_float64: bool = False,
 ) -> Path:
-    """With the same outputs as the run in float64 where one is asked for: torch has no error."""
+    """If a float64 run is requested, it has the same outputs: torch has no error."""
     names = [port.name for port in right.graph.input]
     outputs = [port.name for port in right.graph.output]
     feeds = [dict(zip(names, arrays, strict=True)) for arrays in inputs.values()]
@@ -74,14 +74,14 @@ def job(
 def find(
     root: Path, right: onnx.ModelProto, wrong: onnx.ModelProto, with_right: bool = True, **spec: Any
 ) -> list[Located]:
-    """What is located in a wrong file (opset 17) beside the right one (opset 18, if at all)."""
+    """What is located in a wrong file (opset 17), and the right one (opset 18) if any."""
     define = freeze_file(root / "define", right)
     files = {17: wrong, **({18: right} if with_right else {})}
     return locate.locate(job(root, define, files, **spec), root / "locate")["located"]
 
 
 def run_script(folder: Path) -> subprocess.CompletedProcess[str]:
-    """The reproducer as a user runs it: another folder, nothing of this project."""
+    """The reproducer as a user runs it: in another folder, without this project."""
     return subprocess.run(
         [sys.executable, "-I", folder / "run.py"], cwd="/", capture_output=True, text=True
     )

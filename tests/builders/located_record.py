@@ -1,4 +1,4 @@
-"""A record of the locate stage by hand, for tests of what reads it."""
+"""A handwritten record of the locate stage, for tests of its readers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write(results: Path, model: str, *located: Located) -> None:
 
 
 def finding(exporter: str, opset: int, text: str = "") -> Located:
-    """A wrong Softmax; `text` is the name of its node, and stands in the sentence."""
+    """A wrong Softmax; `text` is the name of its node and appears in the sentence."""
     return {
         "exporter": exporter,
         "requested": [opset],

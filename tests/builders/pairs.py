@@ -1,4 +1,4 @@
-"""Pairs of files with known answers, first those that a schema has something to say about."""
+"""Pairs of files with known answers: those whose difference a schema explains."""
 
 from __future__ import annotations
 

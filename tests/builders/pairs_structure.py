@@ -1,4 +1,4 @@
-"""Pairs of files whose wires, weights, subgraphs or operators differ, or only seem to."""
+"""Pairs of files whose edges, weights, subgraphs or operators differ, or only seem to."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def freeze(
     names: tuple[Iterable[str], Iterable[str]],
     random: dict[str, str] | None = None,
 ) -> Path:
-    """What the define stage would leave in `folder`."""
+    """Write to `folder` what the define stage would."""
     folder.mkdir(parents=True, exist_ok=True)
     flat: dict[str, dict[str, np.ndarray]] = {"inputs": {}, "reference": {}}
     for name in inputs:
@@ -142,7 +142,7 @@ def freeze_net(folder: Path) -> Path:
 
 
 def exported(folder: Path, files: dict[int, onnx.ModelProto | bytes | str]) -> Path:
-    """An export folder with these files; a string is a cell without one, and says why."""
+    """An export folder with these files; a string is a cell without a file, and the reason."""
     (folder / "cells").mkdir(parents=True, exist_ok=True)
     cells = []
     for opset, content in files.items():

@@ -1,4 +1,4 @@
-"""A copy of the workflow in a folder of its own, and what a user does with it."""
+"""A copy of the workflow in a separate folder, and what a user does with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LAST = ("all", "conclude")  # rules that end a run and make nothing
+LAST = ("all", "conclude")  # rules that end a run and create no files
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
 
 
@@ -43,7 +43,7 @@ class Project:
         return done
 
     def run(self, *arguments: str) -> Counter[str]:
-        """Run the workflow and count the jobs that really ran, by rule."""
+        """Run the workflow and count the jobs that ran, by rule."""
         output = self.snakemake("--cores", "2", *arguments).stdout
         finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)
         return Counter(rule for rule in finished if rule not in LAST)
@@ -62,7 +62,7 @@ class Project:
         return json.loads((self.folder / "results" / path).read_text(encoding="utf-8"))
 
     def contents(self) -> dict[str, bytes]:
-        """Every file below results that a run promises to make the same again."""
+        """Every file below results that must be the same in every run."""
         results = self.folder / "results"
         return {
             str(path.relative_to(results)): timeless(path)
@@ -77,7 +77,7 @@ def _is_time(path: Path, results: Path) -> bool:
 
 
 def timeless(path: Path) -> bytes:
-    """A file's content without the seconds that stand in it."""
+    """A file's content without the seconds in it."""
     content = path.read_bytes()
     if path.suffix == ".html":
         content = re.sub(rb'(<span class="time">)[^<]*', rb"\1", content)

@@ -1,6 +1,6 @@
-"""A small tree of results, typed by hand, with one text put wherever a model's own text may stand.
+"""A small handwritten tree of results, with one text wherever a model's own text may appear.
 
-The tables are made by the real stage, pictures and texts by the real functions.
+The tables come from the real stage, pictures and texts from the real functions.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _graph(folder: Path, key: str, file: GraphFile) -> dict[str, Any]:
         "picture": f"{key}.svg" if source else "",
         "notice": notice,
         "nodes": 1,
-        # The second is no operator of ONNX, whatever it calls itself.
+        # The second is not an operator of ONNX, despite its name.
         "operators": {
             f"Resize-{file['graph']['nodes'][0]['since']}": 1,
             f"{file['graph']['name']}::Resize-13": 1,

@@ -1,4 +1,4 @@
-"""Stages run by hand in a folder: specifications as the workflow hands them over, real files."""
+"""Stages run directly in a folder, with real files and the specifications of the workflow."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def parse(text: str, opset: int, ir_version: int = 8, extra: str = "") -> onnx.M
 
 
 def graph(model: onnx.ModelProto, folder: Path, name: str = "m.onnx") -> GraphFile:
-    """What the dump stage makes of a model, by way of a file."""
+    """The dump stage's result for a model that was saved to a file."""
     onnx.save(model, folder / name)
     return read(folder / name)[0]
 
 
 def svg_of(file: GraphFile) -> tuple[str, str]:
-    """The picture of one graph, or the reason why there is none."""
+    """The picture of one graph, or why there is none."""
     source, notice = picture.source(file)
     return picture.draw([source])[0] if source else ("", notice)

@@ -80,7 +80,7 @@ def test_each_is_reproducible_and_reveals_its_inputs_and_parameters(name: str) -
 def test_one_through_the_stages(
     name: str, exporter: str, opset: int, verdict: str, tmp_path: Path
 ) -> None:
-    """Held to float64 although it casts to float32 inside; a scan is traced for one length."""
+    """Checked in float64 although it casts to float32 inside; a scan is traced at one length."""
     settings = config.resolve(
         {
             "models": {name: MODELS[name]},

@@ -77,7 +77,7 @@ def told(record: AuditRecord, target: int) -> dict[str, tuple[str, str]]:
 
 
 def reproduce(folder: Path) -> subprocess.CompletedProcess[str]:
-    """The script by itself: another folder, and nothing of this project to import."""
+    """Run the script in another folder, from which this project cannot be imported."""
     return subprocess.run(
         [sys.executable, "-I", "-c", f"import runpy; runpy.run_path({str(folder)!r})"],
         cwd="/",
@@ -164,7 +164,7 @@ def test_what_no_operator_alone_shows_is_told_of_all_that_it_can_be(
     real = onnx.version_converter.convert_version
 
     def faulty(model: Any, target: int) -> Any:
-        """Wrong for graphs of several nodes only, so that no cut shows it."""
+        """Wrong only for graphs of several nodes, so that no cut shows it."""
         made = real(model, target)
         if target == 14 and len(model.graph.node) > 1:
             made.graph.node[0].op_type = "Neg"

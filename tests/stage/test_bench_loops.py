@@ -1,4 +1,4 @@
-"""Both loops that the benchmark runs beside the workflow come to one result."""
+"""Both loops that the benchmark compares the workflow with give the same result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONFIG = {
 
 
 def loop(place: Path, *options: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What a loop says, and the texts that it leaves."""
+    """A loop's output, and the texts that it writes."""
     place.mkdir()
     (place / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     (place / "made").mkdir()

@@ -1,4 +1,4 @@
-"""A model is frozen as it is, or its record says in torch's words why it cannot be."""
+"""A model is frozen as it is, or its record gives torch's reason why it cannot be."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def test_training_mode_is_left(root: Path) -> None:
     x, weights = tensors(root, "inputs")["random-0/0"], tensors(root, "weights")
     eager = torch.nn.functional.linear(x, weights["linear.weight"], weights["linear.bias"]) * 3
     assert torch.equal(tensors(root, "reference")["random-0/eager/0"], eager)
-    # The control: in training mode the same module drops elements, and is found out.
+    # The control: in training mode the same module drops elements, which is detected.
     assert run_define(root, model("AlwaysTraining"))["sets"][0]["random"] == {"output": "values"}
 
 
@@ -338,7 +338,7 @@ def test_float64_that_is_no_truth(root: Path, name: str, reason: str) -> None:
 def test_steps_that_are_held_in_float32_are_no_less_exact_in_float64(
     root: Path, dtype: str
 ) -> None:
-    """As transformers writes normalizations and softmax, whatever the model's type."""
+    """As in transformers: normalizations and softmax in float32, whatever the model's type."""
     record = run_define(root, model("HardFloat", dtype=dtype))
     assert record["sets"][0]["float64"], record["sets"]
     (given,), reference = tensors(root, "inputs").values(), tensors(root, "reference")
@@ -469,7 +469,7 @@ def test_a_malicious_pickle_is_refused(root: Path) -> None:
     record = run_define(root, model(weights="w.pt"))
     assert record["outcome"] == "failed" and "weights_only" in record["traceback"]
     assert not (root / "pwned").exists()
-    with pytest.raises(AttributeError):  # the control: loaded carelessly, the file acts
+    with pytest.raises(AttributeError):  # the control: loaded unsafely, the file runs its code
         torch.load(root / "w.pt", weights_only=False)["linear.weight"].shape  # noqa: B018
     assert (root / "pwned").exists()
 

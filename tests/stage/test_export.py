@@ -1,4 +1,4 @@
-"""A sweep: what every file really is, and that one cell's fault costs that cell alone.
+"""A sweep: what every file really is, and that a fault of one cell affects only that cell.
 
 `faulty` is an exporter made for this, in the place of a real one: each opset is a fault. Others are
 the real exporters on small modules.
@@ -98,7 +98,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def faulty(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Cell]]]:
-    """Runs a sweep whose exporter does what is given per opset, and returns its cells."""
+    """Runs a sweep whose exporter does what is specified per opset, and returns its cells."""
     define = run_define(root, SMALL)
 
     def run(*deeds: Callable[[int, Path], None], seconds: float = 20, **spec: Any) -> list[Cell]:
@@ -169,7 +169,7 @@ def test_every_fault_costs_its_own_cell(faulty: Callable[..., list[Cell]], root:
         ("refused", "this version knows no such opset"),
         ("refused", "MemoryError"),
     ]
-    # What a cell that failed wrote is not left lying about; what cannot be read is, as evidence.
+    # Files of a failed cell are removed; unreadable files are kept, as evidence.
     left = {path.name for path in (root / "out/cells").iterdir()}
     assert left == {cell["file"] for cell in cells if cell["file"]}
     assert made[hang]["file"] is None
@@ -177,12 +177,12 @@ def test_every_fault_costs_its_own_cell(faulty: Callable[..., list[Cell]], root:
     assert (root / "out/grandchild").exists()
     assert not grandchildren(root / "out/cells")
     assert made[raises]["traceback"].endswith("LookupError: no symbolic in <project> at 0x…\nmore")
-    assert made[unavailable]["traceback"] == ""  # a limit that is stated needs none
+    assert made[unavailable]["traceback"] == ""  # a stated limit needs no traceback
     assert str(root) not in (root / "out/record.json").read_text()
 
 
 def grandchildren(folder: Path) -> list[str]:
-    """Processes that stand in a folder, by Linux's /proc."""
+    """Processes whose working directory is a folder, by Linux's /proc."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -208,7 +208,7 @@ def test_what_a_file_is_comes_from_the_file(faulty: Callable[..., list[Cell]], r
     assert cells[2]["detail"].startswith("onnx.checker: ") and "nowhere" in cells[2]["detail"]
     assert cells[3]["outcome"] == "invalid" and cells[3]["delivered"] == 9
     assert cells[3]["detail"].startswith("asked for opset 12; the file is opset 9; onnx.checker: ")
-    # onnx's checker has nothing against an opset that no onnx knows.
+    # onnx's checker accepts an opset that no version of onnx knows.
     assert facts(cells[4]) == ("moved", "asked for opset 13; the file is opset 99")
     assert cells[5]["outcome"] == "invalid"
     assert "the file cannot be read: ValueError: tensor 'w' lies outside" in cells[5]["detail"]
@@ -313,8 +313,8 @@ def test_cells_are_kept_by_fingerprint_and_content(
     assert asked.read_text() == "9 10 11 12 "
     assert again(*deeds) == ""
     assert (root / "out/record.json").read_bytes() == record
-    assert again(*deeds, good) == "13"  # a new opset is exported alone
-    assert again(*deeds) == ""  # and removed again: its file goes
+    assert again(*deeds, good) == "13"  # only the new opset is exported
+    assert again(*deeds) == ""  # and removed again: its file is deleted
     assert not (root / "out/cells/opset_13.onnx").exists()
     assert (root / "out/record.json").read_bytes() == record
     (root / "out/cells/opset_09.onnx").write_bytes(b"damaged")

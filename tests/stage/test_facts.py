@@ -1,4 +1,4 @@
-"""What is known about the case that the project started from, through the real stages.
+"""Known facts about the case that started the project, checked through the real stages.
 
 Convolution, ReLU and bilinear upsampling: what every exporter makes of every opset, how Resize gets
 its inputs, and the sentence that explains where the empty `roi` went. Golden facts: measured once,
@@ -169,7 +169,7 @@ def test_dynamo(dynamo: Sweep) -> None:
     assert {cells[opset]["delivered"] for opset in range(5, 14)} == {18}
     assert all(cells[opset]["delivered"] == opset for opset in range(14, 27))
     assert {cell["ir_version"] for cell in cells.values()} == {10}
-    # Nothing was raised: a line in the log is all that says so, and the exception beside it why.
+    # Nothing was raised: only a line in the log says so, and the exception beside it says why.
     assert all(says(cells[opset], "18") for opset in range(5, 14))
     for opset in range(5, 14):
         assert cells[opset]["detail"].startswith(

@@ -1,4 +1,4 @@
-"""What the project writes down about torch is what the installed torch says."""
+"""What the project states about torch matches the installed torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_signature_read_from_the_source_is_the_one_that_torch_has() -> None:
     assert signature and list(signature.annotations) == list(
         inspect.signature(torch.onnx.export).parameters
     )
-    # `optimize` is read by one route alone: the branch on `dynamo` was understood.
+    # Only one route reads `optimize`: the branch on `dynamo` was understood.
     assert "optimize" in signature.passed_on[True] - signature.passed_on[False]
     assert "do_constant_folding" in signature.passed_on[False] - signature.passed_on[True]
 

@@ -1,4 +1,4 @@
-"""Where a wrong result begins: faults that were put in at a known place, in real files."""
+"""Where a wrong result begins: faults injected at a known place in real files."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_two_faults_in_a_row_are_one_part(tmp_path: Path) -> None:
 def test_of_two_faults_in_a_row_the_first_is_told_where_its_counterpart_shows_it(
     tmp_path: Path,
 ) -> None:
-    """Softmax of version 13 has the same axis and inputs, and another result."""
+    """Softmax-13 has the same axis and inputs, but another result."""
     text = f"""{HEAD} g (float[2,3,4] x) => (float[2,3,4] y) {{
       a = Tanh(x) s = Softmax<axis=1>(a) e = Elu<alpha=0.7>(s) b = Neg(e) y = Exp(b) }}"""
     wrong = parse(text.replace("17]", "12]").replace("e = Elu<alpha=0.7>(s)", "e = Sqrt(s)"))
@@ -212,7 +212,7 @@ def test_a_node_is_no_counterpart_where_it_takes_another_row(tmp_path: Path) -> 
 
 
 def test_a_row_that_is_taken_for_another_is_part_of_the_blame(tmp_path: Path) -> None:
-    """Tanh is right of what it is given, and so is Gather: the fault is that it is given row 1."""
+    """Tanh is right for its input, and so is Gather: the fault is that it is given row 1."""
     rows = ROWS + "a = Gather(x, zero) b = Gather(x, one) q = Tanh(b) "
     right = rows + "p = Tanh(a) s = Sub(p, q) y = Exp(s) }"
     wrong = rows + "p = Tanh(b) s = Sub(p, q) y = Exp(s) }"
@@ -337,7 +337,7 @@ SINE = f"{HEAD} g (float[2,6] x) => (float[2,6] y) {{ a = Tanh(x) s = Sin(a) y =
 
 @pytest.mark.parametrize("names", [["onnxruntime", "faulty"], ["faulty"]])
 def test_a_fault_of_a_kernel(tmp_path: Path, faulty: dict[str, Any], names: list[str]) -> None:
-    """Known from the same file in another runtime; else the nodes are all that is known."""
+    """Known from the same file in another runtime; otherwise only the nodes are known."""
     model = parse(SINE)
     define = freeze_file(tmp_path / "define", model)
     made = job(tmp_path, define, {17: model}, runtimes=names)

@@ -1,4 +1,4 @@
-"""A fault put in at every node of real exports, one at a time: is that node blamed, and no other?
+"""A fault at every node of real exports, one at a time: is that node blamed, and no other?
 
 `python tests/stage/test_locate_injected.py RESULTS MODEL …` counts the same over files of a run.
 """

@@ -1,4 +1,4 @@
-"""Which line of the user's code a blamed node comes from, where some file of the model says so."""
+"""Which line of the user's code a blamed node comes from, if any file of the model says so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINE = "net.py:{}, forward: `{}`"
 
 
 def file(path: Path, nodes: list[tuple[str, str, str, str]], opset: int = 18) -> onnx.ModelProto:
-    """A chain of nodes: operator, name, module, and the code of their line, if they keep any."""
+    """A chain of nodes: operator, name, module, and the code of their line, if recorded."""
     body = " ".join(f"v{i + 1} = {op}(v{i})" for i, (op, *_) in enumerate(nodes))
     model = parse(f"g (float[2] v0) => (float[2] v{len(nodes)}) {{ {body} }}", opset)
     for number, (node, (_, name, module, code)) in enumerate(

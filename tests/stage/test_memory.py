@@ -1,4 +1,4 @@
-"""What a sweep remembers: messages, failures, versions. tools/truth.py compares built-in models."""
+"""Caching in a sweep: messages, failures, versions. tools/truth.py compares built-in models."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def sweep(folder: Path, name: str, model: dict[str, Any], memoize: bool, opsets:
 
 
 def differences(plain: list[Cell], memoized: list[Cell]) -> list[str]:
-    """All that two records say otherwise of a cell, but for what need not agree."""
+    """All differences between two records of a cell, except in parts that need not agree."""
     return [
         f"{key} at {left['requested']}: {left[key]!r} or {right[key]!r}"  # type: ignore[literal-required]
         for left, right in zip(plain, memoized, strict=True)
@@ -122,7 +122,7 @@ def test_a_failure_is_the_same_in_every_cell_and_never_about_us(own: Any, name: 
 
 
 def places() -> list[Any]:
-    """What is in place of everything that `Memory` may replace."""
+    """The current value of everything that `Memory` may replace."""
     return [vars(owner)[name] for owner, name, _ in Memory(wanted=True)._stand_ins]
 
 
@@ -163,7 +163,7 @@ def test_a_version_that_was_not_compared_means_the_plain_way(
 
 
 def test_opsets_that_share_a_process_share_the_operators_of_the_registry() -> None:
-    """Else the program would be captured twice in it."""
+    """Otherwise the program would be captured twice in it."""
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
     with Memory(wanted=True).remembering():
@@ -178,7 +178,7 @@ def test_opsets_that_share_a_process_share_the_operators_of_the_registry() -> No
 
 @pytest.mark.parametrize("memoize", [True, False])
 def test_a_cell_does_not_depend_on_the_cells_before_it(tmp_path: Path, memoize: bool) -> None:
-    """torch refuses this model where the process has captured it before."""
+    """torch refuses this model if the process has captured it before."""
     model = config.load([ZOO])["models"]["dynamic_lstm"]
     cells = sweep(tmp_path, "dynamic_lstm", model, memoize, [18, 19, 23])
     assert [cell["outcome"] for cell in cells] == ["ok"] * 3

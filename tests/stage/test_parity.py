@@ -36,7 +36,7 @@ def swap(model: onnx.ModelProto, names: bool) -> None:
     a, b = onnx.ValueInfoProto(), onnx.ValueInfoProto()
     a.CopyFrom(ports[0]), b.CopyFrom(ports[1])
     ports[0].CopyFrom(b), ports[1].CopyFrom(a)
-    if not names:  # as an exporter would that names them anew
+    if not names:  # as an exporter would that renames them
         for port, name in zip(ports[:2], ["out.0", "out.1"], strict=True):
             node(model, port.name).output[0] = name
             for other in model.graph.node:

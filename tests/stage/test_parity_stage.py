@@ -1,4 +1,4 @@
-"""The parity stage: what cannot run, what crashes, what is kept, and what its record holds."""
+"""The parity stage: what cannot run, what crashes, what is kept, and what its record contains."""
 
 import json
 import os
@@ -175,7 +175,7 @@ def test_a_model_that_changes_from_run_to_run_is_no_pass(tmp_path: Path) -> None
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """A runtime that does to itself what a file's name asks for, and else runs onnxruntime."""
+    """A runtime that fails as a file's name asks for, and otherwise runs onnxruntime."""
     real, module = load("onnxruntime"), types.ModuleType("opset_atlas.runtimes.fake")
 
     def misbehave(path: Path, variant: str) -> Any:

@@ -1,4 +1,4 @@
-"""The validation of the parity rule: faults that are faults, known rivals, real runs."""
+"""The validation of the parity rule: real faults, known rivals, real runs."""
 
 from __future__ import annotations
 

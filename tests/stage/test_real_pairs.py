@@ -283,7 +283,7 @@ PAIRS = (
 
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
-    """What both exporters import, once here instead of in the child process of every sweep."""
+    """Import what both exporters need once here, not in the child process of every sweep."""
     torch.set_num_threads(1)  # a child of several threads would wait for those it lacks
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Variable dimensions: files run at sizes other than the traced one; what fails there is named."""
+"""Dynamic dimensions: files run at sizes other than the traced one, and failures are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables say what the records say, and what to make of it."""
+"""The tables contain what the records say, and the conclusions from it."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_cells_and_their_outcomes(results: Path) -> None:
             found["nodes"],
         )
         assert row["export_seconds"] > 0
-    # The checker passed them, and no runtime loads them: in the runtime's words.
+    # The checker accepted them, but no runtime loads them: in the runtime's words.
     converted = cells.loc["converter"]
     assert set(converted["outcome"]) == {"invalid"}
     assert set(converted["detail"]) == {"onnxruntime: no such kernel"}
@@ -257,7 +257,7 @@ def test_the_line_of_a_wrong_cell_is_that_of_its_node_else_what_the_tracer_warne
     located_record.write(results, "m")
     lines = run_tables(results)["cells"]["source"]
     assert [line for line in lines if not pd.isna(line)] == ["net.py:5: `if x:`"]
-    # A file that was converted has the faults of its base.
+    # A converted file has the faults of its base.
     wrong = [verdict("converter", 14, "fixed-size")]
     write_json(results / "judge/verdicts.json", {"version": 1, "stage": "judge", "cells": wrong})
     record = json.loads((results / "export/m/converter/record.json").read_text())

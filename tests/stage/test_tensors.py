@@ -1,4 +1,4 @@
-"""Large tensors of a sweep lie beside its files once, and nothing else about a file changes."""
+"""Large tensors of a sweep are kept once beside its files; the files are otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def cells(root: Path, exporter: str) -> Path:
 
 
 def whole(folder: Path) -> onnx.ModelProto:
-    """A model with all tensors in it, without the traces of where they were."""
+    """A model with all tensors loaded into it and no trace of their location."""
     model = onnx.load(folder)
     for tensor in tensors.all_tensors(model):
         tensor.ClearField("data_location")

@@ -1,4 +1,4 @@
-"""Whose fault it is that a model is not measured: its own, its randomness, or a limit of ours."""
+"""Why a model is not measured: its own fault, its randomness, or a limit of ours."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_a_failure_of_ours_is_not_the_models(root: Path, monkeypatch: pytest.Mon
     assert "ZeroDivisionError" in record["traceback"]
     (cell,) = run_export(root, model("Net"), "torchscript")["cells"]
     assert (cell["outcome"], cell["detail"]) == ("internal-error", record["detail"])
-    # The control: what raises by itself too is the model's.
+    # The control: what also raises on its own is the model's fault.
     assert run_define(root, model("Nested"))["outcome"] == "failed"
 
 

@@ -1,4 +1,4 @@
-"""The built-in models: each listed, documented, reproducible, and made so that an error shows."""
+"""The built-in models: listed, documented, reproducible, and built so that an error shows."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_runs_to_finite_outputs_that_depend_on_the_inputs(name: str) -> None:
 
 
 def test_one_model_does_not_run_and_why() -> None:
-    """Any other `no-model` in a run of the zoo would be a fault of ours."""
+    """Any other `no-model` in a run of the zoo would be our fault."""
     reasons = {}
     for name, spec in MODELS.items():
         try:

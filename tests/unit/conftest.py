@@ -17,7 +17,7 @@ class _Refuse(Loader):
 
 
 class _NoTorch(MetaPathFinder):
-    """Where torch is may be asked; its options are read from its text."""
+    """Looking up torch's location is allowed; its options are read from its source."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -30,6 +30,6 @@ class _NoTorch(MetaPathFinder):
 
 @pytest.fixture(autouse=True)
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where torch was imported before, by a test of another room, nothing can be said."""
+    """If a test of another folder has imported torch before, nothing can be checked."""
     if "torch" not in sys.modules:
         monkeypatch.setattr(sys, "meta_path", [_NoTorch(), *sys.meta_path])

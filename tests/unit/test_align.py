@@ -1,4 +1,4 @@
-"""Nodes find each other by content, structure and scope; what stays alone is in one region."""
+"""Nodes are matched by content, structure and scope; each unmatched node is in one region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark: both loops come to one result, and tables are made of what was measured."""
+"""The benchmark: both loops give the same result, and tables are made from measurements."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_the_page_holds_what_was_measured(bench: Any, monkeypatch: Any, tmp_path
     docs = bench("write_docs")
     page = tmp_path / "speed.md"
     page.write_text(docs.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    monkeypatch.setattr(docs, "draw", lambda bars, path: None)  # matplotlib is not in every place
+    monkeypatch.setattr(docs, "draw", lambda bars, path: None)  # matplotlib is not everywhere
     monkeypatch.setattr(docs, "PAGE", page)
     docs.main()
     assert page.read_text(encoding="utf-8") == (ROOT / "docs/speed.md").read_text(encoding="utf-8")

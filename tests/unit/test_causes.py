@@ -218,7 +218,7 @@ def nodes_results(model: onnx.ModelProto) -> list[str]:
 def test_other_names_another_producer_and_another_order_of_nodes_are_no_difference(
     tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two equal branches and two normalizations: what could be paired crosswise."""
+    """Two equal branches and two normalizations, which could be paired crosswise."""
     text = "e = Constant<value_float = 0.00001>() a = Relu(x) c = Neg(a) d = Neg(x)"
     text += f" {NORM.format(1, 'c', 'f')} {NORM.format(2, 'd', 'h')} i = Relu(f) j = Relu(h)"
     side = unary(f"{text} k = Concat<axis = 0>(i, j) y = ReduceSum<keepdims = 1>(k)", 13,
@@ -252,7 +252,7 @@ def test_a_file_that_is_no_model(
 
 
 def malformed() -> dict[str, onnx.ModelProto]:
-    """Files that parse and are no graphs in the sense of the specification."""
+    """Files that parse but are not graphs in the sense of the specification."""
     cycle = unary("a = Identity(b) b = Identity(a) y = Relu(a)", 13)
     made = {"cycle": cycle.model(), "duplicate": unary("a = Relu(x) y = Neg(a)", 13).model()}
     made["duplicate"].graph.node[1].output[0] = "a"

@@ -1,4 +1,4 @@
-"""The longest common subsequence is one, and none is longer."""
+"""The result is a common subsequence, and none is longer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT = st.text("abcd", max_size=14)
 
 
 def length(one: str, other: str) -> int:
-    """By the recurrence of every textbook."""
+    """By the textbook recurrence."""
     row = [0] * (len(other) + 1)
     for item in one:
         before = row[:]

@@ -1,4 +1,4 @@
-"""A configuration that is wrong starts nothing, and says where, what, and what was expected."""
+"""A wrong configuration starts nothing; the message says where, what, and what was expected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ annotated: object = Net
 '''
 
 
-# Each makes `Net` while it is imported, in a way that its text does not show.
+# Each defines `Net` while it is imported, in a way that its text does not show.
 UNSEEN = (
     "for name in ['Net']:\n    globals()[name] = type(name, (), {})",
     "import sys\nsetattr(sys.modules[__name__], 'Net', object)",
@@ -46,7 +46,7 @@ UNSEEN = (
     "match [object]:\n    case [Net]: pass",
     "if (Net := object): pass",
 )
-# What looks like it and makes no name of the module.
+# What looks similar but defines no name of the module.
 SEEN = (
     "import logging\nlog = logging.getLogger(__name__)",
     "class Other:\n    def __getattr__(self, name): return self.modules()",

@@ -1,4 +1,4 @@
-"""What a usable configuration becomes: settings, and for each stage what it depends on, no more."""
+"""What a valid configuration becomes: settings, and for each stage exactly what it depends on."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def config(project: Path) -> dict[str, Any]:
-    """Every kind of model, and something said under most keys."""
+    """Every kind of model, with most keys set."""
     return {
         "models": {
             "simple": {

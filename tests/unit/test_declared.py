@@ -1,4 +1,4 @@
-"""What a file declares, held against what runs give."""
+"""What a file declares, checked against actual runs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Files that leave the text of the specification although checker and runtime let them pass."""
+"""Files that violate the text of the specification although checker and runtime accept them."""
 
 from __future__ import annotations
 

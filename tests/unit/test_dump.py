@@ -1,4 +1,4 @@
-"""The dump stage: distinct graphs once, damaged files said, and no picture without graphviz."""
+"""The dump stage: distinct graphs once, damaged files reported, and no picture without graphviz."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Environments: named by their prefix, their versions read from there and not from this process."""
+"""Environments: named by their prefix; versions are read from there, not from this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environments agree: conda's files, the lock files, and what is asked for."""
+"""The environments agree: conda's files, the lock files, and the requirements."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_locks_do_not_contradict_each_other() -> None:
 
 
 def test_the_architectures_change_nothing_that_the_default_run_uses() -> None:
-    """What transformers needs is in its lock or the main one, at a version that it takes."""
+    """What transformers needs is in its lock or the main one, at a version that it accepts."""
     need_transformers()
     locked = pins("main.lock") | pins("architectures.lock")
     waiting, seen = ["transformers"], set()

@@ -1,4 +1,4 @@
-"""An exporter is one file: what the configuration asks of it, it finds in that file."""
+"""An exporter is one file, in which the configuration finds everything that it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that hold an ONNX file's tensors are found without onnx, and as onnx finds them."""
+"""The files with an ONNX file's tensors are found without onnx, in the way that onnx finds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A defect of ours leaves a record and goes on; a full disk is no result."""
+"""A defect of ours leaves a record and the run continues; a full disk is not a result."""
 
 from __future__ import annotations
 

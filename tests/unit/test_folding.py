@@ -1,4 +1,4 @@
-"""What a file computes from its own constants, beside onnx's reference implementation."""
+"""What a file computes from its own constants, compared with onnx's reference implementation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From file to graph, text and picture: what stands in the file, under its formal names."""
+"""From file to graph, text and picture: the contents of the file, under formal names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that ask for more than there is, and what comparing or dumping them does."""
+"""Files that ask for too much memory, and what happens when they are compared or dumped."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from opset_atlas import sources
 
-# From the roof to the ground. What stands on one line does not know of each other.
+# From top to bottom. Rooms on the same line do not import each other.
 FLOORS = [
     {"tools"},
     {"stages"},

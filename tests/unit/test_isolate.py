@@ -1,4 +1,4 @@
-"""An item that misbehaves costs itself and nothing else, and leaves nothing behind."""
+"""An item that misbehaves affects nothing else, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
 def segfault() -> None:
-    faulthandler.disable()  # pytest's, which would print a page
+    faulthandler.disable()  # pytest's own, which would print a page
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -269,7 +269,7 @@ def test_setup_runs_in_every_child() -> None:
 
 def test_of_what_items_print_the_beginning_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
     def work(item: str) -> str:
-        os.write(1, f"{item} begins\n".encode())  # below Python's streams, which pytest holds
+        os.write(1, f"{item} begins\n".encode())  # below Python's streams, which pytest captures
         if item == "loud":
             for _ in range(300):
                 os.write(1, b"x" * (1 << 20))

@@ -1,4 +1,4 @@
-"""What the rules ask about a job: its files and its memory, by its wildcards."""
+"""What rules need to know about a job: its files and its memory, by its wildcards."""
 
 from __future__ import annotations
 
@@ -76,5 +76,5 @@ def test_memory_grows_with_the_weights_of_the_model(jobs: Jobs, tmp_path: Path) 
     (tmp_path / "record.json").write_text("{}")
     (tmp_path / "weights.safetensors").write_bytes(bytes(5_000_000))
     assert needed(of("net"), given) == 1010
-    assert needed(of("file"), given) == 1016  # what the file holds counts too
+    assert needed(of("file"), given) == 1016  # the tensors in the file count too
     assert jobs.memory_of_definition(of("file"), given) == 1012

@@ -1,4 +1,4 @@
-"""Verdicts follow from measures and tolerances alone."""
+"""Verdicts follow only from measures and tolerances."""
 
 import json
 import subprocess
@@ -58,7 +58,7 @@ def test_clean_float16_runs_raise_no_alarm(seed: int) -> None:
 
 
 def bug(name: str, y: np.ndarray) -> np.ndarray:
-    """The runtime's output with a bug in it."""
+    """The runtime's output with an injected bug."""
     y = y.copy()
     if name == "channel scaled by 1.001":
         y[:, 3] *= F4(1.001)
@@ -352,7 +352,7 @@ def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[
 
 
 def test_the_program_needs_neither_numpy_nor_a_runtime(tmp_path: Path) -> None:
-    """It starts in a moment and reads records alone; a poisoned numpy proves it."""
+    """It starts quickly and reads only records; a poisoned numpy proves it."""
     import opset_atlas
 
     (tmp_path / "numpy.py").write_text("raise SystemExit('numpy was imported')")

@@ -29,7 +29,7 @@ from opset_atlas.records import GraphFile
 
 
 def one_node(op: str, opset: int) -> onnx.ModelProto:
-    """A file of one node with all its inputs and outputs; no runtime would run most of them."""
+    """A file of one node with all its inputs and outputs; most of them no runtime could run."""
     since = definitions.in_force(op, opset)
     assert since is not None
     ins = [f"i{parameter.index}" for parameter in definitions.inputs(op, since)]
@@ -190,7 +190,7 @@ def test_a_type_counts_where_every_operator_takes_it(tmp_path: Path) -> None:
     floats = {"float", "float16", "double"}
     assert float_types(graph_of(tmp_path, nodes, 12)["graph"]) == floats
     assert float_types(graph_of(tmp_path, nodes, 13)["graph"]) == {*floats, "bfloat16"}
-    # Conv does not take it before 22, so a graph with one does not either.
+    # Conv does not accept it before 22, so neither does a graph with one.
     conv = [helper.make_node("Conv", ["x", "x"], ["y"])]
     assert float_types(graph_of(tmp_path, conv, 21)["graph"]) == floats
 

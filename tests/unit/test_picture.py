@@ -129,7 +129,7 @@ def test_many_pictures_from_one_process_are_those_of_one_each(
         subprocess, "run", lambda *given, **more: started.append(1) or run(*given, **more)
     )
     assert picture.draw(sources) == alone and len(started) == 1
-    # One that graphviz cannot draw is named, and costs the others nothing.
+    # A graph that graphviz cannot draw is named, and the others are still drawn.
     broken = picture.draw([sources[0], "digraph { a -> ", sources[1]])
     assert broken[::2] == alone[:2]
     assert broken[1][0] == "" and "graphviz failed" in broken[1][1] and "syntax" in broken[1][1]

@@ -1,4 +1,4 @@
-"""The report stage on small records typed by hand; the browser tests look at a real run's."""
+"""The report stage on small handwritten records; the browser tests use those of a real run."""
 
 from __future__ import annotations
 

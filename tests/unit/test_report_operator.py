@@ -117,7 +117,7 @@ def test_types_are_named_by_group_only_where_the_group_is_whole(
     assert summarize(types) == words
 
 
-# What a run has to do with an operator
+# How a run uses an operator
 
 
 def test_only_operators_that_onnx_defines_get_a_page(data: Data, folder: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_page_holds_no_more_links_than_can_be_read(data: Data) -> None:
 
 
 def test_every_operator_of_onnx_can_be_shown(data: Data) -> None:
-    """All that onnx defines, whether a run has it or not: nothing in a schema breaks a page."""
+    """Every operator of onnx, used by a run or not: nothing in a schema breaks a page."""
     catalog, template = Catalog(data), report.environment().get_template("operator.html.j2")
     for domain, op in sorted({(domain, op) for domain, op, _ in RAW}):
         entry = catalog._get(domain, op)

@@ -1,4 +1,4 @@
-"""Both graphs of a pair on one plan: one box or a gap, folded or not, and drawn."""
+"""Both graphs of a pair in one layout: a box or a gap for each node, folded or not, and drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limit of jobs per second: taken away where nobody asked for it, and still where it was."""
+"""The limit of jobs per second: removed unless the user set it, and still in the same place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def settings(*arguments: str) -> SchedulingSettings:
 
 @dataclass
 class Run:
-    """The attributes of Snakemake's workflow that are asked."""
+    """The attributes of Snakemake's workflow that are read."""
 
     scheduling_settings: SchedulingSettings
     local_exec: bool = True

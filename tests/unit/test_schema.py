@@ -135,7 +135,7 @@ def test_pages_of_operators_carry_the_domain_without_dots():
 
 
 def test_difference_pages_cannot_collide_between_domains():
-    """Their names leave the domain out."""
+    """Their names omit the domain."""
     assert len({op for _, op in OPERATORS}) == len(OPERATORS)
 
 

@@ -1,4 +1,4 @@
-"""Transitions between schema versions: properties of all of them, and facts worth pinning."""
+"""Transitions between schema versions: properties of all of them, and pinned facts."""
 
 from collections import Counter
 from itertools import pairwise
@@ -120,7 +120,7 @@ def test_steps_lead_from_one_end_to_the_other(transition: Transition):
     assert steps[0].old == transition.old and steps[-1].new == transition.new
     assert all(left.new == right.old for left, right in pairwise(steps))
     untouched = {Kind.INPUT_ADDED, Kind.ATTRIBUTE_ADDED, Kind.OUTPUT_ADDED}
-    for change in transition.changes:  # nothing appears at the end that no step brought
+    for change in transition.changes:  # everything at the end was brought by some step
         if change.kind in untouched:
             assert any(change.parameter in (c.parameter for c in step.changes) for step in steps), (
                 change

@@ -1,4 +1,4 @@
-"""Work divided among processes."""
+"""Division of work among processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a stage is made of: all that it imports, so that a change to one rebuilds it."""
+"""The files that a stage consists of: everything that it imports, so that a change rebuilds it."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_the_answer_is_in_a_fixed_order_and_exists() -> None:
 
 
 def test_every_module_belongs_to_a_program() -> None:
-    """What nothing runs is dead."""
+    """A file that nothing runs is dead code."""
     used: set[str] = set()
     for stage, module in sources.programs("stages").items():
         used |= names(module, *STAGES[stage])

@@ -1,4 +1,4 @@
-"""What was stopped at a limit is tried again when the limit changes: not before, and once."""
+"""What was stopped at a limit is repeated when the limit changes: not before, and only once."""
 
 from __future__ import annotations
 

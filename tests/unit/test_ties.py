@@ -1,4 +1,4 @@
-"""A declared index output may differ where what it ranks is tied, and nowhere else."""
+"""A declared index output may differ where the ranked values are tied, and nowhere else."""
 
 from __future__ import annotations
 

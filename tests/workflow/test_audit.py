@@ -1,4 +1,4 @@
-"""`audit: true` in a run: what is made of it, and made again."""
+"""`audit: true` in a run: what it makes, and what is made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user does wrong stops the run before anything starts, naming key, value, expectation."""
+"""A user's mistake stops the run before it starts, naming key, value and expectation."""
 
 from __future__ import annotations
 

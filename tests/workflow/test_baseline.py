@@ -1,4 +1,4 @@
-"""Two runs compared: the same run is equal to itself, and what is changed in a copy is found."""
+"""Two runs compared: a run equals itself, and every change in a copy is found."""
 
 from __future__ import annotations
 

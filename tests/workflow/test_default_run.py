@@ -78,7 +78,7 @@ def test_silently_wrong_cells_are_found_and_right_ones_are_not(default_run: Proj
 
 
 def test_where_each_wrong_cell_goes_wrong(default_run: Project) -> None:
-    """Every cell that is silently wrong or that a runtime refuses has its finding, no other has."""
+    """Every cell that is silently wrong or refused by a runtime has a finding, and no other has."""
     tables = default_run.folder / "results/tables"
     surprises, located = (pd.read_csv(tables / f"{name}.csv") for name in ("surprises", "located"))
     cell = ["model", "exporter", "requested", "runtime"]
@@ -99,7 +99,7 @@ def test_where_each_wrong_cell_goes_wrong(default_run: Project) -> None:
     assert scatter.sentence.str.contains(right, regex=False).all()
     converted = located[located.exporter == "converter"]
     assert converted.sentence.str.contains("converted from, torchscript at opset 11,").all()
-    # No version of onnx.reference knows Scatter, so nobody is there to ask.
+    # No version of onnx.reference knows Scatter, so there is no second runtime.
     assert set(located[located.fault == "undecided"].requested) == {9, 10}
 
 
@@ -111,7 +111,7 @@ def test_reproducers_show_it_without_this_project(default_run: Project) -> None:
         done = subprocess.run(
             [sys.executable, "-I", folder / "run.py"], cwd="/", capture_output=True, text=True
         )
-        if "sum_inner_axis" in str(folder):  # nothing comes out: onnxruntime loads no such file
+        if "sum_inner_axis" in str(folder):  # no result: onnxruntime does not load such a file
             assert done.returncode == 1 and "Unrecognized attribute" in done.stdout + done.stderr
         else:
             assert (done.returncode, done.stderr.strip()) == (1, "the result is wrong")
@@ -129,7 +129,7 @@ def test_every_file_is_where_the_records_say(default_run: Project, cells: pd.Dat
 def test_through_a_scheduler_the_same_bytes(
     default_run: Project, new_project: Callable[..., Project]
 ) -> None:
-    """Three of the models; on a cluster every job is a process of its own, without a worker."""
+    """Three of the models; on a cluster every job is a separate process, without a worker."""
     config = yaml.safe_load((default_run.folder / "config/config.yaml").read_text())
     config["models"] = {name: config["models"][name] for name in ON_A_CLUSTER}
     project = new_project("cluster", yaml.safe_dump(config, sort_keys=False))

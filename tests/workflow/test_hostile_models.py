@@ -1,4 +1,4 @@
-"""Models that harm their process cost themselves alone. Each of these once ended a run."""
+"""Models that harm their process affect only themselves. Each of these once ended a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that was killed: what the next one says, and the command that goes on with it."""
+"""A run that was killed: the message of the next one, and the command that resumes it."""
 
 from __future__ import annotations
 

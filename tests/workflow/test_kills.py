@@ -99,7 +99,7 @@ def test_no_process_outlives_the_run_and_the_command_resumes(
 
 @contextlib.contextmanager
 def started(project: Project) -> Iterator[subprocess.Popen[bytes]]:
-    """A run that nobody waits for, in a session of its own."""
+    """A run in the background, in a separate session."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     with (project.folder / "out").open("w") as output:
         run = subprocess.Popen(
@@ -117,7 +117,7 @@ def started(project: Project) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def of_run(run: subprocess.Popen[bytes]) -> set[int]:
-    """The processes of a run: those that are told by the environment that they are its jobs."""
+    """The processes of a run: those whose environment says that they are its jobs."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
@@ -127,7 +127,7 @@ def of_run(run: subprocess.Popen[bytes]) -> set[int]:
 
 
 def worker_of(run: subprocess.Popen[bytes]) -> int:
-    """The first of the warm worker's processes: the one that no other one of them has forked."""
+    """The first of the warm worker's processes: the one that none of the others forked."""
     servers = {
         pid
         for pid in of_run(run)

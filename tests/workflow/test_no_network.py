@@ -37,7 +37,7 @@ IDENTIFIER = ".cache/Microsoft"  # what onnxruntime's telemetry keeps in the use
 
 
 def attempts(command: list[str], folder: Path, home: Path) -> list[str]:
-    """The addresses beyond loopback that a command and all that it starts turn to."""
+    """The addresses beyond loopback that a command and its child processes contact."""
     trace = folder / "trace"
     options = ["-f", "-qq", "--seccomp-bpf", "-e", f"trace={_CALLS}", "-e", "signal=none"]
     done = subprocess.run(
@@ -52,7 +52,7 @@ def attempts(command: list[str], folder: Path, home: Path) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """A user's: onnxruntime keeps quiet by itself where `CI` is set."""
+    """The environment of a user: onnxruntime sends nothing if `CI` is set."""
     hidden = {"PYTHONPATH", "CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"}
     kept = {key: value for key, value in os.environ.items() if key not in hidden}
     return {**kept, "HOME": str(home)}
@@ -74,7 +74,7 @@ def test_the_control_sees_what_there_is(tmp_path: Path) -> None:
 
 
 def test_onnxruntime_by_itself_keeps_an_identifier(tmp_path: Path) -> None:
-    """Another control: without what the package sets, this version reports its sessions."""
+    """Another control: without the package's settings, this version reports its sessions."""
     command = [sys.executable, "-c", SESSION]
     subprocess.run(command, env=environment(tmp_path), check=True, timeout=60)
     assert (tmp_path / IDENTIFIER).exists()

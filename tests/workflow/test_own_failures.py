@@ -1,6 +1,6 @@
-"""A defect of ours costs one model: the others and the report are made, the run's status says it.
+"""A defect of ours costs one model: the others and the report are made, and the status shows it.
 
-Each stage is made to raise for a model of its own, in the copy of the package that the run uses.
+Each stage is made to raise for a different model, in the copy of the package that the run uses.
 """
 
 from __future__ import annotations

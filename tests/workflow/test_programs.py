@@ -16,7 +16,7 @@ from builders.project import ROOT, Project, need
 
 pytestmark = pytest.mark.workflow
 
-# A target, what it is given, and a text that it prints.
+# A target, its arguments, and a text that it prints.
 TARGETS = {
     "help": ("", "run the workflow"),
     "schemas": ("", ""),

@@ -1,4 +1,4 @@
-"""A new runtime is one file: its three variants are measured, judged and looked into."""
+"""A new runtime is one file: its three variants are measured, judged and located."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The set-up commands of the README, as far as they can be tried without a fresh machine."""
+"""The setup commands of the README, as far as they can be tested without a fresh machine."""
 
 from __future__ import annotations
 

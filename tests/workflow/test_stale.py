@@ -1,7 +1,7 @@
-"""Nothing stale: whatever a cell depends on is changed in turn, and the right jobs run again.
+"""No stale results: each dependency of a cell is changed in turn, and the right jobs run again.
 
 `config/specs.py` lists it. Four models: `net` from a file of the user's that imports another one,
-which nobody declared, with weights; `kept`, an ONNX file with its tensors beside it; `slow`, which
+undeclared, with weights; `kept`, an ONNX file with its tensors beside it; `slow`, which
 runs into the time limit; `other`, to which nothing of this happens.
 """
 
@@ -133,7 +133,7 @@ def weights(project: Project) -> None:
 
 
 OPTIONS = "{torchscript: {do_constant_folding: false}}"
-# What is changed, how, the model that it reaches, and the jobs that run.
+# What is changed, how, the model that it affects, and the jobs that run.
 CHANGES: dict[str, tuple[Callable[[Project], None], str, dict[str, int]]] = {
     "source": (
         lambda project: replace(project, "mine/net.py", "torch.relu", "torch.tanh"),

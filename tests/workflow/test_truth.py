@@ -1,6 +1,6 @@
-"""The fast way to make a cell gives what the plain way gives: some built-in models in each path.
+"""The fast way to make a cell gives the same as the plain way: some built-in models per path.
 
-`make truth` compares all of them. Here are those whose exports go ways of their own.
+`make truth` compares all of them. Here are those whose exports take special paths.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def total(counts: Any) -> Counter[str]:
 
 
 def test_an_answer_for_another_opset_is_found(tmp_path: Path) -> None:
-    """A copy whose registry is remembered for the wrong opsets."""
+    """A copy that caches the registry for the wrong opsets."""
     root = tmp_path / "broken"
     for part in PARTS:
         (root / part).parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ HIDDEN = ("torch", "functorch", "onnxscript", "__editable__", "opset_atlas")
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has everything of this one but torch and onnxscript."""
+    """The Python of an environment that has everything in this one except torch and onnxscript."""
     folder = tmp_path_factory.mktemp("without torch")
     venv.create(folder, symlinks=True)
     (packages,) = folder.glob("lib/python3*/site-packages")
@@ -55,7 +55,7 @@ def test_it_starts_and_what_needs_no_torch_is_warm(
     assert "No module named 'torch'" in run("-c", "import torch").stdout
     dry = run("-m", "snakemake", "-n")
     assert dry.returncode == 0 and "rule define" in dry.stdout, dry.stdout
-    # Without `--sdm conda` the jobs run here too, and the worker says what it has not.
+    # Without `--sdm conda` the jobs run here too, and the worker says what is missing.
     done = run("-m", "snakemake", "--cores", "1", "results/define/relu6/record.json")
     note = "note: jobs that need torch start their own Python: torch is not installed"
     assert note in done.stdout

@@ -1,4 +1,4 @@
-"""The warm worker: to a user, nothing but the time is different.
+"""The warm worker: for a user, only the time differs.
 
 That its files are those of separate processes, to the byte, is what
 `test_through_a_scheduler_the_same_bytes` compares: jobs on a cluster have no worker.
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment of the jobs of a run, which lasts as long as the tests of this module."""
+    """The environment of a run's jobs; the run lasts as long as the tests of this module."""
     own = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(
@@ -59,14 +59,14 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
         yield {**own, WORKERS: path}
         run.stdin.close()
     deadline = time.monotonic() + 20
-    # It ends with its run and leaves nothing behind: no folder, and no process of any level.
+    # It ends with its run and leaves nothing behind: neither a folder nor a process of any level.
     while Path(path).exists() or processes_with(path):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
 def processes_with(argument: str) -> list[str]:
-    """Process numbers of those who have it on their command line."""
+    """Ids of the processes that have it on their command line."""
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -230,7 +230,7 @@ def test_a_run_has_the_levels_that_its_jobs_need(wanted: list[str], expected: li
 def test_a_level_whose_versions_nobody_compared_declines_and_the_job_runs_all_the_same(
     folder: Path,
 ) -> None:
-    """The levels below it serve; why not is in the job's log, and once where the user reads it."""
+    """The levels below it serve; the reason is in the job's log, and once on the terminal."""
     package = folder / "strange"
     shutil.copytree(ROOT / "workflow/opset_atlas", package / "opset_atlas")
     text = package / "opset_atlas/execution/levels.py"
@@ -254,7 +254,7 @@ def test_a_level_whose_versions_nobody_compared_declines_and_the_job_runs_all_th
 
 
 def test_two_environments_have_a_worker_each_and_a_job_finds_its_own(folder: Path) -> None:
-    """The same Python under another prefix, which hides no package."""
+    """The same Python under another prefix that hides no package."""
     venv.create(folder / "other", symlinks=True)
     (packages,) = (folder / "other").glob("lib/python3*/site-packages")
     (packages / "all.pth").write_text("\n".join(path for path in sys.path if "site-p" in path))

@@ -1,8 +1,8 @@
 """A real architecture of the package `transformers`, from its configuration, with random weights.
 
-Nothing is downloaded. What a fresh model would hide is made visible: normalizations start with
-scale 1, shift 0, mean 0 and variance 1, layer scales at 1e-6 and biases at 0, so that a file that
-lacks them would compute the same.
+Nothing is downloaded. Parameters with trivial initial values are randomized: normalizations start
+with scale 1, shift 0, mean 0 and variance 1, layer scales at 1e-6 and biases at 0, so that a file
+without them would compute the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import nn
 
 
 class Pretrained(nn.Module):
-    """A model of `transformers` whose inputs go by position and whose outputs are plain tensors."""
+    """A model of `transformers` with positional inputs and plain tensors as outputs."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class Pretrained(nn.Module):
             model: a class of `transformers`, or of a module below it (`models.clip.…:Class`).
             config: keyword arguments of the class's configuration.
             inputs: names of the arguments of its forward pass, at most three.
-            outputs: names of the results that are wanted, in this order.
+            outputs: names of the requested results, in this order.
             options: further arguments of its forward pass, such as `use_cache`.
-            configuration: its configuration's class, where it does not say so itself.
+            configuration: the class of its configuration, if the model does not name it.
         """
         super().__init__()
         module, _, name = model.rpartition(":")
@@ -43,7 +43,7 @@ class Pretrained(nn.Module):
         chosen = getattr(place, name)
         settings = getattr(library, configuration) if configuration else chosen.config_class
         made = settings(**config)
-        # The plain formula: what a fused kernel or its fallback does is not the architecture's.
+        # The plain formula: fused kernels and their fallbacks are not part of the architecture.
         made._attn_implementation = "eager"
         self.model = chosen(made)
         self.inputs, self.outputs, self.options = inputs, outputs, options or {}
@@ -56,7 +56,7 @@ class Pretrained(nn.Module):
         second: torch.Tensor | None = None,
         third: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, ...]:
-        """Call the model by the names of its arguments; give the results that are wanted."""
+        """Call the model by the names of its arguments; return the requested results."""
         given = dict(zip(self.inputs, (first, second, third), strict=False))
         result = self.model(**given, **self.options)
         found = (result,) if isinstance(result, torch.Tensor) else map(result.get, self.outputs)
@@ -65,7 +65,7 @@ class Pretrained(nn.Module):
 
 @torch.no_grad()
 def _keep_signals_alive(module: nn.Module) -> None:
-    """Start convolutions as He et al. do: at 0.02 throughout, nothing of a small input survives."""
+    """Initialize convolutions as He et al. do: with 0.02 throughout, small inputs would vanish."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.weight.is_leaf:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -73,7 +73,7 @@ def _keep_signals_alive(module: nn.Module) -> None:
 
 @torch.no_grad()
 def _vary_constants(module: nn.Module) -> None:
-    """Give every parameter and running statistic that is one value throughout several."""
+    """Give random values to every parameter and running statistic that is constant."""
     for name, value in (*module.named_parameters(), *module.named_buffers()):
         if not value.is_floating_point() or value.numel() < 2 or value.min() != value.max():
             continue

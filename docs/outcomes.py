@@ -105,14 +105,23 @@ def _print_surprises() -> None:
     grouped: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     for row in _table("surprises"):
         if row["kind"] != "silently-moved":
-            sentence = row["sentence"].partition(": ")[2].partition(": ")[2] or row["sentence"]
-            key = (row["severity"], row["kind"], row["model"], row["exporter"], sentence[:160])
+            key = (row["severity"], row["kind"], row["model"], row["exporter"], _evidence(row))
             grouped[key].add(row["requested"])
     _row("kind", "model", "exporter", "opsets", "evidence")
     _row(*["---"] * 5)
     for (_, *names, sentence), opsets in sorted(grouped.items()):
         _row(*names, as_ranges(opsets), sentence)
     print()
+
+
+def _evidence(row: dict[str, Any]) -> str:
+    """The sentence without its beginning (exporter and opset), its runtime and its own opset."""
+    sentence = row["sentence"].removeprefix(f"{row['exporter']} at opset {row['requested']}")
+    for word in (" returned normally; ", ": ", row["runtime"], ": ", " computes something else"):
+        sentence = sentence.removeprefix(word)
+    sentence = sentence.lstrip(":, ")
+    sentence = sentence.replace(f"domain_version of {row['requested']}", "that opset")
+    return sentence if len(sentence) <= 160 else f"{sentence[:159]}…"
 
 
 def _print_refusals(cells: list[dict[str, Any]]) -> None:

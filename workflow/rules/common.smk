@@ -67,9 +67,7 @@ def start_worker():
             job.params.get("level") or levels.of_stage(job.rule.name) for job in jobs
         }
         if reason := server.start(Path("results/logs/worker.log"), needed):
-            print(
-                f"note: every job starts its own Python: {reason}", file=sys.stderr
-            )
+            print(f"note: every job starts its own Python: {reason}", file=sys.stderr)
 
 
 def say_where_the_report_is():

@@ -17,15 +17,6 @@ pytestmark = pytest.mark.workflow
 # Numeric addresses that are not the loopback's; names are asked for at such an address, too.
 _ADDRESS = re.compile(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
 _CALLS = "connect,sendto,sendmsg,sendmmsg"
-CONFIG = """
-models:
-  resize:
-    factory: workflow/zoo/simple_model.py:SimpleModel
-    inputs: [{name: input, shape: [1, 3, 8, 8]}]
-opsets: [11, 13, 18]
-runtimes: [onnxruntime, reference]
-audit: true
-"""
 SESSION = """
 import onnx.parser, onnxruntime, time
 model = onnx.parser.parse_model(
@@ -83,16 +74,14 @@ def test_onnxruntime_by_itself_keeps_an_identifier(tmp_path: Path) -> None:
 def test_a_run_and_its_reproducers_turn_to_nobody(
     new_project: Callable[..., Project], tmp_path: Path
 ) -> None:
-    project = new_project("network", CONFIG)
+    """The default configuration."""
+    project = new_project("network")
     command = [sys.executable, "-m", "snakemake", "--cores", "2"]
     assert attempts(command, project.folder, tmp_path) == []
     assert not (tmp_path / IDENTIFIER).exists()
-    scripts = [
-        path
-        for pattern in ("reproduce.py", "run.py")
-        for path in (project.folder / "results").rglob(pattern)
-    ]
+    scripts = sorted((project.folder / "results/locate").rglob("run.py"))
+    assert scripts
     for script in scripts[:2]:
         subprocess.run([sys.executable, str(script)], env=environment(tmp_path), timeout=60)
     assert not (tmp_path / IDENTIFIER).exists()
-    assert len({row["runtime"] for row in project.read("tables/parity.json")}) == 3
+    assert len({row["model"] for row in project.read("tables/parity.json")}) == 10

@@ -106,6 +106,8 @@ def started(project: Project) -> Iterator[subprocess.Popen[bytes]]:
             [sys.executable, "-m", "snakemake", "--cores", "2"],
             cwd=project.folder, env=environment, stdout=output, stderr=output,
             start_new_session=True,
+            # Tests that run in the background of a shell inherit an ignored SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
     try:
         yield run

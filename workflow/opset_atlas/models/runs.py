@@ -147,6 +147,7 @@ def _eager(
         models.require_kinds(first, "output")
         for _ in range(RUNS_WHERE_RANDOM if drew else 1):
             changes = _changes(first, models.flat(run()), changes)
+            end_copy()
     return first, changes, models.keys(result)
 
 

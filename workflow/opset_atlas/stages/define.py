@@ -238,6 +238,7 @@ class _Frozen:
 
     def _write(self, name: str, tensors: Mapping[str, Any]) -> None:
         """Write whole files or nothing, since the process may be ended at any time."""
+        end_copy()  # a forward pass may have forked, and a copy must not write too
         path = self._folder / f"{name}.safetensors"
         new = path.with_suffix(".new")
         _save(tensors, new)

@@ -235,7 +235,7 @@ def test_defaults_are_filled_in_and_the_top_level_is_inherited(
     project: Path, package: Path
 ) -> None:
     settings = resolve(load(project / "mine.yaml"), project, package)
-    assert settings.opsets_of("simple") == list(range(9, 21))
+    assert settings.models["simple"].opsets == list(range(9, 21))
     assert settings.exporters_of("simple") == list(EXPORTERS)
     assert settings.limits == {"cell_seconds": 300, "memory_mb": 8000}
     overridden = changed(
@@ -279,7 +279,7 @@ def test_what_only_running_the_code_can_tell_is_left_to_the_stages(
 
 def test_opsets_beyond_what_anything_knows_are_no_error(project: Path, package: Path) -> None:
     config = load(project / "mine.yaml") | {"opsets": [9999, 28]}
-    assert resolve(config, project, package).opsets_of("simple") == [28, 9999]
+    assert resolve(config, project, package).models["simple"].opsets == [28, 9999]
 
 
 def test_files_are_merged_and_the_command_line_of_snakemake_overrides(tmp_path: Path) -> None:

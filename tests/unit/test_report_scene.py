@@ -13,6 +13,7 @@ from opset_atlas.records import Graph
 from opset_atlas.stages.report import files as report_files
 from opset_atlas.stages.report.canvas import Canvas, File, Pair
 from opset_atlas.stages.report.data import Records
+from opset_atlas.stages.report.drawing import fold as folding
 from opset_atlas.stages.report.drawing import layout
 from opset_atlas.stages.report.drawing.draw import draw
 from opset_atlas.stages.report.drawing.fold import fold
@@ -97,9 +98,12 @@ def test_what_a_subgraph_reads_from_outside_is_a_link(tmp_path: Path) -> None:
     assert box.left and Line("then_branch", "1 node inside") in box.left.lines
 
 
-def test_a_large_scene_is_folded_by_module_around_what_changed() -> None:
+def test_a_large_scene_is_folded_by_module_around_what_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(folding, "MOST_BOXES", 40)
     whole = scene(deep(400), deep(400, odd=205))
-    found = fold(whole, [], most=40)
+    found = fold(whole, [])
     assert len(found.scene.boxes) <= 40
     assert found.hidden + len(set(found.into.values()) - _groups(found.scene)) == len(whole.boxes)
     kept = [box for box in found.scene.boxes.values() if box.kind == "node"]
@@ -111,9 +115,10 @@ def test_a_large_scene_is_folded_by_module_around_what_changed() -> None:
     assert shown["stage2.block21"].title == "10 nodes"  # beside the change: fine
 
 
-def test_groups_say_how_much_in_them_differs() -> None:
+def test_groups_say_how_much_in_them_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "MOST_BOXES", 30)
     whole = scene(deep(200), {**deep(200), "nodes": [_newer(node) for node in deep(200)["nodes"]]})
-    found = fold(whole, [], most=30)
+    found = fold(whole, [])
     told = [
         (box.left.title, line.text)
         for box in found.scene.boxes.values()

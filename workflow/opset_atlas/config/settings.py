@@ -82,10 +82,6 @@ class Settings:
         """The exporters that a model goes through."""
         return list(self.models[model].exporters)
 
-    def opsets_of(self, model: str) -> list[int]:
-        """The opsets requested for a model, ascending."""
-        return list(self.models[model].opsets)
-
     def known_exporters(self) -> list[str]:
         """All exporters that there are, chosen or not."""
         return plugins.names("exporters", Path(self.package))

@@ -27,12 +27,13 @@ class Folded:
     groups: int = 0
 
 
-def fold(whole: Scene, changed: Iterable[str], most: int = MOST_BOXES) -> Folded:
-    """The scene reduced to about `most` boxes.
+def fold(whole: Scene, changed: Iterable[str]) -> Folded:
+    """The scene reduced to about `MOST_BOXES` boxes.
 
     Args:
         changed: boxes to keep first, most important first; those that differ come next.
     """
+    most = MOST_BOXES
     if len(whole.boxes) <= most:
         return Folded(whole, {key: key for key in whole.boxes})
     near = neighbors(whole)

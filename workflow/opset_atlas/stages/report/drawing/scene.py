@@ -16,6 +16,8 @@ from opset_atlas.differences.align import Alignment, align
 from opset_atlas.graph.spelling import content_of, operator, type_of, visible
 from opset_atlas.records import Graph, Node, Port
 
+MOST_TITLES = 4  # of operators that a group names
+
 Side = Literal["left", "right"]
 Passing = dict[tuple[str, str | None], list[str]]
 SIDES: tuple[Side, Side] = ("left", "right")
@@ -247,11 +249,11 @@ def neighbors(whole: Scene) -> dict[str, set[str]]:
     return found
 
 
-def counted(titles: Sequence[str], most: int = 4) -> tuple[Line, ...]:
+def counted(titles: Sequence[str]) -> tuple[Line, ...]:
     """Titles with their counts, the most frequent first, as lines of a card."""
     counts = Counter(titles).most_common()
-    lines = [_line(title, f"×{count}") for title, count in counts[:most]]
-    if len(counts) > most:
-        rest = sum(count for _, count in counts[most:])
+    lines = [_line(title, f"×{count}") for title, count in counts[:MOST_TITLES]]
+    if len(counts) > MOST_TITLES:
+        rest = sum(count for _, count in counts[MOST_TITLES:])
         lines.append(_line("others", f"×{rest}"))
     return tuple(lines)

@@ -1,36 +1,117 @@
-"""`python -m opset_atlas [--log FILE] [--level NAME] STAGE …`: a stage, or a tool beside a run.
+"""The command line: `opset-atlas COMMAND …`, or `python -m opset_atlas COMMAND …`.
 
-This is what the rules call. In a run on one machine its warm worker runs the stage
-(`execution.client`). `--level` names what the stage needs there, where it depends on a plug-in.
+The rules call it, too: `python -m opset_atlas [--log FILE] [--level NAME] STAGE …`. In a run on one
+machine its warm worker runs the stage (`execution.client`); `--level` names what the stage needs
+there, where it depends on a plug-in. Stages are left out of `--help`, since nobody types them.
+
+A command is a file in `tools/`. Only the one that is called is imported, and nothing heavy with it.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from pathlib import Path
 
 from opset_atlas import sources
-from opset_atlas.execution import environments
+
+# In the order of `--help`: a command, and what it answers.
+FILES = {
+    "diff": "what differs between two ONNX files, and why",
+    "text": "an ONNX file as text that `git diff` can compare",
+}
+RUNS = {
+    "check_config": "check a configuration without running anything",
+    "baseline": "what differs between two runs",
+    "coverage": "which operator versions a run has reached",
+}
+COMMANDS = FILES | RUNS
+
+_USAGE = """usage: opset-atlas COMMAND ...
+
+Which ONNX opset to export at, what changes between opsets, why, and whether a file is right.
+
+{commands}
+
+opset-atlas COMMAND --help   what a command takes, with examples
+opset-atlas --version        the version of opset-atlas, and of what it works with
+"""
+_EXAMPLES = """
+  opset-atlas diff old.onnx new.onnx
+"""
+_SHOWN = ("onnx", "onnxruntime", "torch")
 
 
-def main(arguments: list[str]) -> int:
-    """Run a stage or a tool; returns its exit status."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command or a stage; returns its exit status."""
     given: dict[str, str] = {}
-    while arguments[:1] in (["--log"], ["--level"]) and len(arguments) > 2:
-        given[arguments[0]], arguments = arguments[1], arguments[2:]
-    known = {**sources.programs("stages"), **sources.programs("tools")}
-    if not arguments or arguments[0] not in known:
-        print("usage: python -m opset_atlas [--log FILE] STAGE [options]", file=sys.stderr)
-        print(f"stages and tools: {' '.join(known)}", file=sys.stderr)
-        return 0 if arguments in (["-h"], ["--help"]) else 2
-    if arguments[0] in sources.programs("stages") and (problem := environments.unsupported()):
+    words = sys.argv[1:] if arguments is None else arguments
+    while words[:1] in (["--log"], ["--level"]) and len(words) > 2:
+        given[words[0]], words = words[1], words[2:]
+    name = words[0] if words else ""
+    if name in {"-h", "--help", "help"}:
+        print(usage(), end="")
+        return 0
+    if name == "--version":
+        print(_versions())
+        return 0
+    if name in COMMANDS:
+        return _command(name, words[1:])
+    stages = sources.programs("stages")
+    if name not in stages | sources.programs("tools"):
+        print(_unknown(name), file=sys.stderr)
+        return 2
+    from opset_atlas.execution import client, environments, levels
+
+    if name in stages and (problem := environments.unsupported()):
         print(problem, file=sys.stderr)
         return 2
-    from opset_atlas.execution import client, levels
+    level = given.get("--level") or levels.of_stage(name)
+    return client.run(words, level, Path(given["--log"]) if "--log" in given else None)
 
-    level = given.get("--level") or levels.of_stage(arguments[0])
-    return client.run(arguments, level, Path(given["--log"]) if "--log" in given else None)
+
+def usage() -> str:
+    """What `--help` prints."""
+    width = max(map(len, COMMANDS))
+    groups = {"Files:": FILES, "Runs of the workflow:": RUNS}
+    lines = []
+    for title, commands in groups.items():
+        lines += ["", title, *(f"  {name:{width}}  {what}" for name, what in commands.items())]
+    return _USAGE.format(commands="\n".join(lines[1:])) + _EXAMPLES
+
+
+def _command(name: str, arguments: list[str]) -> int:
+    """Run a command as shells expect it of one: quiet when interrupted or when nobody reads on."""
+    try:
+        status = importlib.import_module(f"opset_atlas.tools.{name}").main(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `opset-atlas op Resize | head -3`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status if isinstance(status, int) else 0
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, 1)
+    if not name:
+        return usage()
+    known = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
+    return f"opset-atlas: no command {name!r}; {known}"
+
+
+def _versions() -> str:
+    from opset_atlas.execution.environments import version
+
+    installed = {name: version(name) for name in _SHOWN}
+    own = version("opset-atlas") or "(from source)"
+    others = ", ".join(f"{name} {found}" for name, found in installed.items() if found)
+    return f"opset-atlas {own} with {others}"
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

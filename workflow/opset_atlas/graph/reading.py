@@ -24,17 +24,20 @@ _LONGEST = 1_000_000  # elements of a vector that data propagation may track
 MODEL_MODULE = "atlas_model_"  # the prefix that opset_atlas.models.module gives to a user's module
 
 
-def read(path: Path) -> tuple[GraphFile, dict[str, int]]:
+def read(path: Path, lenient: bool = False) -> tuple[GraphFile, dict[str, int]]:
     """The graph of a file, with shapes where inference succeeds, and its opset imports.
+
+    Args:
+        lenient: leave out the content of external data that cannot be read.
 
     Raises:
         Whatever onnx raises for a file that it cannot read. An empty file, which `onnx.load`
-        accepts, raises ValueError, and so does missing external data.
+        accepts, raises ValueError, and so does missing external data unless `lenient`.
     """
     proto = onnx.load(path, load_external_data=False)
     if not proto.HasField("graph"):
         raise ValueError("no graph in it")
-    tensors.set_apart(proto, path.parent)
+    tensors.set_apart(proto, path.parent, lenient=lenient)
     model = ir.from_proto(_with_shapes(proto))
     imports = dict(model.opset_imports)
     functions: list[Function] = [
@@ -206,6 +209,8 @@ def _tensor_port(parameter: str, value: ir.Value, tensor: ir.TensorProtocol, kin
 
 
 def _content(tensor: ir.TensorProtocol) -> dict[str, Any]:
+    if isinstance(tensor, ir.ExternalTensor) and str(tensor.location) == tensors.ABSENT:
+        return {}
     if isinstance(tensor, ir.ExternalTensor) and tensor.size > SMALL:
         return {"sha256": tensors.sha256_of(str(tensor.location))}  # `read` set it apart so
     return content(tensor.numpy(), tensor.dtype in (ir.DataType.DOUBLE, ir.DataType.COMPLEX128))

@@ -25,6 +25,8 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 LARGE = 1024  # bytes from which a tensor may get its own file; as in onnx.save_model
 TOGETHER = 16 << 20  # total bytes of such tensors beyond which they do; else the file is unchanged
 
+ABSENT = "absent"  # the location of external data that cannot be read
+
 _CHUNK = 1 << 22
 
 
@@ -68,7 +70,9 @@ def large_bytes(model: onnx.ModelProto, folder: Path) -> int:
     return sum(size for size in sizes if size >= LARGE)
 
 
-def set_apart(model: onnx.ModelProto, folder: Path, store: Path | None = None) -> dict[str, str]:
+def set_apart(
+    model: onnx.ModelProto, folder: Path, store: Path | None = None, lenient: bool = False
+) -> dict[str, str]:
     """Make every large tensor a reference to a file, and every other tensor part of the model.
 
     The model is then as small as its graph, and the same wherever its tensors were stored before.
@@ -76,6 +80,7 @@ def set_apart(model: onnx.ModelProto, folder: Path, store: Path | None = None) -
     Args:
         folder: where the model's external data are now.
         store: the folder to write missing files into; None writes none.
+        lenient: let external data that cannot be read be `ABSENT`.
 
     Returns:
         SHA-256 of the files by their names.
@@ -84,6 +89,9 @@ def set_apart(model: onnx.ModelProto, folder: Path, store: Path | None = None) -
     for tensor in all_tensors(model):
         if tensor.data_location == onnx.TensorProto.DEFAULT:
             tensor.ClearField("data_location")  # the default means the same, written or not
+        if lenient and _unreadable(tensor, folder):
+            _refer(tensor, ABSENT, 0)
+            continue
         if _size(tensor, folder) >= LARGE:
             name, digest = _put(tensor, folder, store)
             found[name] = digest
@@ -206,8 +214,22 @@ def _put(tensor: onnx.TensorProto, folder: Path, store: Path | None) -> tuple[st
         finally:
             temporary.unlink(missing_ok=True)
     tensor.ClearField("raw_data")
+    _refer(tensor, name, length)
+    return name, digest
+
+
+def _refer(tensor: onnx.TensorProto, name: str, length: int) -> None:
+    """Make a tensor a reference to a file."""
     tensor.data_location = onnx.TensorProto.EXTERNAL
     del tensor.external_data[:]
     for key, value in (("location", name), ("offset", 0), ("length", length)):
         tensor.external_data.add(key=key, value=str(value))
-    return name, digest
+
+
+def _unreadable(tensor: onnx.TensorProto, folder: Path) -> bool:
+    if uses_external_data(tensor):
+        try:
+            Place.of(tensor, folder)
+        except ValueError:
+            return True
+    return False

@@ -1,4 +1,4 @@
-"""Compare two runs: `python -m opset_atlas baseline OLD/results NEW/results`.
+"""What differs between two runs, for example before and after an upgrade.
 
 It lists package versions that differ, cells with other outcomes or verdicts, and the changes
 between graphs with their causes. What only the earlier run has matters; what only the later one has
@@ -20,21 +20,24 @@ from opset_atlas.comparison.steps import compare, converted, read_graph, usable_
 from opset_atlas.findings.advice import as_ranges
 from opset_atlas.graph.spelling import visible
 from opset_atlas.records import ExportRecord, JudgeRecord
+from opset_atlas.tools import _command
 
 Row = dict[str, Any]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m opset_atlas baseline",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    example = "  opset-atlas baseline before/results after/results"
+    parser = _command.parser("baseline", __doc__, example)
     parser.add_argument("baseline", type=Path, help="results of the earlier run")
     parser.add_argument("results", type=Path, help="results of the later run")
     parser.add_argument("--json", action="store_true", help="print the differences as data")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line."""
+    options = parser().parse_args(arguments)
     try:
         rows = list(differences(options.baseline, options.results))
     except (OSError, ValueError) as error:

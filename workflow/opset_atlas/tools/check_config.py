@@ -8,24 +8,27 @@ from pathlib import Path
 
 from opset_atlas.config.schema import document
 from opset_atlas.config.settings import PACKAGE, ConfigError, load, resolve
+from opset_atlas.tools import _command
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: check files, or print the documentation of the keys."""
-    parser = argparse.ArgumentParser(
-        prog="python -m opset_atlas check_config",
-        description="Check configuration files of opset-atlas.",
-    )
+def parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    parser = _command.parser("check_config", __doc__, "  opset-atlas check_config mine.yaml")
     parser.add_argument("files", nargs="*", metavar="FILE", help="later ones override earlier")
     parser.add_argument("--root", type=Path, default=Path(), help="where relative paths start")
     parser.add_argument("--print", action="store_true", help="print the settings, completed")
     parser.add_argument("--document", action="store_true", help="print the keys as Markdown tables")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line: check files, or print the documentation of the keys."""
+    options = parser().parse_args(arguments)
     if options.document:
         print(document(PACKAGE))
         return 0
     if not options.files:
-        parser.error("expected at least one FILE")
+        parser().error("expected at least one FILE")
     try:
         settings = resolve(load(options.files), options.root.resolve())
     except ConfigError as error:

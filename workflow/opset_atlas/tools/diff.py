@@ -1,6 +1,6 @@
 """What differs between two ONNX files, and why.
 
-`python -m opset_atlas diff A.onnx B.onnx` prints it. The exit status is 0 if both files mean the
+The exit status is 0 if both files mean the
 same, 1 if there is a difference that can matter or that the files do not settle, and 2, with the
 reason, if they could not be compared.
 
@@ -27,19 +27,28 @@ from opset_atlas.graph.reading import read
 from opset_atlas.graph.spelling import visible
 from opset_atlas.onnx_files.facts import says_of_file
 from opset_atlas.records import Change
+from opset_atlas.tools import _command
+from opset_atlas.tools._command import MEMORY_MB, SECONDS
 
-SECONDS, MEMORY_MB = 300.0, 8000
+_EXAMPLES = """
+  opset-atlas diff old.onnx new.onnx
+  opset-atlas diff old.onnx new.onnx --html page.html    # both graphs side by side
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    parser = _command.parser("diff", __doc__, _EXAMPLES)
+    parser.add_argument("files", type=Path, nargs=2, metavar="FILE.onnx", help="two files")
+    parser.add_argument("--json", action="store_true", help="print the changes as data")
+    parser.add_argument("--html", type=Path, metavar="PAGE", help="write them as a page, too")
+    _command.add_limits(parser)
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m opset_atlas diff", description=__doc__)
-    parser.add_argument("files", type=Path, nargs=2, metavar="FILE.onnx", help="two files")
-    parser.add_argument("--json", action="store_true", help="print the changes as data")
-    parser.add_argument("--html", type=Path, metavar="PAGE", help="write them as a page, too")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="time that it may take")
-    parser.add_argument("--memory-mb", type=int, default=MEMORY_MB, help="memory, likewise")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     left, right = options.files
     limits = options.seconds, options.memory_mb
     return diff(left, right, options.json, options.html, limits)

@@ -20,6 +20,7 @@ from opset_atlas import sources
 FILES = {
     "diff": "what differs between two ONNX files, and why",
     "text": "an ONNX file as text that `git diff` can compare",
+    "op": "the history of an operator",
 }
 RUNS = {
     "check_config": "check a configuration without running anything",
@@ -39,6 +40,7 @@ opset-atlas --version        the version of opset-atlas, and of what it works wi
 """
 _EXAMPLES = """
   opset-atlas diff old.onnx new.onnx
+  opset-atlas op Resize 11 13
 """
 _SHOWN = ("onnx", "onnxruntime", "torch")
 

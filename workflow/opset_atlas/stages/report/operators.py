@@ -15,7 +15,7 @@ from opset_atlas.operators.definitions import Note, SchemaChange, Summary, Trans
 from opset_atlas.records import Change
 from opset_atlas.stages.report.changes import cited
 from opset_atlas.stages.report.data import Data, Sweep
-from opset_atlas.stages.report.versions import VersionRow, side_by_side
+from opset_atlas.stages.report.versions import Statement, VersionRow, side_by_side, statements
 
 Key = tuple[str, str]  # domain, operator
 MOST_PLACES = 60  # links to one statement on a page
@@ -63,15 +63,6 @@ class Occurrence:
     def more(self) -> int:
         """How many places are not shown."""
         return len(self.where) - len(self.shown)
-
-
-@dataclass(frozen=True)
-class Statement:
-    """Equal changes of several parameters, merged."""
-
-    kind: str
-    parameters: list[str]
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -258,32 +249,13 @@ def _step(operator: Operator, old: int, new: int, occurrences: Sequence[Occurren
     return Step(
         transition=transition,
         tone=_TONES.get(transition.summary, weighty),
-        statements=_statements(change for change in transition.changes if change.kind not in TEXT),
+        statements=statements(transition),
         texts=[change for change in transition.changes if change.kind in TEXT],
         notes=notes,
         types_only=definitions.down_is_types_only(op, new, old, domain),
         url=definitions.url(op, old, new, domain),
         occurrences=list(occurrences),
     )
-
-
-def _statements(changes: Iterator[SchemaChange]) -> list[Statement]:
-    found: dict[tuple[str, str], Statement] = {}
-    for change in changes:
-        kind, detail = change.kind.value, _detail(change)
-        statement = found.setdefault((kind, detail), Statement(kind, [], detail))
-        if change.parameter and change.parameter not in statement.parameters:
-            statement.parameters.append(change.parameter)
-    return list(found.values())
-
-
-def _detail(change: SchemaChange) -> str:
-    """What the only side that has it says, if the other side has nothing."""
-    if change.kind.value.endswith(" added"):
-        return change.after.removeprefix("attribute, ")
-    if change.kind.value.endswith(" removed"):
-        return change.before.removeprefix("attribute, ")
-    return change.detail
 
 
 def _groups(rows: Sequence[VersionRow]) -> list[tuple[str, list[VersionRow]]]:

@@ -13,6 +13,7 @@ from opset_atlas.operators.definitions import (
     FormalParameter,
     Kind,
     SchemaChange,
+    Transition,
 )
 
 _RENAMED = {Kind.INPUT_RENAMED, Kind.OUTPUT_RENAMED, Kind.ATTRIBUTE_RENAMED}
@@ -73,6 +74,15 @@ class VersionRow:
         return max(self.cells)
 
 
+@dataclass(frozen=True)
+class Statement:
+    """Equal changes of several parameters, merged."""
+
+    kind: str
+    parameters: list[str]
+    detail: str
+
+
 def side_by_side(op: str, domain: str = "") -> list[VersionRow]:
     """All inputs, outputs and attributes that an operator has ever had, in that order.
 
@@ -80,6 +90,19 @@ def side_by_side(op: str, domain: str = "") -> list[VersionRow]:
     its row.
     """
     return [row for role in ("input", "output", "attribute") for row in _rows(op, domain, role)]
+
+
+def statements(transition: Transition) -> list[Statement]:
+    """What a transition changes besides text; equal changes of several parameters are one."""
+    found: dict[tuple[str, str], Statement] = {}
+    for change in transition.changes:
+        if change.kind in TEXT:
+            continue
+        kind, detail = change.kind.value, _detail(change)
+        statement = found.setdefault((kind, detail), Statement(kind, [], detail))
+        if change.parameter and change.parameter not in statement.parameters:
+            statement.parameters.append(change.parameter)
+    return list(found.values())
 
 
 def summarize(types: Iterable[str]) -> str:
@@ -177,3 +200,12 @@ def _cell(parameter: FormalParameter | AttributeParameter, mark: str) -> Version
         all_types=", ".join(_plain(text) for text in parameter.types),
         mark=mark,
     )
+
+
+def _detail(change: SchemaChange) -> str:
+    """What the only side that has it says, if the other side has nothing."""
+    if change.kind.value.endswith(" added"):
+        return change.after.removeprefix("attribute, ")
+    if change.kind.value.endswith(" removed"):
+        return change.before.removeprefix("attribute, ")
+    return change.detail

@@ -145,7 +145,7 @@ def _one_version(name: str, op: str, domain: str, since: int, terminal: Terminal
     from opset_atlas.stages.report.versions import summarize
 
     gone = " (deprecated)" if definitions.deprecated(op, since, domain) else ""
-    yield terminal.paint(f"{name}-{since}{gone}", "strong")
+    yield terminal.paint(terminal.wrap(f"{name}-{since}{gone}", "  ", ""), "strong")
     yield from _link(definitions.operator_url(op, domain), "", terminal)
 
     def text(parameter: str) -> str:
@@ -174,7 +174,7 @@ def _one_version(name: str, op: str, domain: str, since: int, terminal: Terminal
             yield terminal.wrap(words, "    ")
     notes = definitions.notes(op, None, since, domain)
     if notes:
-        yield from ("", terminal.paint("what versions up to this one changed in meaning", "faint"))
+        yield from ("", terminal.paint("changes of meaning, by version", "faint"))
     for note in notes:
         yield terminal.wrap(note.note, "    ", f"  {note.new}: ")
 

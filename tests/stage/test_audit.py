@@ -27,7 +27,7 @@ from opset_atlas.stages.audit.cuts import changed_operators, cuts
 from opset_atlas.stages.audit.reproducer import Defects
 from opset_atlas.stages.audit.stage import audit
 from opset_atlas.stages.report import audit as report_audit
-from opset_atlas.stages.report import stage as report
+from opset_atlas.stages.report import rendering
 
 ROOT = Path(__file__).parents[2]
 SOFTMAX = "m (float[2,3,4,5] x) => (float[2,3,4,5] y) { y = Softmax<axis = 1>(x) }"
@@ -247,9 +247,9 @@ def test_a_cut_is_measured_against_itself(root: Path) -> None:
 def test_the_page_shows_every_outcome_and_no_text_of_a_model_as_markup(root: Path) -> None:
     record = run(root, RELU_SOFTMAX, 13)
     record["steps"][0]["operators"][0]["detail"] = "<script>alert(1)</script>"
-    pages = report.environment()
+    pages = rendering.environment()
     shown = report_audit.page({"title": "atlas"}, [record]) | {"operators_at": "operators/"}
-    page = report.render(pages, "audit", shown)
+    page = rendering.render(pages, "audit", shown)
     assert "<script>" not in page and "&lt;script&gt;" in page
     for text in ("≠", "refused, types only", "Softmax_13_12_wrong/reproduce.py", "12 ⇄ 13"):
         assert text in page

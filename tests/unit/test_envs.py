@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,20 @@ def test_the_architectures_change_nothing_that_the_default_run_uses() -> None:
                 assert need.specifier.contains(locked[normal(need.name)], prereleases=True), need
                 waiting.append(normal(need.name))
     assert pins("architectures.lock").keys() <= seen
+
+
+def test_the_wheel_accepts_the_locked_versions() -> None:
+    """And its extras ask for all that a clone installs, except what is for other uses."""
+    project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    needs = [Requirement(line) for group in groups for line in group]
+    locked = pins("main.lock")
+    for need in needs:
+        if need.name != project["name"]:
+            assert need.specifier.contains(locked[normal(need.name)], prereleases=True), need
+    others = {name for name in asked_for("main.in") if name.startswith("snakemake-executor")}
+    wheel = {normal(need.name) for need in needs} - {project["name"]}
+    assert wheel == asked_for("main.in").keys() - others - {"hatchling"}
 
 
 def test_versions_with_known_flaws_are_excluded() -> None:

@@ -21,6 +21,15 @@ def test_what_the_user_has_in_it_comes_after_this_package(monkeypatch: pytest.Mo
     assert environments.variables()["PYTHONPATH"] == python_path.OWN
 
 
+def test_an_installed_package_needs_no_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`site-packages` in PYTHONPATH would come before the standard library."""
+    monkeypatch.setattr(python_path, "OWN", python_path.own("/env/lib/python3/site-packages"))
+    monkeypatch.setenv("PYTHONPATH", "mine")
+    assert environments.variables()["PYTHONPATH"] == "mine"
+    monkeypatch.delenv("PYTHONPATH")
+    assert environments.variables()["PYTHONPATH"] == ""
+
+
 def test_a_forked_child_searches_what_its_client_would(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

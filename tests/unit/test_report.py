@@ -14,6 +14,7 @@ import pytest
 from builders import small_report
 from opset_atlas.findings.advice import as_ranges
 from opset_atlas.numerics.tolerances import Tolerances
+from opset_atlas.stages.report import rendering
 from opset_atlas.stages.report import stage as report
 from opset_atlas.stages.report.changes import cited, first_to_show
 from opset_atlas.stages.report.data import Data, load
@@ -288,7 +289,7 @@ def test_two_processes_write_what_one_writes(folder: Path, data: Data, tmp_path:
     ],
 )
 def test_numbers_are_short(value: float | None, shown: str) -> None:
-    assert report._number(value) == shown
+    assert rendering._number(value) == shown
 
 
 def test_two_files_as_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

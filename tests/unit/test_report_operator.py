@@ -12,6 +12,7 @@ import pytest
 from builders import small_report
 from opset_atlas.base.files import read_json, write_json
 from opset_atlas.operators import definitions
+from opset_atlas.stages.report import rendering
 from opset_atlas.stages.report import stage as report
 from opset_atlas.stages.report.data import Data, load
 from opset_atlas.stages.report.operators import MOST_PLACES, Catalog, page
@@ -208,13 +209,13 @@ def test_a_page_holds_no_more_links_than_can_be_read(data: Data) -> None:
 
 def test_every_operator_of_onnx_can_be_shown(data: Data) -> None:
     """Every operator of onnx, used by a run or not: nothing in a schema breaks a page."""
-    catalog, template = Catalog(data), report.environment().get_template("operator.html.j2")
+    catalog, template = Catalog(data), rendering.environment().get_template("operator.html.j2")
     for domain, op in sorted({(domain, op) for domain, op, _ in RAW}):
         entry = catalog._get(domain, op)
         assert entry is not None
         assert re.fullmatch(r"[\w.]+\.html", entry.file)
         shown = page(data, entry)
-        inline = report._inline(shown, ())
+        inline = rendering._inline(shown, ())
         text = template.render(shown, operators=catalog, operators_at="", **inline)
         for since in definitions.versions(op, domain):
             assert f"{op}-{since}</span>" in text

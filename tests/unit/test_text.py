@@ -141,6 +141,8 @@ def test_a_message_does_not_tell_how_the_process_was_started() -> None:
         f"(node defined in models/mine.py(3): forward\n{own}(161): _work\n<frozen runpy>(88): f\n)"
     )
     assert clean(said) == "(node defined in models/mine.py(3): forward\n)"
+    installed = f"{sysconfig.get_path('purelib')}/opset_atlas/execution/server.py"
+    assert clean(said.replace(own, installed)) == clean(said)
 
 
 class Silent(Exception):

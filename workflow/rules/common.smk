@@ -15,8 +15,10 @@ DEFAULT_CONFIG = "config/config.yaml"
 RUN = "results/run.json"
 LIMITS = "results/limits.json"
 
+# In a clone the package is here; a wheel that brings this file has installed it.
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from opset_atlas import sources
 from opset_atlas.config import jobs as of_job
 from opset_atlas.config import settings as configuration
 from opset_atlas.config import specs as of_spec
@@ -85,5 +87,5 @@ def report_spec():
 
 def report_templates():
     """Templates, style and script of the report, tracked by content."""
-    files = (ROOT / "workflow/opset_atlas/stages/report/templates").glob("*.*")
+    files = (sources.PACKAGE / "stages/report/templates").glob("*.*")
     return sorted(os.path.relpath(path) for path in files)

@@ -20,7 +20,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 # torch's tracer names every Python frame below a node. The lowest show how our process was started.
 _STARTED = re.compile(
-    r"^<(?:opset-atlas|project)>/workflow/opset_atlas/\S+\(\d+\): .*\n"
+    r"^<(?:(?:opset-atlas|project)>/workflow|site-packages>)/opset_atlas/\S+\(\d+\): .*\n"
     r"|^<frozen runpy>\(\d+\): .*\n",
     re.MULTILINE,
 )

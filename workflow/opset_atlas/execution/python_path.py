@@ -1,4 +1,8 @@
-"""PYTHONPATH: this package first, then the user's entries."""
+"""PYTHONPATH: this package first, then the user's entries.
+
+An installed package is found without it. Its folder is not put there, because `site-packages` in
+PYTHONPATH would come before the standard library.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-OWN = str(Path(__file__).parents[2])
+
+def own(folder: str) -> str:
+    """The entry for this package, which is in `folder`; "" where Python finds it without one."""
+    return "" if Path(folder).name in ("site-packages", "dist-packages") else folder
+
+
+OWN = own(str(Path(__file__).parents[2]))
 
 
 def with_own(path: str) -> str:
     """A PYTHONPATH that finds this package before anything else."""
-    return os.pathsep.join([OWN, *filter(None, [without_own(path)])])
+    return os.pathsep.join(filter(None, [OWN, without_own(path)]))
 
 
 def without_own(path: str) -> str:

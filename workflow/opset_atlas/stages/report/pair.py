@@ -7,7 +7,7 @@ from typing import Any
 from opset_atlas.records import Change
 from opset_atlas.stages.report.canvas import Canvas, File, Pair
 from opset_atlas.stages.report.drawing.layout import Planner
-from opset_atlas.stages.report.stage import environment, render
+from opset_atlas.stages.report.rendering import environment, render
 
 __all__ = ["File", "page"]
 

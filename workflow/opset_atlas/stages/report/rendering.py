@@ -1,0 +1,182 @@
+"""From a page's data to HTML: the templates, their filters, style and script.
+
+Every text from a model, an exporter or a runtime is escaped, shortened, and stripped of control
+characters before it enters a page.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from opset_atlas.findings.advice import as_ranges
+from opset_atlas.graph.spelling import visible
+from opset_atlas.stages.report import canvas, changes, files
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_TEXT = 2000  # characters of a text on a page; the tables hold all of it
+_BREAKS = re.compile(r"[\t\r\n]+")
+_SCRIPTS = {"index": ("script.js", "scene.js"), "pair": ("scene.js",), "model": ("scene.js",)}
+
+
+def environment() -> Environment:
+    """Jinja2 in strict mode, with the filters of the templates."""
+    pages = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "bytes": _bytes,
+        "carried": files.carried,
+        "cited": changes.cited,
+        "fold": _fold,
+        "href": _href,
+        "measured": _measured,
+        "number": _number,
+        "lines": _lines,
+        "plural": _plural,
+        "contrast_page": canvas.contrast_place,
+        "spans": as_ranges,
+        "step_page": canvas.step_place,
+        "ticks": _ticks,
+        "web": _web,
+        "whole": _whole,
+    }
+    pages.filters.update(filters)
+    pages.globals["alone"] = False  # see `render`
+    return pages
+
+
+def render(pages: Environment, template: str, page: dict[str, Any], alone: bool = False) -> str:
+    """A page with its style and, if it has one, its script inline.
+
+    A page that is `alone` does not link to other files; it still cites the ONNX documentation.
+    """
+    inlined = _inline(page, _SCRIPTS.get(template, ()))
+    return pages.get_template(f"{template}.html.j2").render(page, **inlined, alone=alone)
+
+
+def _inline(page: dict[str, Any], scripts: Iterable[str]) -> dict[str, str]:
+    """Style and script of a page, with the hashes by which its policy allows them."""
+    style = _source("style.css") + f":root {{ --opsets: {len(page['opsets'])}; }}\n"
+    script = Markup("").join(map(_source, scripts))
+    return {
+        "style": style,
+        "style_hash": _hash(style),
+        "script": script,
+        "script_hash": _hash(script) if script else "",
+    }
+
+
+def _finalize(value: Any) -> Any:
+    """Applied to every value in a page. Markup was made from escaped parts, by us or Jinja2."""
+    if value is None:
+        return "–"
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _shown(value)
+    return value
+
+
+def _shown(text: str) -> str:
+    """A text as one line, without invisible characters."""
+    return visible(_BREAKS.sub(" ", text[: 4 * MOST_TEXT]), MOST_TEXT)
+
+
+@functools.cache
+def _source(name: str) -> Markup:
+    """One of our own files, trusted, for embedding in the page."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _hash(source: str) -> str:
+    """The hash of an inline element as written in a Content-Security-Policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+
+
+def _bytes(size: int | None) -> str:
+    if size is None:
+        return "–"
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000  # type: ignore[assignment]
+    return f"{size:.3g} GB"
+
+
+def _number(value: float | None) -> str:
+    """Two digits, as a person would write them."""
+    if value is None:
+        return "–"
+    if value == 0 or isinstance(value, int):
+        # Markup, since a narrow space would be shown as a code; digits need no escaping.
+        return Markup(f"{value:,}".replace(",", "\u202f")) if value else "0"
+    if 0.01 <= abs(value) < 1000:
+        return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _measured(value: float, unit: str) -> str:
+    """A measure in the matrix: bytes, seconds or a count."""
+    if unit == "s":
+        return f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
+    return _bytes(int(value)) if unit == "B" else _number(value)
+
+
+def _plural(count: int, noun: str, several: str = "") -> str:
+    return Markup("{} {}").format(_number(count), noun if count == 1 else several or noun + "s")
+
+
+def _lines(text: str) -> Markup:
+    """A text of several lines, each of them made visible."""
+    lines = [visible(line, 500) for line in text.splitlines()[:400]]
+    return Markup("\n").join(escape(line) for line in lines)
+
+
+def _ticks(text: str) -> Markup:
+    """Prose with names between backticks."""
+    parts = _shown(text).split("`")
+    if len(parts) % 2 == 0:  # an unpaired one is not a quotation mark
+        return escape("`".join(parts))
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )
+
+
+def _href(path: str) -> str:
+    """A relative path as an address."""
+    return quote(path, safe="/.")
+
+
+def _web(url: str | None) -> str:
+    """The address, if a reader's browser may be sent there, else ""."""
+    return url if url and url.startswith("https://") else ""
+
+
+def _whole(text: str) -> Markup:
+    """A text from ONNX, not shortened, since no model controls its length."""
+    return escape(visible(_BREAKS.sub(" ", text), 6 * len(text)))
+
+
+def _fold(text: str) -> Markup:
+    """A long text, folded behind its first words."""
+    shown = _shown(text)
+    if len(shown) <= 160:
+        return escape(shown)
+    template = Markup('<details class="fold"><summary>{}…</summary>{}</details>')
+    return template.format(shown[:140], shown)

@@ -191,7 +191,7 @@ def _step(op: str, domain: str, old: int, new: int, terminal: Terminal) -> Itera
     title = f"{old} → {new}: {transition.summary}"
     if any(note.numeric for note in notes):
         title += "; results can differ"
-    yield terminal.paint(title, tone)
+    yield terminal.paint(terminal.wrap(title, "  ", ""), tone)
     for each in statements(transition):
         about = f": {', '.join(each.parameters)}" if each.parameters else ""
         detail = f" ({each.detail})" if each.detail and each.kind not in _SAID_BY_KIND else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,27 @@ def test_what_does_not_raise_leaves_nothing_else() -> None:
     left: list[Failure] = []
     failures.guard(lambda: None, left.append)
     assert left == []
+
+
+def test_models_that_fail_alone_are_left_out_of_work_on_all() -> None:
+    def work(models: Sequence[str]) -> list[str]:
+        if "bad" in models:
+            raise KeyError("bad")
+        return list(models)
+
+    made, failed = failures.apart(["a", "bad", "b"], work)
+    assert made == ["a", "b"]
+    assert {name: each["detail"] for name, each in failed.items()} == {"bad": "KeyError: 'bad'"}
+    assert failures.apart(["a", "b"], work) == (["a", "b"], {})
+
+
+def test_what_fails_for_no_model_alone_is_raised() -> None:
+    def work(models: Sequence[str]) -> None:
+        if len(models) > 1:
+            raise KeyError("together")
+
+    with pytest.raises(KeyError, match="together"):
+        failures.apart(["a", "b"], work)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
@@ -56,14 +78,17 @@ def test_the_end_of_a_run_lists_what_failed(
 ) -> None:
     row = {"stage": "export", "model": "m", "what": "dynamo × opset 13", "detail": "KeyError: 'x'"}
     parity = {"stage": "parity", "model": "n", "what": "reference", "detail": "ValueError"}
-    (tmp_path / "tables").mkdir()
-    table = tmp_path / "tables" / "failures.json"
-    table.write_text(json.dumps([row, parity]))
+    page = {"stage": "report", "model": "o", "what": "", "detail": "IndexError"}
+    for stage, rows in {"tables": [row, parity], "report": [page]}.items():
+        (tmp_path / stage).mkdir()
+        (tmp_path / stage / "failures.json").write_text(json.dumps(rows))
     assert conclude.main([str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert "opset-atlas itself failed in export of m × dynamo × opset 13: KeyError: 'x'" in said
     assert f"{tmp_path}/export/m/dynamo/record.json" in said
     assert f"{tmp_path}/parity/n/reference.json" in said
-    table.write_text("[]")
+    assert "itself failed in report of o: IndexError" in said
+    for stage in ("tables", "report"):
+        (tmp_path / stage / "failures.json").write_text("[]")
     assert conclude.main([str(tmp_path)]) == 0
     assert capsys.readouterr().err == ""

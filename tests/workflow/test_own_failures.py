@@ -14,7 +14,7 @@ from builders.project import Project
 
 pytestmark = pytest.mark.workflow
 
-# Stage: its file and the function that does the work for a model.
+# Where it is made to fail: a file and a function that is called for each model.
 WORK = {
     "define": ("define.py", "define"),
     "export": ("export.py", "sweep"),
@@ -23,18 +23,23 @@ WORK = {
     "compare": ("compare.py", "compare_model"),
     "locate": ("locate/stage.py", "locate"),
     "audit": ("audit/stage.py", "audit"),
+    "tables": ("tables/stage.py", "_cell"),
+    "report": ("report/model.py", "remarks"),
+    "index": ("report/index.py", "least"),
 }
+STAGES = {name: "report" if name == "index" else name for name in WORK}
+# What the index would show of these cannot be shown; they have their page alone.
+LATE = {"report", "index"}
 PLANTED = """
 _real = {name}
 
 
 def {name}(*given, **named):
-    if "ours_{stage}" in str((given, named)):
+    if "ours_{stage}" in str(([each for each in given if not hasattr(each, "tables")], named)):
         raise LookupError("planted in {stage}")
     return _real(*given, **named)
-
-
-if __name__"""
+"""
+MAIN = "\nif __name__"
 MODEL = """
   {id}:
     factory: workflow/zoo/relu6.py:Relu6
@@ -61,16 +66,16 @@ def run(new_project: Callable[..., Project]) -> Run:
     for stage, (file, name) in WORK.items():
         path = project.folder / "workflow/opset_atlas/stages" / file
         text = path.read_text()
-        assert "\nif __name__" in text
-        planted = PLANTED.format(name=name, stage=stage)
-        path.write_text(text.replace("\nif __name__", planted, 1))
+        assert f"{name}(" in text
+        before, main, after = text.partition(MAIN)
+        path.write_text(before + PLANTED.format(name=name, stage=stage) + "\n" + main + after)
     return Run(project, project.snakemake("--cores", "2", ok=False))
 
 
 def test_the_run_ends_with_an_error_and_says_where_it_failed(run: Run) -> None:
     assert run.done.returncode == 1
-    for stage in WORK:
-        assert f"opset-atlas itself failed in {stage} of ours_{stage}" in run.done.stdout, (
+    for name, stage in STAGES.items():
+        assert f"opset-atlas itself failed in {stage} of ours_{name}" in run.done.stdout, (
             run.done.stdout[-3000:]
         )
     assert "--forcerun" in run.done.stdout
@@ -78,10 +83,13 @@ def test_the_run_ends_with_an_error_and_says_where_it_failed(run: Run) -> None:
 
 
 def test_every_failure_is_a_row_with_its_traceback(run: Run) -> None:
-    rows = {(row["stage"], row["model"]): row for row in run.project.read("tables/failures.json")}
-    assert set(rows) == {(stage, f"ours_{stage}") for stage in WORK}
-    for (stage, _), row in rows.items():
-        assert row["detail"] == f"LookupError: planted in {stage}"
+    found = [*run.project.read("tables/failures.json"), *run.project.read("report/failures.json")]
+    rows = {row["model"]: row for row in found}
+    assert {name: row["stage"] for name, row in rows.items()} == {
+        f"ours_{name}": stage for name, stage in STAGES.items()
+    }
+    for model, row in rows.items():
+        assert row["detail"] == f"LookupError: planted in {model.removeprefix('ours_')}"
         assert "Traceback (most recent call last)" in row["traceback"]
 
 
@@ -90,12 +98,15 @@ def test_no_model_is_blamed_and_the_others_are_whole(run: Run) -> None:
     assert models.pop("good")["outcome"] == "ok"
     for name, row in models.items():
         stage = name.removeprefix("ours_")
-        assert row["outcome"] == ("internal-error" if stage == "define" else "ok")
+        assert row["outcome"] == ("internal-error" if stage in ("define", "tables") else "ok")
+        if stage in ("report", "index"):  # the tables were made before
+            continue
         assert "opset-atlas itself failed" in row["detail"]
         assert f"planted in {stage}" in row["detail"]
     cells = {(row["model"], row["outcome"]) for row in run.project.read("tables/cells.json")}
     failed = {("ours_define", "internal-error"), ("ours_export", "internal-error")}
     right = {(f"ours_{stage}", "ok") for stage in WORK} - {(name, "ok") for name, _ in failed}
+    right -= {("ours_tables", "ok")}
     assert cells == failed | right | {("good", "ok")}
     parity = [row for row in run.project.read("tables/parity.json") if row["model"] == "good"]
     assert {row["verdict"] for row in parity} == {"exact"}
@@ -107,6 +118,8 @@ def test_the_report_is_there_and_says_it(run: Run) -> None:
     assert "opset-atlas itself failed" in index
     for stage in WORK:
         assert f"planted in {stage}" in index
+        in_matrix = f'class="line" data-model="ours_{stage}"' in index
+        assert in_matrix != (stage in LATE)
         assert f"planted in {stage}" in (report / "models" / f"ours_{stage}.html").read_text()
     assert "itself failed" not in (report / "models" / "good.html").read_text()
 
@@ -120,3 +133,4 @@ def test_the_same_command_says_it_again_and_a_mended_code_is_run(run: Run) -> No
         path.write_text(path.read_text().replace("raise LookupError", "pass  #"))
     run.project.snakemake("--cores", "2")
     assert run.project.read("tables/failures.json") == []
+    assert run.project.read("report/failures.json") == []

@@ -10,12 +10,15 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from traceback import walk_tb
+from typing import TypeVar
 
 from opset_atlas.base.messages import describe, trace
 from opset_atlas.records import Failure
+
+R = TypeVar("R")
 
 NAMED = "opset-atlas itself failed"
 
@@ -47,9 +50,42 @@ def guard(work: Callable[[], object], stand_in: Callable[[Failure], object]) -> 
     try:
         work()
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _MACHINE:
+        if _of_the_machine(error):
             raise
         stand_in(of(error))
+
+
+def apart(
+    models: Sequence[str], work: Callable[[Sequence[str]], R]
+) -> tuple[R, dict[str, Failure]]:
+    """Work on many models at once; if that raises, on those for which it does not raise alone.
+
+    Returns:
+        What `work` returned for the models that are left, and the failure of each of the others.
+
+    Raises:
+        Whatever `work` raises for no single model, and OSError as `guard`.
+    """
+    try:
+        return work(models), {}
+    except Exception as error:
+        if _of_the_machine(error):
+            raise
+        failed = {model: failure for model in models if (failure := _alone(model, work))}
+        if not failed:
+            raise
+    return work([model for model in models if model not in failed]), failed
+
+
+def _alone(model: str, work: Callable[[Sequence[str]], object]) -> Failure | None:
+    """The failure of the work on one model."""
+    try:
+        work([model])
+    except Exception as error:
+        if _of_the_machine(error):
+            raise
+        return of(error)
+    return None
 
 
 def of(error: Exception, what: str = "") -> Failure:
@@ -57,6 +93,10 @@ def of(error: Exception, what: str = "") -> Failure:
     failure: Failure = {"what": what, "detail": describe(error), "traceback": trace(error)}
     print(f"{NAMED}: {failure['detail']}\n{failure['traceback']}", file=sys.stderr, flush=True)
     return failure
+
+
+def _of_the_machine(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _MACHINE
 
 
 def is_ours(error: BaseException) -> bool:

@@ -19,7 +19,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m opset_atlas conclude", description=__doc__)
     parser.add_argument("results", type=Path, help="folder of the stages' folders")
     options = parser.parse_args(arguments)
-    failed = read_json(options.results / "tables" / "failures.json")
+    failed = [
+        row
+        for stage in ("tables", "report")
+        for row in read_json(options.results / stage / "failures.json")
+    ]
     for row in failed:
         where = " × ".join(filter(None, [row["model"], row["what"]]))
         print(f"{NAMED} in {row['stage']} of {where}: {row['detail']}", file=sys.stderr)
@@ -39,6 +43,8 @@ def _record(row: dict[str, str], results: Path) -> str:
     """The record that contains a failure."""
     if row["stage"] == "parity":
         return f"{results}/parity/{row['model']}/{row['what'].split(' × ')[0]}.json"
+    if row["stage"] in ("tables", "report"):
+        return f"{results}/{row['stage']}" + "/failures.json" * (row["stage"] == "tables")
     if row["stage"] == "judge":
         return f"{results}/judge/verdicts.json"
     exporter = [row["what"].split(" × ")[0]] if row["stage"] == "export" else []

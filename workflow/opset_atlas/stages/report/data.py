@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,6 +89,27 @@ class Data:
     def models(self) -> list[str]:
         """Ids in the order of the configuration."""
         return list(self.spec["sweeps"])
+
+    def only(self, models: Collection[str]) -> Data:
+        """The same run as if it had these models alone; tables over all models are as they are."""
+        if len(models) == len(self.models):
+            return self
+        sweeps = {model: names for model, names in self.spec["sweeps"].items() if model in models}
+        keys = [(model, name) for model, names in sweeps.items() for name in names]
+        about = columns.about_models()
+        return replace(
+            self,
+            spec=self.spec | {"sweeps": sweeps},
+            tables={
+                name: [row for row in rows if name not in about or row["model"] in models]
+                for name, rows in self.tables.items()
+            },
+            definitions=Records(sweeps, self.definitions.__getitem__),
+            dumps=Records(sweeps, self.dumps.__getitem__),
+            comparisons=Records(sweeps, self.comparisons.__getitem__),
+            sweeps=Records(keys, self.sweeps.__getitem__),
+            verdicts=[verdict for verdict in self.verdicts if verdict["model"] in models],
+        )
 
     def sweeps_of(self, model: str) -> Iterator[Sweep]:
         """The sweeps of a model in the order of the configuration."""

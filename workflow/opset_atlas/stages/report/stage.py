@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.base.files import json_argument, write_text
+from opset_atlas.base.failures import apart
+from opset_atlas.base.files import json_argument, write_json, write_text
 from opset_atlas.execution.forks import shared
+from opset_atlas.records import Failure
 from opset_atlas.stages.report import audit, operators
 from opset_atlas.stages.report import canvas as report_canvas
 from opset_atlas.stages.report import files as report_files
@@ -55,19 +57,21 @@ def build(data: Data, folder: Path, cards: Path | None = None, processes: int = 
     The models' pages are written to `cards` too, without links to other pages, because Snakemake's
     report shows them one by one.
     """
-    writer = _Writer(data, folder, cards)
-    report_files.carry(data, folder)
     (folder / "operators").mkdir(parents=True, exist_ok=True)  # a run may have none
-    written = set(map(writer.operator, writer.catalog.entries))
-    written = written.union(*shared(writer.models, _parts(data.models, processes), processes))
+    writer = _Writer(data, folder, cards)
+    writer.whole(writer.carry)
+    writer.whole(writer.operators)
+    for written, failed in shared(writer.sound, _parts(writer.left, processes), processes):
+        writer.keep(written, failed)
     if data.spec["audit"]:
-        page = audit.page(data.spec, data.audits())
-        written.add(writer.write("audit", page, "audit.html"))
+        writer.whole(writer.audit)
     else:
         (folder / "audit.html").unlink(missing_ok=True)
-    index = report_index.page(data, writer.catalog, writer.planner)
-    written.add(writer.write("index", index, "index.html"))
-    _remove_others(folder, written)
+    writer.whole(writer.index)
+    if writer.lost():  # the index names them too
+        writer.whole(writer.index)
+    write_json(folder / "failures.json", writer.failures())
+    _remove_others(folder, writer.written)
     for path in cards.glob("*.html") if cards else ():
         if path.stem not in data.models:
             path.unlink()
@@ -81,19 +85,77 @@ def _parts(models: Sequence[str], processes: int) -> list[Sequence[str]]:
 
 
 class _Writer:
-    """Writes the pages of a run below one folder, and cards below another."""
+    """Writes the pages of a run below one folder, and cards below another.
+
+    A model over which this program fails is left out of all pages but its own, which says so.
+    """
 
     def __init__(self, data: Data, folder: Path, cards: Path | None) -> None:
         self.data, self.folder, self.cards = data, folder, cards
         self.pages, self.planner = environment(), Planner()
         for name in ("pair", "model"):  # compiled once here, not in each process
             self.pages.get_template(f"{name}.html.j2")
-        self.catalog = operators.Catalog(data)
+        self.catalog = operators.Catalog(data.only([]))
+        self.written: set[Path] = set()
+        self.failed: dict[str, Failure] = {}
 
-    def operator(self, entry: operators.Operator) -> Path:
-        """The page of an operator."""
-        page = operators.page(self.data, entry)
-        return self.write("operator", page, f"operators/{entry.file}")
+    @property
+    def left(self) -> list[str]:
+        """The models over which nothing failed so far."""
+        return [model for model in self.data.models if model not in self.failed]
+
+    def whole(self, write: Callable[[Data], Sequence[Path]]) -> None:
+        """Write pages that are about all models."""
+        self.keep(*apart(self.left, lambda models: write(self.data.only(models))))
+
+    def sound(self, models: Sequence[str]) -> tuple[Sequence[Path], dict[str, Failure]]:
+        """The pages of those models over which this program does not fail."""
+        return apart(models, self.models)
+
+    def keep(self, written: Iterable[Path], failed: Mapping[str, Failure]) -> None:
+        """Note what was written, and which models failed."""
+        self.written.update(written)
+        self.failed |= failed
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The failures of this stage, as rows of the table of failures."""
+        return [{"model": model, "stage": "report", **self.failed[model]} for model in self.failed]
+
+    def lost(self) -> Sequence[Path]:
+        """The pages that stand in for those of models that failed."""
+        written = []
+        for row in self.failures():
+            page = {"spec": self.data.spec, "opsets": [], "model": row["model"], "failures": [row]}
+            place = f"models/{row['model']}.html"
+            written.append(self.write("lost", page, place))
+            if self.cards:
+                text = render(self.pages, "lost", page, alone=True)
+                write_text(self.cards / f"{row['model']}.html", text)
+        self.written.update(written)
+        return written
+
+    def carry(self, data: Data) -> Sequence[Path]:
+        """Copy the files that the pages link to."""
+        report_files.carry(data, self.folder)
+        return []
+
+    def operators(self, data: Data) -> Sequence[Path]:
+        """The pages of the operators."""
+        self.catalog = operators.Catalog(data)
+        return [
+            self.write("operator", operators.page(data, entry), f"operators/{entry.file}")
+            for entry in self.catalog.entries
+        ]
+
+    def audit(self, data: Data) -> Sequence[Path]:
+        """The page of the audit of the version converter."""
+        return [self.write("audit", audit.page(data.spec, data.audits()), "audit.html")]
+
+    def index(self, data: Data) -> Sequence[Path]:
+        """The first page. Written last, so that its links never dangle."""
+        page = report_index.page(data, self.catalog, self.planner)
+        page["failures"] = [*self.data.tables["failures"], *self.failures()]
+        return [self.write("index", page, "index.html")]
 
     def models(self, models: Sequence[str]) -> list[Path]:
         """The pages of models and of their pairs."""

@@ -13,11 +13,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from opset_atlas.base import failures
 from opset_atlas.base.failures import NAMED
 from opset_atlas.base.files import json_argument, read_json
 from opset_atlas.base.source_lines import listed
 from opset_atlas.findings import audit_rows, choices, coverage, opsets
-from opset_atlas.findings.advice import as_ranges, computing_nodes, recommend, surprises
+from opset_atlas.findings.advice import (
+    NOTHING_DONE,
+    as_ranges,
+    computing_nodes,
+    recommend,
+    surprises,
+)
 from opset_atlas.findings.columns import columns
 from opset_atlas.numerics.verdicts import WRONG, outcome_in_runtimes
 from opset_atlas.records import (
@@ -28,6 +35,7 @@ from opset_atlas.records import (
     Departure,
     DumpRecord,
     ExportRecord,
+    Failure,
     JudgeRecord,
     LocateRecord,
 )
@@ -46,11 +54,33 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
     audited = bool(options.spec.get("audit"))
-    for name, rows in tables(sweeps, options.results, audited).items():
+    for name, rows in sound_tables(sweeps, options.results, audited).items():
         write_table(options.output / name, rows, columns(name))
-    if audited:
-        rows = _audit(sweeps, options.results)
-        write_table(options.output / "audit", rows, columns("audit"))
+
+
+def sound_tables(
+    sweeps: Mapping[str, Sequence[str]], results: Path, audited: bool = False
+) -> dict[str, list[Row]]:
+    """All tables; a model whose rows cannot be made has none but its failure."""
+
+    def made(models: Sequence[str]) -> dict[str, list[Row]]:
+        given = {model: sweeps[model] for model in models}
+        audit = {"audit": _audit(given, results)} if audited else {}
+        return tables(given, results, audited) | audit
+
+    found, failed = failures.apart(list(sweeps), made)
+    for model, failure in failed.items():
+        found["failures"].append({"model": model, "stage": "tables", **failure})
+        found["models"].append(_lost(model, failure))
+    return found
+
+
+def _lost(model: str, failure: Failure) -> Row:
+    """The row of a model whose rows could not be made."""
+    detail = failures.named(failure)
+    row = dict.fromkeys(columns("models")) | {"model": model, "outcome": "internal-error"}
+    why = f"{NOTHING_DONE['internal-error']}: {detail}"
+    return row | {"kind": "", "detail": detail, "why": why, "avoid": "", "avoid_why": ""}
 
 
 def tables(

@@ -24,6 +24,7 @@ TYPES = {
     "compare": records.CompareRecord,
     "audit": records.AuditRecord,
     "run": records.RunSettings,
+    "diff": records.DiffReport,
 }
 
 

@@ -30,6 +30,7 @@ RunOutcome = Literal[
 ]  # fmt: skip
 
 # Ordered from best to worst; `judge` takes the worst of a cell's outputs.
+Meaning = Literal["equal", "can differ", "open", "differs"]
 Verdict = Literal[
     "exact", "within-noise", "above-noise", "vacuous", "no-noise-floor",
     "ill-conditioned", "misdeclared", "random", "fixed-size", "mismatch",
@@ -697,6 +698,76 @@ class AuditRecord(TypedDict):
     not_right: int
     steps: list[AuditStep]
     failures: NotRequired[list[Failure]]
+
+
+class Apart(TypedDict):
+    """How far an output of the second of two files is from the first file's, on the worst set.
+
+    `units` of rounding: `max|y2 - y1| / (eps · max|y1|)` in the output's dtype; None for outputs
+    that are not rounded, of which `different` of `elements` values differ. `detail` tells another
+    shape or dtype, or NaN and infinities elsewhere.
+    """
+
+    output: str
+    dtype: str
+    verdict: Verdict
+    units: float | None
+    max_abs: float | None
+    set: str
+    detail: str
+    different: int
+    elements: int
+
+
+class RunTogether(TypedDict):
+    """Two files run on the same random inputs; `sizes` are those that the files leave open.
+
+    `problem` says why they could not be run; `outputs` is then empty.
+    """
+
+    runtime: str
+    sets: list[str]
+    sizes: dict[str, int]
+    notes: list[str]
+    problem: str
+    outputs: list[Apart]
+
+
+class RunAlone(TypedDict):
+    """A file run on random inputs: what it gives, and what of that it declares otherwise."""
+
+    runtime: str
+    sets: list[str]
+    sizes: dict[str, int]
+    problem: str
+    outputs: list[Signature]
+    misdeclared: list[Misdeclared]
+
+
+class FileFacts(TypedDict):
+    """What a file says of itself. `nodes` counts those of the main graph."""
+
+    name: str
+    opset: int | None
+    imports: dict[str, int]
+    ir_version: int
+    producer: str
+    nodes: int
+
+
+class DiffReport(TypedDict):
+    """What `opset-atlas diff --json` prints.
+
+    `verdict`: `equal` in meaning; `can differ`: a change with a known cause can matter; `open`: one
+    can matter and nothing explains it, or the run that was asked for failed; `differs`: a run has
+    shown it.
+    """
+
+    version: int
+    verdict: Meaning
+    files: list[FileFacts]
+    changes: list[Change]
+    run: RunTogether | None
 
 
 class Closeness(TypedDict):

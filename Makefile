@@ -25,7 +25,6 @@ help:  ## this list
 
 report: env  ## run the workflow and print the report's path
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
-	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
 
 test: dev  ## all tests; programs that are missing are reported
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
@@ -35,7 +34,6 @@ unit: dev  ## tests that need no torch, in seconds
 
 architectures: $(VENV)/architectures.stamp  ## run real architectures of transformers and print the report's path
 	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
-	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
 
 env: $(VENV)/main.stamp  ## the environment, from envs/main.lock
 

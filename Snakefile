@@ -73,4 +73,11 @@ onstart:
 
 
 onsuccess:
-    say_where_the_report_is()
+    say_the_answer()
+
+
+onerror:
+    say_the_answer()
+
+
+nothing.call_when_nothing_is_done(workflow, say_the_answer)

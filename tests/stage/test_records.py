@@ -27,6 +27,7 @@ FILES = {
     "locate": "locate/*/record.json",
     "compare": "compare/*/record.json",
     "run": "run.json",
+    "answer": "answer.json",
 }
 
 

@@ -113,7 +113,9 @@ def run_stages(root: Path) -> Path:
 def run_tables(results: Path) -> dict[str, pd.DataFrame]:
     spec = {"sweeps": {"m": ["torchscript", "converter"]}, "order": ["m"]}
     output = results / "tables"
-    main(["--spec", json.dumps(spec), "--results", str(results), "--output", str(output)])
+    given = {"spec": json.dumps(spec), "results": str(results), "output": str(output)}
+    options = {**given, "answer": str(results / "answer.json")}
+    main([text for name, value in options.items() for text in (f"--{name}", value)])
     return {name: pd.read_csv(output / f"{name}.csv") for name in names(audit=False)}
 
 

@@ -802,3 +802,55 @@ class RunSettings(TypedDict):
     sweeps: dict[str, list[str]]
     tolerances: ToleranceSettings
     versions: dict[str, str | None]
+
+
+class Setting(TypedDict):
+    """An exporter and an opset to export at."""
+
+    exporter: str
+    opset: int
+
+
+class AnswerException(TypedDict):
+    """A model that the answer's setting is not right for: what to use instead, or why nothing."""
+
+    model: str
+    use: Setting | None
+    why: str
+
+
+class AnswerFinding(TypedDict):
+    """Equal surprises: of one `kind`, of one model or, where a file moved, for one reason.
+
+    `where`: `torchscript 9–15, converter 11`. `use`: a setting that is right for all these models.
+    """
+
+    kind: str
+    models: list[str]
+    where: str
+    why: str
+    use: Setting | None
+
+
+class Answer(TypedDict):
+    """results/answer.json: what a run says in a few lines, for the terminal.
+
+    `right`: cells that qualify to be recommended. `setting`: the one that is right for most models,
+    which are all but `exceptions`; of models that do not run there are none (`not_run`, with why).
+    `findings`: worst first; `others`: the numbers of other surprises, by kind.
+    """
+
+    version: int
+    stage: Literal["answer"]
+    models: int
+    exporters: int
+    cells: int
+    files: int
+    right: int
+    runtimes: list[str]
+    setting: Setting | None
+    exceptions: list[AnswerException]
+    not_run: dict[str, str]
+    findings: list[AnswerFinding]
+    others: dict[str, int]
+    failures: list[ModelFailure]

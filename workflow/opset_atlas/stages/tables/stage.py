@@ -1,7 +1,7 @@
 """Stage 7: every table of the report, as CSV and JSON, for use by other programs.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
-writes  the tables of `findings.columns`, each as .csv and .json
+writes  the tables of `findings.columns`, each as .csv and .json, and the answer of the run
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from opset_atlas.base import failures
 from opset_atlas.base.failures import NAMED
-from opset_atlas.base.files import json_argument, read_json
+from opset_atlas.base.files import json_argument, read_json, write_json
 from opset_atlas.base.source_lines import listed
 from opset_atlas.findings import audit_rows, choices, coverage, opsets
 from opset_atlas.findings.advice import (
@@ -25,6 +25,7 @@ from opset_atlas.findings.advice import (
     recommend,
     surprises,
 )
+from opset_atlas.findings.answer import answer
 from opset_atlas.findings.columns import columns
 from opset_atlas.numerics.verdicts import WRONG, outcome_in_runtimes
 from opset_atlas.records import (
@@ -51,22 +52,31 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--spec", type=json_argument, required=True, help="the run: JSON or @FILE")
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    parser.add_argument("--answer", type=Path, help="file to write the run's answer into")
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
     audited = bool(options.spec.get("audit"))
-    for name, rows in sound_tables(sweeps, options.results, audited).items():
+    judged: JudgeRecord = read_json(options.results / "judge" / "verdicts.json", "judge")
+    found = sound_tables(sweeps, options.results, judged, audited)
+    for name, rows in found.items():
         write_table(options.output / name, rows, columns(name))
+    if options.answer:
+        used = (found[name] for name in ("models", "cells", "surprises", "failures"))
+        write_json(options.answer, answer(judged["cells"], *used))
 
 
 def sound_tables(
-    sweeps: Mapping[str, Sequence[str]], results: Path, audited: bool = False
+    sweeps: Mapping[str, Sequence[str]],
+    results: Path,
+    judged: JudgeRecord,
+    audited: bool = False,
 ) -> dict[str, list[Row]]:
     """All tables; a model whose rows cannot be made has none but its failure."""
 
     def made(models: Sequence[str]) -> dict[str, list[Row]]:
         given = {model: sweeps[model] for model in models}
         audit = {"audit": _audit(given, results)} if audited else {}
-        return tables(given, results, audited) | audit
+        return tables(given, results, judged, audited) | audit
 
     found, failed = failures.apart(list(sweeps), made)
     for model, failure in failed.items():
@@ -84,15 +94,18 @@ def _lost(model: str, failure: Failure) -> Row:
 
 
 def tables(
-    sweeps: Mapping[str, Sequence[str]], results: Path, audited: bool = False
+    sweeps: Mapping[str, Sequence[str]],
+    results: Path,
+    judged: JudgeRecord,
+    audited: bool = False,
 ) -> dict[str, list[Row]]:
     """The rows of all tables except that of the audit.
 
     Args:
         sweeps: each model's exporters.
+        judged: the verdicts on all cells.
         audited: whether there are records of the audit, whose failures count too.
     """
-    judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
     definitions, dumped, compared = (
         [read_json(results / stage / model / "record.json", stage) for model in sweeps]

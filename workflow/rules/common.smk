@@ -104,7 +104,8 @@ def report_spec():
     """The specification of the report, with the command that repeats this run."""
     given = workflow.config_settings.config
     files = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
-    return specs.text("report", command=of_spec.command(files, given))
+    typed = os.environ.get(environments.COMMAND)
+    return specs.text("report", command=typed or of_spec.command(files, given))
 
 
 def report_templates():

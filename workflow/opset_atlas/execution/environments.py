@@ -18,6 +18,8 @@ from opset_atlas.execution import python_path
 HERE = sys.prefix
 # The process ID of Snakemake. Its jobs end when it ends, for whatever reason.
 RUN = "ATLAS_RUN"
+# What the user typed, if that was not a call of Snakemake.
+COMMAND = "ATLAS_COMMAND"
 
 
 def variables() -> dict[str, str]:

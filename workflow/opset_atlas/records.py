@@ -33,7 +33,7 @@ RunOutcome = Literal[
 Meaning = Literal["equal", "can differ", "open", "differs"]
 Verdict = Literal[
     "exact", "within-noise", "above-noise", "vacuous", "no-noise-floor",
-    "ill-conditioned", "misdeclared", "random", "fixed-size", "mismatch",
+    "ill-conditioned", "misdeclared", "metric-moved", "random", "fixed-size", "mismatch",
 ]  # fmt: skip
 
 
@@ -399,8 +399,22 @@ class Misdeclared(TypedDict):
     at: Literal["every size", "other sizes", "other values"]
 
 
+class MetricValue(TypedDict):
+    """A metric of the user's over a model's input sets (`numerics.metrics`), not judged.
+
+    `value`: None where it has none, with the reason in `detail`.
+    """
+
+    metric: str
+    value: float | Literal["nan", "inf", "-inf"] | None
+    detail: str
+
+
 class RunCell(TypedDict):
-    """One file in one variant of a runtime (`onnxruntime`, `onnxruntime-unoptimized`, …)."""
+    """One file in one variant of a runtime (`onnxruntime`, `onnxruntime-unoptimized`, …).
+
+    `metrics`: those of the configuration, where the file ran.
+    """
 
     exporter: str
     requested: int
@@ -410,10 +424,11 @@ class RunCell(TypedDict):
     sha256: str | None
     measures: list[Measure]
     misdeclared: list[Misdeclared]
+    metrics: NotRequired[list[MetricValue]]
 
 
 class ParityRecord(TypedDict):
-    """results/parity/{model}/{runtime}.json"""
+    """results/parity/{model}/{runtime}.json; `metrics` are those of torch's own outputs."""
 
     version: int
     stage: Literal["parity"]
@@ -422,6 +437,7 @@ class ParityRecord(TypedDict):
     versions: dict[str, str]
     fingerprint: str
     cells: list[RunCell]
+    metrics: NotRequired[list[MetricValue]]
     failures: NotRequired[list[Failure]]
 
 
@@ -438,8 +454,25 @@ class OutputVerdict(TypedDict):
     n_runtime: float | None
 
 
+class MetricVerdict(TypedDict):
+    """A metric of torch's outputs (`reference`) and of a file's (`value`), and whether it moved.
+
+    `difference`: None where one of them is no finite number. `tolerance`: how far it may move.
+    """
+
+    metric: str
+    reference: float | Literal["nan", "inf", "-inf"] | None
+    value: float | Literal["nan", "inf", "-inf"] | None
+    difference: float | None
+    tolerance: float
+    moved: bool
+    detail: str
+
+
 class CellVerdict(TypedDict):
     """`verdict` is the worst of `outputs`, or the runtime's outcome where it did not run.
+
+    It is `metric-moved` where a metric moved and no output is worse than `misdeclared`.
 
     `note`: what is worth knowing whatever the verdict, such as inputs that the graph lacks.
     """
@@ -452,6 +485,7 @@ class CellVerdict(TypedDict):
     detail: str
     note: str
     outputs: list[OutputVerdict]
+    metrics: NotRequired[list[MetricVerdict]]
 
 
 class JudgeRecord(TypedDict):
@@ -789,13 +823,15 @@ class ToleranceSettings(TypedDict):
 class RunSettings(TypedDict):
     """results/run.json: the settings for the stages that cover all models.
 
-    `models`: the tolerances of models that have their own; `order`: the models as the configuration
-    lists them; `sweeps`: exporters by model; `command`: how the run was started.
+    `metrics`: by model and metric, how far it may move; `models`: the tolerances of models that
+    have their own; `order`: the models as the configuration lists them; `sweeps`: exporters by
+    model; `command`: how the run was started.
     """
 
     audit: bool
     command: str
     descriptions: dict[str, str]
+    metrics: dict[str, dict[str, float]]
     models: dict[str, ToleranceSettings]
     order: list[str]
     runtimes: list[str]

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from opset_atlas import exporters, plugins
+from opset_atlas.config import metrics
 from opset_atlas.config.reading import NUMBERED, ConfigError
 from opset_atlas.config.references import callable_problem, file_problem, version
 from opset_atlas.config.schema import KeyPath, key_path, schema_problems, show, suggestion
@@ -111,6 +112,7 @@ def _beyond_schema(
         found += _input_problems(model, path, sound.get("input_sets"))
         found += _shape_problems(model, path)
         found += _index_problems(model, path)
+        found += metrics.problems(model, path, root, sound.get("input_sets"))
         found += _options_problems(model.get("options") or {}, (*path, "options"), package)
     return found
 

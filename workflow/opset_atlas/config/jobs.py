@@ -31,6 +31,10 @@ class Jobs:
         """The user's files that a model is made from."""
         return self._settings.models[wildcards.model].source_files()
 
+    def metrics(self, wildcards: Any) -> list[str]:
+        """The user's files that a model's metrics are made from."""
+        return self._settings.models[wildcards.model].metric_files
+
     def exporters(self, wildcards: Any) -> list[str]:
         """The exporters of a model, in their order."""
         return self._settings.exporters_of(wildcards.model)

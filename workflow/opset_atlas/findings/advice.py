@@ -32,6 +32,7 @@ SEVERITY = {
     "fixed-size": 1,
     "invalid": 2,
     "loads-nowhere": 3,
+    "metric-moved": 3,
     "misdeclared": 4,
     "silently-moved": 5,
     "above-noise": 6,
@@ -197,6 +198,8 @@ def _surprises(
         if verdict["verdict"] == "above-noise":
             sentence = f"{asked}: {runtime} is beyond float noise{_beginning(located)}: {detail}"
             yield _surprise(cell, "above-noise", runtime, sentence)
+        if verdict["verdict"] == "metric-moved":
+            yield _surprise(cell, "metric-moved", runtime, f"{asked}: {runtime}: {detail}")
     promises = [v for v in verdicts if v["verdict"] == "misdeclared"]
     if promises:  # a property of the file, so every runtime says the same
         sentence = f"{asked} declares something other than it returns: {promises[0]['detail']}"
@@ -281,6 +284,10 @@ def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> 
         (
             "is not a valid file although the exporter reports success",
             lambda c: c["outcome"] == "invalid",
+        ),
+        (
+            "moves a metric of yours",
+            lambda c: "metric-moved" in _verdicts(by_cell, c),
         ),
         (
             "declares other shapes or types than it returns",

@@ -20,6 +20,7 @@ KINDS = {
     "fixed-size": "fixed size",
     "invalid": "invalid",
     "loads-nowhere": "runs nowhere",
+    "metric-moved": "metric moves",
     "silently-moved": "moved",
 }
 OTHERS = {

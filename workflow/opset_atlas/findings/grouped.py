@@ -13,6 +13,7 @@ KINDS = {
     "fixed-size": "Wrong at other sizes",
     "invalid": "Invalid file",
     "loads-nowhere": "Runs nowhere",
+    "metric-moved": "A metric moves",
     "misdeclared": "Declares something else",
     "silently-moved": "Another opset",
     "above-noise": "Beyond float noise",

@@ -70,6 +70,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "choices": data.tables["choices"],
         "most_changes": MOST_CHANGES,
         "parity": parity_summary(data),
+        "metrics": metrics_summary(data.tables["metrics"]),
         "tolerances": data.tolerances(),
         "definitions": data.definitions if len(data.models) <= MOST_DEFINITIONS else {},
         "versions": versions(data),
@@ -151,6 +152,25 @@ def parity_summary(data: Data) -> dict[str, Any]:
         for exporter, runtime in sorted(lanes, key=lambda lane: (exporters.index(lane[0]), lane[1]))
     ]
     return {"verdicts": names, "rows": rows}
+
+
+def metrics_summary(rows: Iterable[Row]) -> list[Row]:
+    """A row per model and metric: torch's value, the least and the most of the files', and counts.
+
+    `cells` counts files in runtimes.
+    """
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        fresh = {**row, "least": None, "most": None, "moved": 0, "cells": 0}
+        known = found.setdefault((row["model"], row["metric"]), fresh)
+        known["moved"] += bool(row["moved"])
+        known["cells"] += 1
+        if row["value"] is not None:
+            ends = [
+                each for each in (known["least"], known["most"], row["value"]) if each is not None
+            ]
+            known["least"], known["most"] = min(ends), max(ends)
+    return list(found.values())
 
 
 def versions(data: Data) -> dict[str, list[str]]:

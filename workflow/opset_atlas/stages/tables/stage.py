@@ -129,6 +129,8 @@ def tables(
         key = (row["model"], row["exporter"], row["requested"])
         row["computing_nodes"] = computing.get(key, row["nodes"])
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
+    metrics = [row for cell in judged["cells"] for row in _metrics(cell)]
+    own_metrics = _by_model(metrics)
     contrasts = [row for record in compared for row in _contrasts(record)]
     failed = list(_failures(results, sweeps, judged, audited))
     own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
@@ -136,6 +138,7 @@ def tables(
     return {
         "cells": cells,
         "parity": verdicts,
+        "metrics": metrics,
         "changes": [row for record in compared for row in _changes(record)],
         "ranges": [row for record in compared for row in _ranges(record, sizes)],
         "opsets": list(_opsets(results, dumped, compared, cells, judged["cells"])),
@@ -143,7 +146,9 @@ def tables(
         "choices": choices.rows(contrasts),
         "models": [
             _named(
-                recommend(record, own_cells[record["model"]], own_verdicts[record["model"]]), failed
+                recommend(record, own_cells[record["model"]], own_verdicts[record["model"]]),
+                failed,
+                own_metrics[record["model"]],
             )
             for record in definitions
         ],
@@ -172,13 +177,16 @@ def _failures(
                     yield {"model": model, "stage": stage, **failure, "what": what}
 
 
-def _named(row: Row, failed: Iterable[Row]) -> Row:
-    """The row of a model, with this program's failures after the model was defined."""
+def _named(row: Row, failed: Iterable[Row], metrics: Iterable[Row]) -> Row:
+    """The row of a model, with metrics that fail on torch's own outputs, and with this program's
+    failures after the model was defined.
+    """
     own = [e for e in failed if e["model"] == row["model"] and e["stage"] != "define"]
-    if not own:
-        return row
-    told = "; ".join(dict.fromkeys(f"{each['stage']}: {each['detail']}" for each in own))
-    return {**row, "detail": "; ".join(filter(None, [row["detail"], f"{NAMED} in {told}"]))}
+    lost = [e for e in metrics if e["reference"] is None and e["value"] is None and e["detail"]]
+    told = [f"{each['stage']}: {each['detail']}" for each in own]
+    vain = [f"metric {each['metric']} has no value: {each['detail']}" for each in lost]
+    said = [f"{NAMED} in {'; '.join(dict.fromkeys(told))}"] if told else []
+    return {**row, "detail": "; ".join(filter(None, [row["detail"], *dict.fromkeys(vain), *said]))}
 
 
 def _departures(
@@ -271,6 +279,22 @@ def _parity(cell: CellVerdict) -> Iterator[Row]:
             "output": output["output"],
             **{name: output[name] for name in measures},  # type: ignore[literal-required]
         }
+
+
+def _metrics(cell: CellVerdict) -> Iterator[Row]:
+    """A row per metric; numbers only in the columns of numbers, NaN and infinities in `detail`."""
+    names = ("model", "exporter", "requested", "runtime")
+    shared = {name: cell[name] for name in names}  # type: ignore[literal-required]
+    for each in cell.get("metrics", []):
+        both = {"torch": each["reference"], "the file": each["value"]}
+        told = [f"{value} for {who}" for who, value in both.items() if isinstance(value, str)]
+        numbers = {"reference": _finite(each["reference"]), "value": _finite(each["value"])}
+        detail = "; ".join(filter(None, [*told, each["detail"]]))
+        yield {**shared, **each, **numbers, "detail": detail}
+
+
+def _finite(value: float | str | None) -> float | None:
+    return None if isinstance(value, str) else value
 
 
 def _changes(record: CompareRecord) -> Iterator[Row]:

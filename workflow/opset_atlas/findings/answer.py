@@ -24,7 +24,14 @@ from opset_atlas.records import (
 
 Row = Mapping[str, Any]
 # The kinds of surprises that are findings of their own; others are counted.
-SHOWN = ("silently-wrong", "fixed-size", "invalid", "loads-nowhere", "metric-moved", "silently-moved")
+SHOWN = (
+    "silently-wrong",
+    "fixed-size",
+    "invalid",
+    "loads-nowhere",
+    "metric-moved",
+    "silently-moved",
+)
 
 
 def answer(

@@ -68,6 +68,7 @@ rule exports:
 onstart:
     write_run()
     start_worker()
+    say_what_is_slow()
     scheduler.without_timers(workflow)
     stopping.end_jobs_on_sigterm(workflow)
 

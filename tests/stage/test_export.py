@@ -7,6 +7,10 @@ the real exporters on small modules.
 from __future__ import annotations
 
 import json
+import logging
+import os
+import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
@@ -227,6 +231,31 @@ def test_what_an_exporter_says_is_kept(faulty: Callable[..., list[Cell]], root: 
     assert len(endless["messages"][0]["text"]) < 5000
     assert f"({300 * ((1 << 20) + 1)} characters)" in endless["messages"][0]["text"]
     assert int((root / "out/grown").read_text()) < 100  # MiB
+
+
+class Console(logging.Handler):
+    """Like torch's from 2.14 on: it writes to what `sys.stderr` is at that time."""
+
+    stream = property(lambda self: sys.stderr)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream.write(f"W {time.time()} {os.getpid()} {record.getMessage()}\n")
+
+
+def test_a_line_for_the_console_is_no_print(
+    faulty: Callable[..., list[Cell]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger, console = logging.getLogger("torch.onnx"), Console()
+    logger.addHandler(console)
+    try:
+        (cell,) = faulty(talks)
+    finally:
+        logger.removeHandler(console)
+    assert [m["text"] for m in cell["messages"] if m["level"] == "print"] == [
+        "a line\nto the other stream"
+    ]
+    assert ("warning", "converting to 9") in {(m["level"], m["text"]) for m in cell["messages"]}
+    assert "WARNING: converting to 9" in capfd.readouterr().err  # in the job's log
 
 
 def test_canonical_hash_is_of_what_takes_part_in_computing(

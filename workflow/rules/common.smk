@@ -75,6 +75,13 @@ def start_worker():
             logger.warning(f"note: every job starts its own Python: {reason}")
 
 
+def say_what_is_slow():
+    """Say what the exporters of this run cannot do faster with the installed versions."""
+    if settings.memoize:
+        for note in jobs.speed_notices(workflow.dag.needrun_jobs()):
+            logger.warning(f"note: {note}")
+
+
 def say_the_answer():
     """Log the answer of a run whose tables are up to date; not after `snakemake exports`.
 

@@ -19,6 +19,7 @@ import io
 import json
 import logging
 import shutil
+import sys
 import time
 import warnings
 from collections import Counter
@@ -348,6 +349,7 @@ def _listening(heard: _Heard) -> Iterator[None]:
             warnings.catch_warnings(record=True) as caught,
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
+            _consoles_aside(printed),
         ):
             warnings.simplefilter("always")
             yield
@@ -360,6 +362,31 @@ def _listening(heard: _Heard) -> Iterator[None]:
     if text := clean(printed.getvalue()):
         more = f" … ({printed.length} characters)" if printed.length > LIMIT else ""
         messages["print", "stdout", text + more, ""] += 1
+
+
+@contextlib.contextmanager
+def _consoles_aside(printed: io.StringIO) -> Iterator[None]:
+    """Send log lines that a handler would print here to this process's log: they are no prints.
+
+    From 2.14 on, the handlers of torch write to what `sys.stderr` is at that time, with the clock
+    time and the process ID (torch/_logging/_internal.py, `_StderrHandler`).
+    """
+
+    def aside(record: logging.LogRecord) -> bool:
+        print(f"{record.levelname}: {_message(record)}", file=sys.__stderr__)
+        return False
+
+    named = list(logging.root.manager.loggerDict.values())
+    loggers = [logging.root, *(each for each in named if isinstance(each, logging.Logger))]
+    found = {handler for logger in loggers for handler in logger.handlers}
+    consoles = [handler for handler in found if getattr(handler, "stream", None) is printed]
+    for handler in consoles:
+        handler.addFilter(aside)
+    try:
+        yield
+    finally:
+        for handler in consoles:
+            handler.removeFilter(aside)
 
 
 def _message(record: logging.LogRecord) -> str:

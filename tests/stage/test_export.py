@@ -49,6 +49,7 @@ from builders.stage_files import X, parse, run_define, run_export
 from onnx.numpy_helper import from_array
 from opset_atlas import exporters
 from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.base.source_lines import of_warning, with_nodes
 from opset_atlas.exporters import Export, Job
 from opset_atlas.onnx_files.facts import inspect
 from opset_atlas.records import Cell
@@ -472,6 +473,33 @@ def test_a_tracers_warning_names_the_line_that_it_is_about(root: Path) -> None:
     places = {m["source"]: m["place"] for m in cell["messages"]}
     assert places["TracerWarning"] == "models.py:22: `if x.sum() > 0:`"
     assert places["DeprecationWarning"] == ""
+
+
+def test_a_tracers_warning_is_joined_to_the_nodes_of_its_line(root: Path) -> None:
+    code = """
+class Frozen(nn.Module):
+    def forward(self, x):
+        half = x * 0.5
+        return half.reshape(int(x.shape[0]), -1).exp()
+"""
+    (root / "models.py").write_text(MODELS + code)
+    model = {**SMALL, "factory": "models.py:Frozen"}
+    run_define(root, model)
+    record = run_export(root, model, "torchscript")
+    (cell,) = record["cells"]
+    (place,) = [m["place"] for m in cell["messages"] if m["source"] == "TracerWarning"]
+    joined = {name for name, line in record["lines"].items() if of_warning(place, line)}
+    assert "/Reshape" in joined and "/Mul" not in joined
+    assert record["lines"]["/Mul"].endswith("forward: `half = x * 0.5`")
+    assert "`/Reshape`" in with_nodes(place, record["lines"])
+    # The file is the one that the exporter writes by default.
+    file = onnx.load(next(root.rglob("cells/*.onnx")))
+    assert not any(node.doc_string for node in file.graph.node)
+
+
+def test_a_sweep_without_a_tracers_warning_has_no_lines(root: Path) -> None:
+    run_define(root, SMALL)
+    assert "lines" not in run_export(root, SMALL, "torchscript")
 
 
 def test_the_checker_names_the_node_in_one_line(root: Path) -> None:

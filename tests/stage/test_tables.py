@@ -275,10 +275,12 @@ def test_the_line_of_a_wrong_cell_is_that_of_its_node_else_what_the_tracer_warne
     for cell in record["cells"]:
         said = {"level": "warning", "text": "the trace might not generalize", "count": 1}
         cell["messages"].append({**said, "source": "TracerWarning", "place": "net.py:5: `if x:`"})
+    record["lines"] = {"/Add": "net.py:5, forward: `if x:`", "/Exp": "net.py:55, forward: `…`"}
     write_json(results / "export/m/torchscript/record.json", record)
     located_record.write(results, "m")
     lines = run_tables(results)["cells"]["source"]
-    assert [line for line in lines if not pd.isna(line)] == ["net.py:5: `if x:`"]
+    joined = "net.py:5: `if x:`, node `/Add`"
+    assert [line for line in lines if not pd.isna(line)] == [joined]
     # A converted file has the faults of its base.
     wrong = [verdict("converter", 14, "fixed-size")]
     write_json(results / "judge/verdicts.json", {"version": 1, "stage": "judge", "cells": wrong})
@@ -288,7 +290,7 @@ def test_the_line_of_a_wrong_cell_is_that_of_its_node_else_what_the_tracer_warne
     lines = dict(
         zip(zip(rows["exporter"], rows["requested"], strict=True), rows["source"], strict=True)
     )
-    assert lines["converter", 14] == "net.py:5: `if x:`" and pd.isna(lines["torchscript", 11])
+    assert lines["converter", 14] == joined and pd.isna(lines["torchscript", 11])
 
 
 MODEL: Any = {

@@ -197,7 +197,11 @@ class Cell(TypedDict):
 
 
 class ExportRecord(TypedDict):
-    """results/export/{model}/{exporter}/record.json; the ONNX files are in `cells/` next to it."""
+    """results/export/{model}/{exporter}/record.json; the ONNX files are in `cells/` next to it.
+
+    `lines`: the line of the user's code that each node comes from, by the node's name, where a
+    tracer warned and the file itself does not say (`base.source_lines`).
+    """
 
     version: int
     stage: Literal["export"]
@@ -205,6 +209,7 @@ class ExportRecord(TypedDict):
     exporter: str
     versions: dict[str, str]
     cells: list[Cell]
+    lines: NotRequired[dict[str, str]]
     failures: NotRequired[list[Failure]]
 
 

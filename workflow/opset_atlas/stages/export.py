@@ -90,6 +90,8 @@ def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
     _remove_others(cells, done.values())
     versions = {name: importlib.metadata.version(name) for name in exporter.PACKAGES}
     record = _record(spec, versions, [done[opset] for opset in sorted(done)])
+    if lines := _lines(job, record["cells"]):
+        record["lines"] = lines
     write_json(
         folder / "timing.json", {str(opset): seconds.get(str(opset)) for opset in sorted(done)}
     )
@@ -206,12 +208,8 @@ def _export_cells(
         for opset in opsets:
             yield opset, {**_cell(opset, outcome, model["detail"]), "source": source}, 0.0
         return
-    spec = {
-        **job.spec,
-        "input_set": model["sets"][0]["name"],
-        "output_names": [output["name"] for output in model["outputs"]],
-    }
-    frozen = exporters.Job(spec, job.define, job.base)
+    frozen = _frozen(job, model)
+    spec = frozen.spec
     state: dict[str, exporters.Export] = {}
 
     def setup() -> None:
@@ -243,6 +241,40 @@ def _export_cells(
                 yield opset, _failed(opset, result.failure("")), result.seconds
             else:
                 yield opset, _cell(opset, result.status, _fault(result)), result.seconds
+
+
+def _lines(job: exporters.Job, cells: Sequence[Cell]) -> dict[str, str]:
+    """The line of each node in the newest file of the sweep about which a tracer warned."""
+    warned = [cell["requested"] for cell in cells if cell["file"] and _is_warned(cell)]
+    lines = getattr(exporters.load(job.spec["exporter"]), "lines", None)
+    if not warned or not lines:
+        return {}
+    given = _frozen(job, read_json(job.define / "record.json", "define"))
+    limits = job.spec["limits"]
+    seconds, memory = limits["cell_seconds"], limits.get("memory_mb")
+
+    def work(opset: int) -> dict[str, str]:
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                found: dict[str, str] = lines(given, opset)
+        except Exception:  # the file exists, and only says less
+            return {}
+        return found
+
+    for _, result in run_isolated(warned[-1:], work, seconds, memory, foreign=True):
+        return dict(result.value) if result.status == "done" else {}
+    return {}
+
+
+def _is_warned(cell: Cell) -> bool:
+    return any(message["source"] == "TracerWarning" for message in cell["messages"])
+
+
+def _frozen(job: exporters.Job, model: DefineRecord) -> exporters.Job:
+    """The job as exporters get it."""
+    names = [output["name"] for output in model["outputs"]]
+    spec = {**job.spec, "input_set": model["sets"][0]["name"], "output_names": names}
+    return exporters.Job(spec, job.define, job.base)
 
 
 def _refusing(error: Exception) -> exporters.Export:

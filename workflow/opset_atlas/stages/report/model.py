@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from opset_atlas.base.source_lines import with_nodes
 from opset_atlas.records import Cell, Step
 from opset_atlas.stages.report.data import Data, Row, Sweep
 from opset_atlas.stages.report.drawing.draw import draw
@@ -259,7 +260,11 @@ def _messages(sweep: Sweep) -> list[Row]:
     """What the exporter said, each text once, with its opsets."""
     found: dict[tuple[str, str, str, str], list[int]] = {}
     for cell in sweep.export["cells"]:
-        said = [(m["level"], m["source"], m["text"], m["place"]) for m in cell["messages"]]
+        lines = sweep.export.get("lines", {})
+        said = [
+            (m["level"], m["source"], m["text"], with_nodes(m["place"], lines))
+            for m in cell["messages"]
+        ]
         if cell["traceback"]:
             said.append(("traceback", "", cell["traceback"], ""))
         for key in dict.fromkeys(said):

@@ -16,7 +16,7 @@ from typing import Any
 from opset_atlas.base import failures
 from opset_atlas.base.failures import NAMED
 from opset_atlas.base.files import json_argument, read_json, write_json
-from opset_atlas.base.source_lines import listed
+from opset_atlas.base.source_lines import listed, with_nodes
 from opset_atlas.findings import audit_rows, choices, coverage, opsets
 from opset_atlas.findings.advice import (
     NOTHING_DONE,
@@ -115,7 +115,7 @@ def tables(
     located = [row for model in sweeps for row in _located(results / "locate" / model)]
     found_in = {(row["model"], row["exporter"], row["requested"]): row for row in reversed(located)}
     traced = {
-        (record["model"], record["exporter"], cell["requested"]): _traced(cell)
+        (record["model"], record["exporter"], cell["requested"]): _traced(cell, record)
         for record, _ in exports
         for cell in record["cells"]
     }
@@ -240,9 +240,10 @@ def _cells(
         yield {**row, "outcome": outcome, "detail": detail, "source": source}
 
 
-def _traced(cell: Cell) -> str:
+def _traced(cell: Cell, record: ExportRecord) -> str:
     """The lines that a tracer warned about: values fixed there are wrong for other inputs."""
-    return listed(m["place"] for m in cell["messages"] if m["source"] == "TracerWarning")
+    places = [m["place"] for m in cell["messages"] if m["source"] == "TracerWarning"]
+    return listed(with_nodes(place, record.get("lines", {})) for place in places)
 
 
 def _base(model: str, cell: Cell) -> Key:

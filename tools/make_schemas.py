@@ -24,8 +24,6 @@ TYPES = {
     "compare": records.CompareRecord,
     "audit": records.AuditRecord,
     "run": records.RunSettings,
-    "diff": records.DiffReport,
-    "answer": records.Answer,
 }
 
 

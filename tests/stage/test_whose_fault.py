@@ -36,9 +36,14 @@ class Net(nn.Module):
         return x * 2
 
 
-class Nested(nn.Module):
+class Pair:
+    def __init__(self, seed):
+        self.a = self.b = torch.ones(2)
+
+
+class Opaque(nn.Module):
     def forward(self, pair):
-        return pair["a"] + pair["b"]
+        return pair.a + pair.b
 
 
 class Complex(nn.Module):
@@ -132,10 +137,6 @@ class Autocast(Double):
     def forward(self, x):
         with torch.autocast("cpu", torch.bfloat16):
             return self.linear(x).softmax(-1).float()
-
-
-def nested(seed):
-    return [{"a": torch.ones(2), "b": torch.ones(2)}]
 
 
 def rows(seed):
@@ -243,7 +244,10 @@ def test_a_failure_of_ours_is_not_the_models(root: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("given", "what"),
     [
-        (model("Nested", inputs="models.py:nested"), "opset-atlas cannot take nested inputs"),
+        (
+            model("Opaque", inputs="models.py:Pair"),
+            "models.Pair, which holds tensors; tell torch how, with torch.utils._pytree.register_",
+        ),
         (model("Complex"), "opset-atlas cannot handle complex64 outputs (number 0); torch.view_as"),
         (model("Quantized"), "opset-atlas cannot handle quint8 outputs"),
         (model("Sparse"), "opset-atlas cannot handle sparse_coo outputs"),

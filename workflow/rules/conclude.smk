@@ -24,4 +24,5 @@ rule conclude:
         code=of_spec.code("conclude"),
         results=subpath(input.report, parent=True),
     shell:
-        "python -m opset_atlas conclude {params.results} >{log} 2>&1"
+        # Also shown on the terminal, as the result of the run.
+        "python -m opset_atlas conclude {params.results} 2>&1 | tee {log}"

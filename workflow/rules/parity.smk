@@ -1,6 +1,6 @@
 """parity: run the files and measure them against the reference.
 
-in   the frozen model's inputs and reference, the files of its sweeps, those of its metrics
+in   the frozen model's inputs and reference, the files of its sweeps
 out  {runtime}.json (measures), {runtime}.timing.json; `judge` turns measures into verdicts
 """
 
@@ -11,7 +11,6 @@ rule parity:
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
         reference=ancient("<results>/define/{model}/reference.safetensors"),
         export=jobs.exports,
-        metrics=jobs.metrics,
         cells=ancient(jobs.cells),
     output:
         record=update("<results>/parity/{model}/{runtime}.json"),

@@ -14,7 +14,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from opset_atlas import exporters, plugins
-from opset_atlas.config import metrics
+from opset_atlas.base import dimensions
+from opset_atlas.config import objects
 from opset_atlas.config.reading import NUMBERED, ConfigError
 from opset_atlas.config.references import callable_problem, file_problem, version
 from opset_atlas.config.schema import KeyPath, key_path, schema_problems, show, suggestion
@@ -30,6 +31,8 @@ INTEGERS = {
 }
 # Keys that do not apply to a model that is an ONNX file.
 NOT_FOR_ONNX = ("kwargs", "outputs", "dynamic_shapes", "dtype", "weights", "packages", "options")
+# Keys of an item of `inputs` that say something about a tensor.
+_OF_TENSORS = ("shape", "dtype", "range")
 STATE_DICTS = (".safetensors", ".pt", ".pth")
 
 
@@ -109,10 +112,14 @@ def _beyond_schema(
         if model.get("onnx"):
             found += _onnx_problems(model, path, package)
         found += _file_problems(model, path, root)
+        found += objects.problems(model.get("kwargs") or {}, root, (*path, "kwargs"))
         found += _input_problems(model, path, sound.get("input_sets"))
+        listed = model.get("inputs")
+        for place, item in input_items(listed if isinstance(listed, list) else []):
+            where = (*path, "inputs", *place, "value")
+            found += objects.problems(item.get("value"), root, where)
         found += _shape_problems(model, path)
         found += _index_problems(model, path)
-        found += metrics.problems(model, path, root, sound.get("input_sets"))
         found += _options_problems(model.get("options") or {}, (*path, "options"), package)
     return found
 
@@ -184,6 +191,9 @@ def _onnx_problems(model: Mapping[str, Any], path: KeyPath, package: Path) -> It
     for i, item in enumerate(inputs if isinstance(inputs, list) else []):
         if item.get("dtype"):
             yield (*path, "inputs", i, "dtype"), "the ONNX file already defines it; remove it"
+        for key in ("keyword", "value", "items"):
+            if key in item:
+                yield (*path, "inputs", i, key), "an ONNX file takes tensors by name; remove it"
 
 
 def _file_problems(model: Mapping[str, Any], path: KeyPath, root: Path) -> Iterator[Problem]:
@@ -224,14 +234,51 @@ def _input_problems(
         return
     seen = set(model.get("outputs") or [])
     outputs = set(seen)
-    for i, item in enumerate(inputs):
+    for place, item in input_items(inputs):
+        where = (*path, "inputs", *place)
+        yield from ((where + key, text) for key, text in _form_problems(item, len(place) > 1))
+        if "shape" not in item:
+            continue
         name = item["name"]
         if name in seen:
             role = "an output" if name in outputs else "another input"
-            yield (*path, "inputs", i, "name"), f"{show(name)} is also the name of {role}"
+            yield (*where, "name"), f"{show(name)} is also the name of {role}"
         seen.add(name)
         if item.get("range") and (text := _range_problem(item)):
-            yield (*path, "inputs", i, "range"), text
+            yield (*where, "range"), text
+    yield from _keyword_problems(inputs, path)
+
+
+def input_items(items: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Every item of a list of inputs with its place, those of a nest after the nest itself."""
+    for place, item in items.items() if isinstance(items, Mapping) else enumerate(items):
+        yield (*path, place), item
+        if "items" in item:
+            yield from input_items(item["items"], (*path, place, "items"))
+
+
+def _form_problems(item: Mapping[str, Any], nested: bool) -> Iterator[Problem]:
+    """An item is a tensor, a constant (`value`) or a nest (`items`), and each has its own keys."""
+    kind = next((key for key in ("value", "items") if key in item), "")
+    others = {"": (), "value": ("items", *_OF_TENSORS), "items": _OF_TENSORS}[kind]
+    for key in others:
+        if item.get(key) is not None:
+            yield (key,), f"does not go with `{kind}`; remove one of the two"
+    if nested and "keyword" in item:
+        yield ("keyword",), "only an item at the top of the list is an argument; remove it"
+
+
+def _keyword_problems(items: list[dict[str, Any]], path: KeyPath) -> Iterator[Problem]:
+    keywords: set[str] = set()
+    for i, item in enumerate(items):
+        key = item.get("keyword")
+        if key is None and keywords:
+            text = "an argument by position follows one by keyword; give it a keyword, or move it"
+            yield (*path, "inputs", i), text
+        elif key in keywords:
+            yield (*path, "inputs", i, "keyword"), f"{show(key)} is given twice"
+        elif key:
+            keywords.add(key)
 
 
 def _range_problem(item: Mapping[str, Any]) -> str:
@@ -264,15 +311,17 @@ def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
     inputs = model.get("inputs")
     declared = model.get("dynamic_shapes") or {}
     if not model.get("onnx"):
-        known = sorted({name for axes in declared.values() for name in axes.values()})
+        named = {name for axes in declared.values() for name in axes.values()}
+        known = sorted(name for name in named if not dimensions.is_sum(name))
         for name in model.get("dynamic_sizes") or {}:
             if name not in known:
                 text = f"no dimension of `dynamic_shapes` has this name; {suggestion(name, known)}"
                 yield (*path, "dynamic_sizes", name), text
     if not isinstance(inputs, list):
         return
-    shapes = {item["name"]: item["shape"] for item in inputs}
+    shapes = {item["name"]: item["shape"] for _, item in input_items(inputs) if "shape" in item}
     sizes: dict[str, int] = {}
+    sums: list[tuple[str, str, str, int]] = []
     for name, axes in declared.items():
         if name not in shapes:
             text = f"no such input; expected one of {', '.join(shapes)}"
@@ -285,9 +334,15 @@ def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
                 yield (*path, "dynamic_shapes", name, axis), text
                 continue
             size = shapes[name][int(axis)]
+            if dimensions.is_sum(dimension):
+                sums.append((name, axis, dimension, size))
+                continue
             if (other := sizes.setdefault(dimension, size)) != size:
                 text = f"{show(dimension)} is {size} here and {other} above; a name has one size"
                 yield (*path, "dynamic_shapes", name, axis), text
+    for name, axis, dimension, size in sums:
+        if text := dimensions.problem(dimension, sizes, size):
+            yield (*path, "dynamic_shapes", name, axis), text
 
 
 def _notices(config: Mapping[str, Any], package: Path) -> list[str]:

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from opset_atlas.config.places import located
+
 try:
     from yaml import CSafeLoader as SafeLoader
 except ImportError:  # PyYAML built without libyaml: the same, slower
@@ -22,6 +24,8 @@ _TAG = "tag:yaml.org,2002:"
 _KINDS = {"bool": "a boolean", "int": "a whole number", "float": "a number", "null": "nothing"}
 # Everybody writes axes as numbers, so below this key they need no quotes.
 NUMBERED = "dynamic_shapes"
+# Top-level keys for whatever the user wants to write once: YAML's anchors.
+FREE = "x-"
 
 
 class ConfigError(Exception):
@@ -33,7 +37,9 @@ class ConfigError(Exception):
 
 
 def load(
-    paths: str | Path | Iterable[str | Path], overrides: Mapping[str, Any] | None = None
+    paths: str | Path | Iterable[str | Path],
+    overrides: Mapping[str, Any] | None = None,
+    root: Path = Path(),
 ) -> dict[str, Any]:
     """The content of YAML files, later ones merged over earlier ones as Snakemake does it.
 
@@ -41,6 +47,7 @@ def load(
         paths: the files.
         overrides: `--config` of Snakemake's command line, merged over them. Snakemake hands list
             items and nested values over as text; they are read by YAML's rules here.
+        root: the folder in which relative paths are looked for first.
 
     Raises:
         ConfigError: with every problem of every file.
@@ -49,12 +56,13 @@ def load(
     problems: list[str] = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
         try:
-            result = merge(result, _read(Path(path)))
+            result = merge(result, located(_read(Path(path)), Path(path).parent, root))
         except ConfigError as error:
             problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    return merge(result, _typed(overrides or {}))
+    whole = merge(result, _typed(overrides or {}))
+    return {key: value for key, value in whole.items() if not str(key).startswith(FREE)}
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,14 +173,6 @@ def _key_problems(key: yaml.Node, path: str, numbered: bool) -> Iterator[str]:
 
 def _where(path: str, node: yaml.Node) -> str:
     return f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-
-
-def value(text: str) -> Any:
-    """A value of a command line as YAML reads it, or the text where it reads none."""
-    try:
-        return yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError):
-        return text
 
 
 def _typed(value: Any) -> Any:

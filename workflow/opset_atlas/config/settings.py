@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from opset_atlas import plugins
-from opset_atlas.config import metrics
+from opset_atlas.config import objects
 from opset_atlas.config.checks import NOT_FOR_ONNX, check, needs_base
 from opset_atlas.config.reading import ConfigError, load, merge
 from opset_atlas.config.references import distribution, source_file, version
@@ -38,7 +38,6 @@ class ModelSpec:
     inputs: list[dict[str, Any]] | str | None
     outputs: list[str] | None
     index_outputs: dict[str, dict[str, Any]]
-    metric: list[dict[str, Any]]
     dynamic_shapes: dict[str, dict[str, str]] | None
     dynamic_sizes: dict[str, list[int]]
     dtype: str
@@ -51,7 +50,6 @@ class ModelSpec:
     options: dict[str, dict[str, Any]]
     tolerances: dict[str, Any]
     files: list[str]
-    metric_files: list[str]
     distributions: dict[str, str | None]
 
     def source_files(self) -> list[str]:
@@ -104,7 +102,7 @@ class Settings:
             del plain[key]
         for spec in plain["models"].values():
             unused = NOT_FOR_ONNX if spec["kind"] == "onnx" else ()
-            for key in ("id", "kind", "files", "metric_files", "distributions", *unused):
+            for key in ("id", "kind", "files", "distributions", *unused):
                 del spec[key]
             for key in [key for key, value in spec.items() if value is None]:
                 del spec[key]
@@ -148,11 +146,9 @@ def _model(
     if kind == "onnx":
         spec["exporters"] = _converters(spec["exporters"], package)
     spec["opsets"] = sorted(spec["opsets"])
-    spec["metric"] = metrics.listed(spec["metric"])
-    spec["metric_files"] = metrics.files(spec["metric"], spec["sources"], root)
     found: dict[str, str | None] = {package: version(package) for package in spec["packages"]}
-    if spec["factory"]:
-        found |= distribution(spec["factory"])
+    for reference in _named(spec):
+        found |= distribution(reference)
     return ModelSpec(id=name, kind=kind, files=_files(spec, root), distributions=found, **spec)
 
 
@@ -164,13 +160,34 @@ def _converters(wanted: Iterable[str], package: Path) -> list[str]:
 
 def _input(item: Mapping[str, Any], kind: str, dtype: str) -> dict[str, Any]:
     """An ONNX file knows its own dtypes; a module's inputs follow the module's."""
+    if "items" in item:
+        below = item["items"]
+        pairs = below.items() if isinstance(below, Mapping) else enumerate(below)
+        inside = {key: _input(each, kind, dtype) for key, each in pairs}
+        return {
+            **_given(item),
+            "items": inside if isinstance(below, Mapping) else [*inside.values()],
+        }
+    if "value" in item:
+        return _given(item)
     return {**item, "dtype": item["dtype"] if kind == "onnx" else item["dtype"] or dtype}
+
+
+def _given(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item that is no tensor, without the defaults of one."""
+    return {key: item[key] for key in ("name", "keyword", "value", "items") if key in item}
+
+
+def _named(spec: Mapping[str, Any]) -> list[str]:
+    """The callables and objects that a model names: its factory first."""
+    inputs = spec["inputs"]
+    named = [spec["factory"], inputs if isinstance(inputs, str) else None]
+    return [*filter(None, named), *objects.references([spec["kwargs"], inputs])]
 
 
 def _files(spec: Mapping[str, Any], root: Path) -> list[str]:
     """Files that a model is made from, in a fixed order, each once."""
-    callables = [spec["factory"], spec["inputs"] if isinstance(spec["inputs"], str) else None]
-    found = [source_file(reference, root) for reference in callables if reference]
+    found = [source_file(reference, root) for reference in _named(spec)]
     named = [*found, spec["weights"], spec["onnx"], *spec["sources"]]
     if spec["onnx"]:
         folder = PurePath(spec["onnx"]).parent

@@ -180,11 +180,8 @@ class Specs:
             return {**shared, "onnx": spec.onnx}
         if self._settings.needs_base(exporter):
             return {**shared, "base": self._settings.converter}
-        named = spec.inputs
-        if isinstance(named, list):
-            named = [{"name": item["name"]} for item in named]
         own = {
-            "inputs": named,
+            "inputs": _structure(spec.inputs),
             "outputs": spec.outputs,
             "dynamic_shapes": spec.dynamic_shapes,
             "options": spec.options.get(exporter, {}),
@@ -196,25 +193,21 @@ class Specs:
         return {**self._graphs(model, _DUMP), "dot": bool(shutil.which("dot"))}
 
     def parity(self, model: str, runtime: str) -> dict[str, Any]:
-        """A model's files in a runtime. How far a metric may move is for `judge`."""
-        own = self._settings.models[model]
-        shared: dict[str, Any] = {
+        """A model's files in a runtime."""
+        return {
             "model": model,
             "runtime": runtime,
             "memoize": self._settings.memoize,
-            "index_outputs": own.index_outputs,
+            "index_outputs": self._settings.models[model].index_outputs,
             "versions": self._versions(("numpy", *self._packages("runtimes", runtime))),
         }
-        if not own.metric:
-            return shared
-        names = ("name", "callable", "labels")
-        metrics = [{name: each[name] for name in names} for each in own.metric]
-        return {**shared, "metrics": metrics, "metric_files": own.metric_files}
 
     def locate(self, model: str) -> dict[str, Any]:
         """Looking for the origin of wrong results."""
         spec = self._settings.models[model]
-        own = {"onnx": spec.onnx} if spec.kind == "onnx" else _construction(spec)
+        own = {"onnx": spec.onnx}
+        if spec.kind == "torch":
+            own = {**_construction(spec), "inputs": _structure(spec.inputs)}
         return {
             **own,
             "model": model,
@@ -241,18 +234,13 @@ class Specs:
         }
 
     def judge(self) -> dict[str, Any]:
-        """The tolerances, under `models` those of models that have others, and the metrics'."""
+        """The tolerances, and under `models` those of models that have others."""
         models = {
             name: spec.tolerances
             for name, spec in self._settings.models.items()
             if spec.tolerances != self._settings.tolerances
         }
-        metrics = {
-            name: {each["name"]: each["tolerance"] for each in spec.metric}
-            for name, spec in self._settings.models.items()
-            if spec.metric
-        }
-        return {"tolerances": self._settings.tolerances, "models": models, "metrics": metrics}
+        return {"tolerances": self._settings.tolerances, "models": models}
 
     def report(self, command: str) -> dict[str, Any]:
         """What tables and report show beyond the records.
@@ -300,6 +288,20 @@ def _imports_changed(record: Path, declared: Iterable[str]) -> bool:
     for path in declared:
         others.pop(Path(path).as_posix(), None)
     return any(not Path(p).is_file() or file_sha256(Path(p)) != sha for p, sha in others.items())
+
+
+def _structure(items: Any) -> Any:
+    """What is given to a module, without what decides the values of its tensors alone."""
+    if isinstance(items, list):
+        return [_structure_of(item) for item in items]
+    if isinstance(items, Mapping):
+        return {key: _structure_of(item) for key, item in items.items()}
+    return items
+
+
+def _structure_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: item[key] for key in ("name", "keyword", "value") if key in item}
+    return {**kept, "items": _structure(item["items"])} if "items" in item else kept
 
 
 def _construction(spec: ModelSpec) -> dict[str, Any]:

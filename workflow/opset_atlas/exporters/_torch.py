@@ -15,6 +15,7 @@ import torch
 from opset_atlas.base import source_lines
 from opset_atlas.base.messages import describe
 from opset_atlas.exporters import Job, Refusal
+from opset_atlas.models import arguments
 from opset_atlas.models import module as model
 from opset_atlas.onnx_files.origins import STACK
 
@@ -41,13 +42,15 @@ def thaw(job: Job) -> Frozen:
     torch.set_warn_always(True)  # else a cell's warnings depend on the cells before it
     module = model.build(job.spec)
     safetensors.torch.load_model(module, job.define / "weights.safetensors")
+    if job.spec["flattened"]:
+        arguments.take_tensors(module, model.layout_of(module, job.spec))
     tensors = safetensors.torch.load_file(job.define / "inputs.safetensors")
     first = job.spec["input_set"]
     count = sum(key.startswith(f"{first}/") for key in tensors)
     return Frozen(
         module=module,
         inputs=tuple(tensors[f"{first}/{i}"] for i in range(count)),
-        input_names=model.input_names(job.spec, count),
+        input_names=job.spec["input_names"],
         output_names=job.spec["output_names"],
     )
 

@@ -1,9 +1,9 @@
 """Run a model as its user would: with torch and the user's own files, but without this package.
 
 This text is passed to `python -c` with a JSON object as its argument: `factory`, `kwargs`,
-`weights`, `dtype`, `seed`; `inputs`, a torch file with a list of tuples of tensors, or `callable`
-and `seeds`, which make them; `result`, the file to write the outcome to. If that file is missing at
-the end, the model ended the process.
+`weights`, `dtype`, `seed`; `inputs`, a torch file with a list of tuples of tensors, and `items`,
+how they are given, or `callable` and `seeds`, which make what is given; `result`, the file to write
+the outcome to. If that file is missing at the end, the model ended the process.
 """
 
 import importlib
@@ -12,6 +12,7 @@ import json
 import random
 import sys
 import traceback
+from collections.abc import Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -42,23 +43,24 @@ def run(task: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     random.seed(task["seed"])
     torch.manual_seed(task["seed"])
-    module = find(task["factory"])(**task["kwargs"])
+    module = find(task["factory"])(**built(task["kwargs"]))
     if task["weights"]:
         module.load_state_dict(state_of(task["weights"]))
     if task["dtype"] != "float32":
         module = module.to(getattr(torch, task["dtype"]))
     module.eval()
     with torch.no_grad():
-        for tensors in given(task):
-            module(*tensors)
+        for args, kwargs in given(task, module):
+            module(*args, **kwargs)
 
 
-def given(task: dict[str, Any]) -> Any:
-    """The inputs of each run."""
+def given(task: dict[str, Any], module: Any) -> Any:
+    """The positional and keyword arguments of each run."""
     import torch
 
     if not task.get("callable"):
-        return torch.load(task["inputs"], weights_only=True)
+        sets = torch.load(task["inputs"], weights_only=True)
+        return [listed(task["items"], iter(tensors)) for tensors in sets]
     function = find(task["callable"])
     takes_seed = inspect.signature(function).parameters.keys() - {"sizes"}
     runs = []
@@ -66,9 +68,52 @@ def given(task: dict[str, Any]) -> Any:
         random.seed(seed)
         torch.manual_seed(seed)
         made = function(seed) if takes_seed else function()
-        made = made.values() if isinstance(made, dict) else made
-        runs.append((made,) if isinstance(made, torch.Tensor) else tuple(made))
+        if isinstance(made, Mapping):
+            parameters = inspect.signature(module.forward).parameters
+            named = set(made) <= set(parameters) or any(
+                each.kind == each.VAR_KEYWORD for each in parameters.values()
+            )
+            runs.append(((), dict(made)) if named else (tuple(made.values()), {}))
+        else:
+            runs.append((tuple(made) if isinstance(made, tuple | list) else (made,), {}))
     return runs
+
+
+def listed(items: Any, tensors: Any) -> tuple[list[Any], dict[str, Any]]:
+    """A list of inputs as arguments."""
+    args, kwargs = [], {}
+    for item in items:
+        if item.get("keyword"):
+            kwargs[item["keyword"]] = value_of(item, tensors)
+        else:
+            args.append(value_of(item, tensors))
+    return args, kwargs
+
+
+def value_of(item: dict[str, Any], tensors: Any) -> Any:
+    """The tensor, the constant or the nest that an item of the list stands for."""
+    if "items" not in item:
+        return built(item["value"]) if "value" in item else next(tensors)
+    below = item["items"]
+    if isinstance(below, dict):
+        return {key: value_of(each, tensors) for key, each in below.items()}
+    return tuple(value_of(each, tensors) for each in below)
+
+
+def built(value: Any) -> Any:
+    """A value of the configuration with the tuples and objects that it says."""
+    if isinstance(value, list):
+        return [built(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "$tuple" in value:
+        return tuple(built(value["$tuple"]))
+    if "$python" in value:
+        return find(value["$python"])
+    if "$call" in value:
+        args, kwargs = built(value.get("args", [])), built(value.get("kwargs", {}))
+        return find(value["$call"])(*args, **kwargs)
+    return {key: built(each) for key, each in value.items()}
 
 
 def state_of(path: str) -> Any:

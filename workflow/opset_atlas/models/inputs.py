@@ -5,7 +5,7 @@ A set is `random-K`, `zeros`, `ones` or `large`. Values never leave a declared r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,15 @@ def make(items: Sequence[Mapping[str, Any]], input_set: str, seed: int) -> list[
     generator = np.random.default_rng([seed, int(number or 0)])
     # asarray: numpy returns a scalar, not an array, for operations on an array without axes.
     return [np.asarray(_array(item, kind, generator)) for item in items]
+
+
+def tensors_of(items: Any) -> Iterator[dict[str, Any]]:
+    """The items that are tensors, in the order of a list of inputs and of the nests in it."""
+    for item in items.values() if isinstance(items, Mapping) else items:
+        if "items" in item:
+            yield from tensors_of(item["items"])
+        elif "value" not in item:
+            yield item
 
 
 def dtype_of(item: Mapping[str, Any], default: str) -> str:

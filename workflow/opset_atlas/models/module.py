@@ -15,9 +15,13 @@ import safetensors.torch
 import torch
 from torch.utils._pytree import tree_leaves
 
-from opset_atlas.models import inputs
+from opset_atlas.models import arguments, inputs
+from opset_atlas.models.arguments import Arguments, Layout, Misused, Unsupported
 from opset_atlas.models.loading import load_callable
+from opset_atlas.models.objects import built
 from opset_atlas.models.sizes import Items, Sizes
+
+__all__ = ["Misused", "Unsupported"]
 
 Spec = Mapping[str, Any]
 
@@ -27,17 +31,6 @@ DTYPES = frozenset(
     | {"bool", "float16", "bfloat16", "float32", "float64"}
 )
 SIZES = "sizes"  # the parameter that tells an input callable which sizes to make
-
-
-class Unsupported(Exception):
-    """A limit of this package, not a fault of the model."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"opset-atlas cannot {what}")
-
-
-class Misused(Exception):
-    """The configuration says something about the model that is not true."""
 
 
 def seed_everything(seed: int) -> None:
@@ -60,7 +53,7 @@ def create(spec: Spec) -> torch.nn.Module:
         Whatever the factory or torch raises.
     """
     seed_everything(spec["seed"])
-    module = load_callable(spec["factory"])(**spec.get("kwargs", {}))
+    module = load_callable(spec["factory"])(**built(spec.get("kwargs", {})))
     if not isinstance(module, torch.nn.Module):
         raise Misused(f"{spec['factory']} returned {type(module).__name__}, not a torch.nn.Module")
     if weights := spec.get("weights"):
@@ -135,28 +128,14 @@ def _load_weights(module: torch.nn.Module, path: Path) -> None:
         module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
 
 
-def make_inputs(
-    spec: Spec, input_set: str, items: Items | None = None, sizes: Sizes | None = None
-) -> tuple[torch.Tensor, ...]:
-    """The tensors of one input set: `random-K`, `zeros`, `ones` or `large`.
+def make_inputs(spec: Spec, input_set: str, items: Items | None = None) -> tuple[torch.Tensor, ...]:
+    """The tensors of one set of a list of inputs, in the list's order.
 
     Args:
-        items: names and shapes to use instead of those of the specification or of a callable.
-        sizes: the variable dimensions' sizes in these shapes, by name, for a callable that accepts
-            `sizes`.
-
-    Raises:
-        Misused: the user's callable returned something other than tensors.
-        Unsupported: it returned tensors of a kind that cannot be handled here.
-        LookupError: a callable only has random sets.
+        input_set: `random-K`, `zeros`, `ones` or `large`.
+        items: shapes to use instead of those of the specification.
     """
-    kind, _, index = input_set.partition("-")
-    number = int(index) if index else 0
-    if isinstance(spec["inputs"], str):
-        if kind != "random":
-            raise LookupError(f"inputs come from a callable; it has no set {input_set!r}")
-        return _called_inputs(spec["inputs"], spec["seed"] + number, items, sizes or {})
-    items = items or spec["inputs"]
+    items = items or list(inputs.tensors_of(spec["inputs"]))
     arrays = inputs.make(items, input_set, spec["seed"])
     default = spec.get("dtype") or "float32"
     dtypes = [inputs.dtype_of(item, default) for item in items]
@@ -165,10 +144,76 @@ def make_inputs(
     )
 
 
-def _called_inputs(
-    reference: str, seed: int, items: Items | None, sizes: Sizes
-) -> tuple[torch.Tensor, ...]:
-    """A callable's tensors, at other sizes than its own where `items` has other shapes.
+def given(
+    module: torch.nn.Module,
+    spec: Spec,
+    input_set: str,
+    items: Items | None = None,
+    sizes: Sizes | None = None,
+) -> tuple[Layout, tuple[torch.Tensor, ...]]:
+    """What a module is called with on one input set: the layout of the call, and its tensors.
+
+    Args:
+        items: the tensors' shapes, where they are to have others than the traced ones; in the
+            order of a list of inputs, or of the layout of a callable's.
+        sizes: the variable dimensions' sizes in these shapes, by name, for a callable that accepts
+            `sizes`.
+
+    Raises:
+        Misused: the user's callable returned something that the module cannot be called with.
+        Unsupported: it returned tensors of a kind that cannot be handled here.
+        LookupError: a callable only has random sets.
+    """
+    if isinstance(spec["inputs"], str):
+        kind, _, number = input_set.partition("-")
+        if kind != "random":
+            raise LookupError(f"inputs come from a callable; it has no set {input_set!r}")
+        return _called(module, spec["inputs"], spec["seed"] + int(number), items, sizes or {})
+    return _listed(module, spec["inputs"], make_inputs(spec, input_set, items))
+
+
+def layout_of(module: torch.nn.Module, spec: Spec) -> Layout:
+    """How a module is called, whatever the values of its inputs."""
+    if isinstance(spec["inputs"], str):
+        return _called(module, spec["inputs"], spec["seed"], None, {})[0]
+    tensors = [torch.empty(0) for _ in inputs.tensors_of(spec["inputs"])]
+    return _listed(module, spec["inputs"], tensors)[0]
+
+
+def _listed(
+    module: torch.nn.Module, items: Sequence[Mapping[str, Any]], tensors: Sequence[torch.Tensor]
+) -> tuple[Layout, tuple[torch.Tensor, ...]]:
+    """A list of inputs as arguments: by position, or by the keyword that an item names."""
+    following = iter(tensors)
+    own: dict[int, str] = {}
+
+    def value(item: Mapping[str, Any]) -> Any:
+        if "items" in item:
+            below = item["items"]
+            if isinstance(below, Mapping):
+                return {key: value(each) for key, each in below.items()}
+            return tuple(value(each) for each in below)
+        if "value" in item:
+            return built(item["value"])
+        tensor = next(following)
+        own[id(tensor)] = item["name"]
+        return tensor
+
+    args, names, kwargs = [], [], {}
+    for item in items:
+        if key := item.get("keyword"):
+            kwargs[key] = value(item)
+        else:
+            args.append(value(item))
+            names.append(item.get("name") or f"argument {len(args)}")
+    call = arguments.ordered(module, Arguments(tuple(args), kwargs, tuple(names)))
+    return arguments.flatten(call, own)
+
+
+def _called(
+    module: torch.nn.Module, reference: str, seed: int, items: Items | None, sizes: Sizes
+) -> tuple[Layout, tuple[torch.Tensor, ...]]:
+    """What a callable makes, at other sizes than its own where `items` has other shapes.
 
     A callable that accepts `sizes` makes these sizes itself. Otherwise its tensors are cut or
     repeated along the axes whose size differs.
@@ -178,27 +223,21 @@ def _called_inputs(
     told = {SIZES: sizes} if items and SIZES in parameters else {}
     seed_everything(seed)
     made = function(*[seed] * bool(parameters.keys() - {SIZES}), **told)
-    tensors = _tensors(made, reference)
+    call = arguments.ordered(module, arguments.bind(module, made))
+    layout, tensors = arguments.flatten(call)
+    if not tensors:
+        raise Misused(f"inputs: {reference} must return a tensor, or something that holds tensors")
     if not items:
-        return tensors
+        return layout, tensors
     shapes = [tuple(item["shape"]) for item in items]
     if told:
         got = [tuple(tensor.shape) for tensor in tensors]
         if got != shapes:
             raise Misused(f"inputs: {reference} made {got} where {shapes} were asked for")
-        return tensors
-    return tuple(_resized(tensor, shape) for tensor, shape in zip(tensors, shapes, strict=True))
-
-
-def _tensors(made: Any, reference: str) -> tuple[torch.Tensor, ...]:
-    values = made.values() if isinstance(made, Mapping) else made
-    tensors = (values,) if isinstance(values, torch.Tensor) else tuple(values)
-    nested = [type(value).__name__ for value in tensors if isinstance(value, list | tuple | dict)]
-    if nested and flat(tensors):
-        raise Unsupported(f"take nested inputs: {reference} returned tensors in a {nested[0]}")
-    if not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
-        raise Misused(f"inputs: {reference} must return a tensor, or a tuple or dict of tensors")
-    return tensors
+        return layout, tensors
+    return layout, tuple(
+        _resized(tensor, shape) for tensor, shape in zip(tensors, shapes, strict=True)
+    )
 
 
 def _resized(tensor: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
@@ -231,25 +270,10 @@ def require_kinds(tensors: Sequence[torch.Tensor], role: str) -> None:
             raise Unsupported(f"handle {kind} {role}s (number {i}){advice}")
 
 
-def input_names(spec: Spec, count: int) -> list[str]:
-    """Declared names, or `input`, `input_1`, …; a callable's inputs are named by position."""
-    if not isinstance(spec["inputs"], str):
-        return [item["name"] for item in spec["inputs"]]
-    return inputs.default_names("input", count)
-
-
-def output_names(spec: Spec, count: int) -> list[str]:
-    """Declared names, padded with `output`, `output_1`, …"""
-    declared = list(spec.get("outputs") or [])
+def output_names(spec: Spec, count: int, keys: Sequence[str] = ()) -> list[str]:
+    """Declared names; without any the result's own keys, else `output`, `output_1`, …"""
+    declared = list(spec.get("outputs") or keys)
     return [*declared, *inputs.default_names("output", count)[len(declared) :]][:count]
-
-
-def keys(result: Any) -> list[str]:
-    """The keys of a module's outputs, if it returns a dictionary of tensors."""
-    if not isinstance(result, Mapping):
-        return []
-    plain = all(isinstance(value, torch.Tensor) for value in result.values())
-    return [str(key) for key in result] if plain else []
 
 
 def misnamed(keys: Sequence[str], names: Sequence[str]) -> Iterator[str]:

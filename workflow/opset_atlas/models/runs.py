@@ -11,9 +11,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from opset_atlas.base.messages import clean
 from opset_atlas.execution.isolate import end_copy
+from opset_atlas.models import arguments, inputs
 from opset_atlas.models import module as models
-from opset_atlas.models.sizes import Axes, Items, Sizes, is_traced, run_at_others, traced
+from opset_atlas.models.arguments import Layout
+from opset_atlas.models.sizes import (
+    Axes,
+    Items,
+    Sizes,
+    disagreements,
+    is_traced,
+    run_at_others,
+    traced,
+)
 from opset_atlas.models.truth import least_precise, run_in_float64
 from opset_atlas.records import Randomness, ReferenceSet, Signature
 
@@ -30,19 +41,22 @@ class Runs:
     given: dict[str, torch.Tensor] = field(default_factory=dict)
     outputs: dict[str, torch.Tensor] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
+    layout: Layout | None = None
+    structured: bool = False
 
     def eager(self) -> dict[str, Any]:
         """Run the module on every input set, also at other sizes; return the record's fields."""
         names = traced_sets(self.spec)
         for name in names:
             self._add(name, None)
-        first = self.inputs_of(names[0])
         results = self.eager_of(names[0])
-        inputs = _signatures(models.input_names(self.spec, len(first)), first)
+        assert self.layout
+        ports = _signatures(self.layout.names, self.inputs_of(names[0]))
         axes = self.spec.get("dynamic_shapes") or {}
         chosen = self.spec.get("dynamic_sizes") or {}
-        items = self.spec["inputs"] if isinstance(self.spec["inputs"], list) else inputs
-        _require_axes(axes, inputs)
+        listed = isinstance(self.spec["inputs"], list)
+        items = list(inputs.tensors_of(self.spec["inputs"])) if listed else ports
+        _require_axes(axes, ports)
         notes = [
             *models.shared(self.module),
             *models.misnamed(self.keys, self.spec.get("outputs") or []),
@@ -54,21 +68,38 @@ class Runs:
             names[0],
             lambda name, resized: self._add(name, resized, traced(resized, axes)),
         )
+        flattened = self.structured or not self.layout.plain
+        if flattened:
+            arguments.take_tensors(self.module, self.layout)
         return {
             "detail": "; ".join(notes),
             "sets": self.sets,
-            "inputs": inputs,
-            "outputs": _signatures(models.output_names(self.spec, len(results)), results),
+            "inputs": ports,
+            "outputs": _signatures(self._names(len(results)), results),
+            "call": clean(self.layout.text(), 2000),
+            "flattened": flattened,
         }
+
+    def _names(self, count: int) -> list[str]:
+        return models.output_names(self.spec, count, self.keys)
 
     def _add(self, name: str, items: Items | None, sizes: Sizes | None = None) -> None:
         """Run the module on the set `name`, with inputs shaped like `items` if given."""
-        tensors = models.make_inputs(self.spec, name.partition("@")[0], items, sizes)
+        base = name.partition("@")[0]
+        layout, tensors = models.given(self.module, self.spec, base, items, sizes)
         models.require_kinds(tensors, "input")
-        eager, changes, self.keys = _eager(self.module, tensors)
+        if self.layout and (difference := self.layout.difference(layout)):
+            raise models.Misused(
+                f"inputs: {name} calls {difference}; only tensors may differ from set to set"
+            )
+        self.layout = layout
+        eager, changes, result = _eager(self.module, layout, tensors)
+        if is_traced(name):
+            self.keys = arguments.result_names(result, layout.names)
+            self.structured = arguments.structured(result)
         if not is_traced(name) and len(eager) != len(self.eager_of(self.sets[0]["name"])):
             raise ValueError(f"returns {len(eager)} outputs at these sizes")
-        names = models.output_names(self.spec, len(eager))
+        names = self._names(len(eager))
         changing = {names[i]: what for i, what in changes.items()}
         self.sets.append({"name": name, "random": changing, "float64": False, "why_not": ""})
         self.given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
@@ -105,7 +136,7 @@ def traced_sets(spec: Mapping[str, Any]) -> list[str]:
     return [name for name in spec["input_sets"] if name.startswith("random") or not called]
 
 
-def _require_axes(axes: Axes, inputs: list[Signature]) -> None:
+def _require_axes(axes: Axes, inputs: Sequence[Signature]) -> None:
     """Check that a callable's inputs have the dimensions that are declared variable.
 
     For a list of inputs, the configuration was checked before the run.
@@ -119,12 +150,14 @@ def _require_axes(axes: Axes, inputs: list[Signature]) -> None:
                 raise models.Misused(
                     f"dynamic_shapes: {name} has {ranks[name]} axes, and no axis {axis}"
                 )
+    for text in disagreements(inputs, axes):
+        raise models.Misused(f"dynamic_shapes: {text}")
 
 
 def _eager(
-    module: torch.nn.Module, tensors: Sequence[torch.Tensor]
-) -> tuple[list[torch.Tensor], dict[int, Randomness], list[str]]:
-    """The outputs of a run, the positions of those that change in further runs, and their keys.
+    module: torch.nn.Module, layout: Layout, tensors: Sequence[torch.Tensor]
+) -> tuple[list[torch.Tensor], dict[int, Randomness], Any]:
+    """The tensors of a run's result, the positions of those that change in further runs, and it.
 
     Runs use copies, since a forward pass may change its module. Where a run draws random numbers,
     a single further run may give the same by chance (a length with few choices), so more are made.
@@ -135,7 +168,9 @@ def _eager(
     """
 
     def run() -> Any:
-        return copy.deepcopy(module)(*(tensor.clone() for tensor in tensors))
+        result = layout.call(copy.deepcopy(module), [tensor.clone() for tensor in tensors])
+        arguments.register(result, "output")
+        return result
 
     changes: dict[int, Randomness] = {}
     with torch.no_grad():
@@ -148,7 +183,7 @@ def _eager(
         for _ in range(RUNS_WHERE_RANDOM if drew else 1):
             changes = _changes(first, models.flat(run()), changes)
             end_copy()
-    return first, changes, models.keys(result)
+    return first, changes, result
 
 
 def _generators() -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from opset_atlas.base import dimensions
 from opset_atlas.base.messages import clean, describe
 
 # By input name and axis (as text, since JSON keys are strings): the dimension's name. Dimensions
@@ -39,13 +40,27 @@ def sizes_of(input_set: str) -> str:
 
 
 def traced(items: Sequence[Mapping[str, Any]], axes: Axes) -> Sizes:
-    """The size of every declared dimension in the example inputs."""
+    """The size of every declared dimension in the example inputs, except of sums of others."""
     shapes = {item["name"]: item["shape"] for item in items}
     return {
         name: shapes[key][int(axis)]
         for key, of_input in axes.items()
         for axis, name in of_input.items()
+        if not dimensions.is_sum(name)
     }
+
+
+def disagreements(items: Sequence[Mapping[str, Any]], axes: Axes) -> Iterator[str]:
+    """Dimensions of one name, or their sums, that have other sizes in the example inputs."""
+    shapes, sizes = {item["name"]: item["shape"] for item in items}, traced(items, axes)
+    for key, of_input in axes.items():
+        for axis, name in of_input.items():
+            size = shapes[key][int(axis)]
+            if dimensions.is_sum(name):
+                if text := dimensions.problem(name, sizes, size):
+                    yield f"axis {axis} of {key}: {text}"
+            elif size != sizes[name]:
+                yield f"axis {axis} of {key}: {name!r} is {size} here and {sizes[name]} elsewhere"
 
 
 def plan(now: Sizes, chosen: Mapping[str, Sequence[int]]) -> list[Trial]:
@@ -138,8 +153,9 @@ def _changed(before: Sizes, after: Sizes) -> Sizes:
 
 
 def _resized(items: Items, axes: Axes, sizes: Sizes) -> Iterator[dict[str, Any]]:
+    now = {**traced(items, axes), **sizes}
     for item in items:
         shape = list(item["shape"])
         for axis, name in axes.get(item["name"], {}).items():
-            shape[int(axis)] = sizes.get(name, shape[int(axis)])
+            shape[int(axis)] = dimensions.size(name, now)
         yield {**item, "shape": shape}

@@ -168,6 +168,7 @@ def _by_itself(spec: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
             seeds = [spec["seed"] + int(name.partition("-")[2]) for name in names]
             task |= {"callable": spec["inputs"], "seeds": seeds}
         else:
+            task["items"] = spec["inputs"]
             task["inputs"] = str(Path(folder) / "inputs.pt")
             torch.save([models.make_inputs(spec, name) for name in names], task["inputs"])
         seconds, memory = float(limits["cell_seconds"]), limits.get("memory_mb")
@@ -335,13 +336,9 @@ def _save(tensors: Mapping[str, Any], path: Path) -> None:
 
 
 def _sources(spec: Mapping[str, Any]) -> list[Source]:
-    """All files of the user that took part: the declared ones, and those that were imported.
-
-    The user's are those in the folder of the run or of a declared file. Each is named as seen from
-    the run's folder, unless its neighbor was declared with an absolute path.
-    """
+    """All files of the user that took part: the declared ones, and those that were imported."""
+    here = Path.cwd()
     declared = {Path(path) for path in spec.get("source_files", [])}
-    folders = {Path.cwd(): Path()} | {path.parent.resolve(): path.parent for path in declared}
     others = tuple(f"{path}/" for path in (Path(__file__).parents[1], sys.prefix, sys.base_prefix))
     imported = set()
     for module in list(sys.modules.values()):
@@ -349,9 +346,8 @@ def _sources(spec: Mapping[str, Any]) -> list[Source]:
         if file.startswith(others) or not file.endswith(".py"):
             continue  # there are thousands, and resolving each takes longer than the model
         path = Path(file).resolve()
-        below = [folder for folder in folders if path.is_relative_to(folder)]
-        if below and not path.is_relative_to(Path(sys.prefix).resolve()):
-            imported.add(folders[below[0]] / path.relative_to(below[0]))
+        if path.is_relative_to(here) and not path.is_relative_to(Path(sys.prefix).resolve()):
+            imported.add(path.relative_to(here))
     return [_source(path) for path in sorted(declared | imported) if path.is_file()]
 
 

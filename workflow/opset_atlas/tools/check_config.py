@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.files:
         parser().error("expected at least one FILE")
     try:
-        settings = resolve(load(options.files), options.root.resolve())
+        root = options.root.resolve()
+        settings = resolve(load(options.files, root=root), root)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1

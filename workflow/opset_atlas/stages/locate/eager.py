@@ -13,8 +13,9 @@ import safetensors.torch
 import torch
 
 from opset_atlas.base.arrays import Array
+from opset_atlas.base.files import read_json
+from opset_atlas.models import arguments, truth
 from opset_atlas.models import module as model
-from opset_atlas.models import truth
 from opset_atlas.models.watching import Watching, watched
 from opset_atlas.runtimes._feeding import Trace
 
@@ -36,6 +37,8 @@ def trace(spec: Mapping[str, Any], define: Path, sets: Sequence[str], double: bo
     torch.set_num_threads(1)
     module = model.build(spec)
     safetensors.torch.load_model(module, define / "weights.safetensors")
+    if read_json(define / "record.json", "define").get("flattened"):
+        arguments.take_tensors(module, model.layout_of(module, spec))
     tensors = safetensors.torch.load_file(define / "inputs.safetensors")
     runs = [_run(module, _inputs(tensors, name)) for name in sets]
     wide = [_run(module, _inputs(tensors, name), double=True) for name in sets] if double else []

@@ -33,8 +33,7 @@ def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]
         row["source"] = source.lines(
             case.first.path(case.job.export), case.job.export, row["nodes"]
         )
-        warned = source.warnings(case.first.path(case.job.export), case.job.export, row["source"])
-        row["sentence"] = sentence(row, warned)
+        row["sentence"] = sentence(row)
         found.append(row)
     return found
 

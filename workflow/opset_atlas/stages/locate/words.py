@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from opset_atlas.graph.spelling import operator, visible
@@ -13,25 +12,12 @@ from opset_atlas.records import Located, Node
 MOST_OPERATORS = 6
 _MOST_NAME = 60
 _MOST_MESSAGE = 500
-_MOST_WARNINGS = 2
 
 
-def sentence(found: Located, warned: Sequence[str] = ()) -> str:
-    """What is to blame, how large the error is, compared with what, and whose fault it is.
-
-    Args:
-        warned: what a tracer said about the lines that the nodes come from.
-    """
+def sentence(found: Located) -> str:
+    """What is to blame, how large the error is, compared with what, and whose fault it is."""
     size = sizes_of(found["set"])
-    said = [
-        f"The tracer warned about this line: {_first(text)}" for text in warned[:_MOST_WARNINGS]
-    ]
-    return " ".join([(f"With {size}: " if size else "") + _sentence(found), *said])
-
-
-def _first(text: str) -> str:
-    """The first sentence of a warning, which says what was converted."""
-    return visible(re.split(r"(?<=\.)\s", text.strip(), maxsplit=1)[0], _MOST_MESSAGE)
+    return (f"With {size}: " if size else "") + _sentence(found)
 
 
 def _sentence(found: Located) -> str:

@@ -10,7 +10,7 @@ MOST_NAMED = 6
 
 
 def remarks(definition: DefineRecord) -> Iterator[str]:
-    """A sentence each: mode, randomness, sets without a float64 reference, sizes not run."""
+    """A sentence each: mode, call, randomness, sets without a float64 reference, sizes not run."""
     if definition["outcome"] != "ok":
         return
     if names := definition["set_to_eval"]:
@@ -18,6 +18,11 @@ def remarks(definition: DefineRecord) -> Iterator[str]:
         yield (
             f"Set to eval() before anything was run; {number} in training mode, which computes"
             f" something else: {_listed(names)}."
+        )
+    if definition.get("flattened"):
+        yield (
+            f"Called as {definition.get('call', '')}; the exporters got it with a forward that"
+            " takes and returns only these tensors."
         )
     random = {name: what for each in definition["sets"] for name, what in each["random"].items()}
     for name, what in random.items():

@@ -1,0 +1,163 @@
+"""Inputs of any form, Python objects and paths in a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opset_atlas.config.reading import ConfigError, load
+from opset_atlas.config.settings import resolve
+
+X = {"name": "x", "shape": [2, 3]}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "models.py").write_text("class Net: ...\ndef act(x): ...\n")
+    return tmp_path
+
+
+def one(**changes: Any) -> dict[str, Any]:
+    return {"models": {"m": {"factory": "models.py:Net", "inputs": [X], **changes}}}
+
+
+def problems(config: dict[str, Any], root: Path) -> list[str]:
+    try:
+        resolve(config, root)
+    except ConfigError as error:
+        return [text.removeprefix("models.m.") for text in error.problems]
+    return []
+
+
+CALL = {
+    "$call": "models.py:act",
+    "args": [{"$tuple": [1]}],
+    "kwargs": {"y": {"$python": "models.py:Net"}},
+}
+WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "a tensor without a shape": (
+        {"inputs": [{"name": "y"}]},
+        ["inputs[0].shape: is missing; expected a list of sizes"],
+    ),
+    "two forms at once": (
+        {"inputs": [{"value": 1, "shape": [2], "name": "y"}]},
+        ["inputs[0].shape: does not go with `value`; remove one of the two"],
+    ),
+    "a keyword inside of a nest": (
+        {"inputs": [{"items": [{**X, "keyword": "a"}]}]},
+        [
+            "inputs[0].items[0].keyword: only an item at the top of the list is an argument; "
+            "remove it"
+        ],
+    ),
+    "a keyword twice": (
+        {"inputs": [{**X, "keyword": "a"}, {"value": 1, "keyword": "a"}]},
+        ['inputs[1].keyword: "a" is given twice'],
+    ),
+    "by position after a keyword": (
+        {"inputs": [{**X, "keyword": "a"}, {"value": 1}]},
+        [
+            "inputs[1]: an argument by position follows one by keyword; give it a keyword, or "
+            "move it"
+        ],
+    ),
+    "a name twice, in a nest": (
+        {"inputs": [X, {"items": {"k": X}}]},
+        ['inputs[1].items.k.name: "x" is also the name of another input'],
+    ),
+    "a range in a nest": (
+        {"inputs": [{"items": [{**X, "range": [2, 1]}]}]},
+        ["inputs[0].items[0].range: expected [low, high] with low not above high, got [2, 1]"],
+    ),
+    "a dynamic axis in a nest": (
+        {"inputs": [{"items": [X]}], "dynamic_shapes": {"x": {2: "n"}}},
+        ["dynamic_shapes.x.2: expected an axis below 2, the rank of 'x', got 2"],
+    ),
+    "a sum that is not the size": (
+        {"dynamic_shapes": {"x": {0: "n", 1: "n+2"}}},
+        ["dynamic_shapes.x.1: 'n+2' is 4 and the size here is 3"],
+    ),
+    "a sum of something unknown": (
+        {"dynamic_shapes": {"x": {0: "n", 1: "n+k"}}},
+        ["dynamic_shapes.x.1: no dimension 'k', of which 'n+k' is made"],
+    ),
+    "sizes of a sum": (
+        {"dynamic_shapes": {"x": {0: "n", 1: "n+1"}}, "dynamic_sizes": {"n+1": [4]}},
+        ['dynamic_sizes["n+1"]: no dimension of `dynamic_shapes` has this name; expected one of n'],
+    ),
+    "a tuple of no list": (
+        {"kwargs": {"k": {"$tuple": 3}}},
+        ['kwargs.k["$tuple"]: expected a list, got 3'],
+    ),
+    "an object that is nowhere": (
+        {"inputs": [{"value": [{"$python": "models.py:ack"}]}, X]},
+        ["inputs[0].value[0][\"$python\"]: \"models.py\" defines no 'ack'; did you mean 'act'?"],
+    ),
+    "an object beside something": (
+        {"kwargs": {"k": {"$python": "models.py:act", "kwargs": {}}}},
+        ["kwargs.k.kwargs: does not go with $python; expected $python alone"],
+    ),
+    "an unknown sign": (
+        {"kwargs": {"k": [{"$pyton": "models.py:act"}]}},
+        ['kwargs.k[0]["$pyton"]: unknown; expected one of $tuple, $python, $call'],
+    ),
+    "arguments of a wrong kind": (
+        {"kwargs": {"k": {"$call": "models.py:act", "args": 3, "kwargs": [3]}}},
+        ["kwargs.k.args: expected a list, got 3", "kwargs.k.kwargs: expected a mapping, got [3]"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_named_with_what_was_expected(case: str, root: Path) -> None:
+    changes, said = WRONG[case]
+    assert problems(one(**changes), root) == said
+
+
+def test_forms_that_are_right_stay_as_they_are(root: Path) -> None:
+    items = [X, {"value": None}, {"keyword": "k", "items": {"a": {"value": CALL}}}]
+    made = resolve(one(inputs=items, kwargs={"act": CALL}), root)
+    (spec,) = made.models.values()
+    assert spec.inputs == [{**X, "dtype": "float32", "range": None}, *items[1:]]
+    assert spec.kwargs == {"act": CALL} and spec.files == ["models.py"]
+    assert resolve(made.as_config(), root) == made
+
+
+def test_objects_are_tracked_by_file_and_package(root: Path) -> None:
+    (root / "other.py").write_text("def act(x): ...\n")
+    named = {"a": {"$python": "other.py:act"}, "b": [{"$call": "numpy:float32"}]}
+    (spec,) = resolve(one(kwargs=named), root).models.values()
+    assert spec.files[:2] == ["models.py", "other.py"] and set(spec.distributions) == {"numpy"}
+
+
+def test_keys_that_begin_with_x_are_for_anchors(root: Path) -> None:
+    (root / "c.yaml").write_text(
+        "x-image: &image {name: x, shape: [2, 3]}\n"
+        "models: {m: {factory: 'models.py:Net', inputs: [*image]}}\n"
+    )
+    loaded = load(root / "c.yaml", root=root)
+    assert list(loaded) == ["models"] and not problems(loaded, root)
+
+
+def test_paths_start_at_the_run_or_else_at_the_file(root: Path) -> None:
+    below = root / "configs"
+    below.mkdir()
+    for name in ("own.py", "w.pt", "models.py"):
+        (below / name).write_text("class Net: ...\n")
+    (below / "c.yaml").write_text("""
+models:
+  own: &m {factory: 'own.py:Net', weights: w.pt, sources: [w.pt], inputs: 'own.py:Net',
+           kwargs: {k: [{$python: 'own.py:Net'}]}}
+  both: {<<: *m, factory: 'models.py:Net'}
+  neither: {<<: *m, factory: 'no.py:Net'}
+""")
+    own, both, neither = load(below / "c.yaml", root=root)["models"].values()
+    assert own == {
+        "factory": "configs/own.py:Net",
+        "weights": "configs/w.pt",
+        "sources": ["configs/w.pt"],
+        "inputs": "configs/own.py:Net",
+        "kwargs": {"k": [{"$python": "configs/own.py:Net"}]},
+    }
+    assert both["factory"] == "models.py:Net" and neither["factory"] == "no.py:Net"

@@ -1,0 +1,66 @@
+"""Relative paths: they start where the run is started, or else at the file that names them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+_PATHS = ("onnx", "weights")
+_CALLABLES = ("factory", "inputs")
+_OBJECTS = ("$python", "$call")
+
+
+def located(config: dict[str, Any], folder: Path, root: Path) -> dict[str, Any]:
+    """The configuration with the paths of its models as they are from `root`.
+
+    A path that does not exist there, but does in `folder`, is replaced; every other stays as it is,
+    so that what is missing is reported as it was written.
+    """
+    models = config.get("models")
+    if not isinstance(models, Mapping):
+        return config
+
+    def place(name: str) -> str:
+        there = folder / name
+        if Path(name).is_absolute() or (root / name).exists() or not there.exists():
+            return name
+        return os.path.relpath(there, root)
+
+    return {**config, "models": {key: _model(each, place) for key, each in models.items()}}
+
+
+def _model(model: Any, place: Callable[[str], str]) -> Any:
+    if not isinstance(model, Mapping):
+        return model
+    found = {key: _objects(value, place) for key, value in model.items()}
+    for key in _PATHS:
+        if isinstance(model.get(key), str):
+            found[key] = place(model[key])
+    for key in _CALLABLES:
+        if isinstance(model.get(key), str):
+            found[key] = _callable(model[key], place)
+    if isinstance(model.get("sources"), list):
+        given = model["sources"]
+        found["sources"] = [place(each) if isinstance(each, str) else each for each in given]
+    return found
+
+
+def _objects(value: Any, place: Callable[[str], str]) -> Any:
+    if isinstance(value, list):
+        return [_objects(each, place) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: _callable(each, place)
+        if key in _OBJECTS and isinstance(each, str)
+        else _objects(each, place)
+        for key, each in value.items()
+    }
+
+
+def _callable(reference: str, place: Callable[[str], str]) -> str:
+    """`file.py:name` with its path replaced; a module is found by its name."""
+    path, colon, name = reference.rpartition(":")
+    return f"{place(path)}{colon}{name}" if path.endswith(".py") else reference

@@ -3,6 +3,7 @@
 # CUDA, several gigabytes; TORCH_INDEX=URL takes a CPU build from an index of your choice, such as
 # https://download.pytorch.org/whl/cpu.
 PYTHON ?= python3
+VERSION ?= $(TORCH:torch==%=%)
 CORES ?= 4
 CONFIG ?=
 TORCH_INDEX ?=
@@ -18,14 +19,14 @@ SHORT := --models 3 --repeat 1 --output $(NIGHT)/speed.jsonl
 
 .PHONY: help report test unit nightly architectures env dev lint format types schemas \
 	pictures rooms figures explained growth validate bench bench-zoo bench-chunks bench-medium \
-	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-all bench-report truth lock clean
+	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-torch bench-all bench-report truth compare-torch \
+	lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 report: env  ## run the workflow and print the report's path
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
-	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
 
 test: dev  ## all tests; programs that are missing are reported
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
@@ -35,7 +36,6 @@ unit: dev  ## tests that need no torch, in seconds
 
 architectures: $(VENV)/architectures.stamp  ## run real architectures of transformers and print the report's path
 	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
-	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
 
 env: $(VENV)/main.stamp  ## the environment, from envs/main.lock
 
@@ -106,6 +106,9 @@ bench-thousand: env  ## a thousand models at two opsets, and then nothing to do
 	$(BIN)/python bench/run.py --config config/zoo.yaml --models 1000 --opsets 17,18 \
 		--ways workflow --then nothing $(ARGS)
 
+bench-torch: env  ## two models, with and without the memory of sweeps; ARGS="--python PATH": another torch
+	$(BIN)/python bench/run.py --config bench/two.yaml --repeat 3 --ways workflow,plain,straight $(ARGS)
+
 bench-others: $(VENV)-bench/stamp  ## other tools on the same files
 	$(VENV)-bench/bin/python bench/others.py $(ARGS)
 
@@ -126,6 +129,9 @@ bench-growth: env  ## jobs, time, memory and disk at 10 to 10,000 models
 
 truth: dev  ## compare cells of a run with those of fresh processes, on the whole zoo (hours)
 	PYTHONPATH=workflow $(BIN)/python tools/truth.py --alone 61 --output truth.jsonl $(ARGS)
+
+compare-torch: dev  ## may sweeps use their memory under torch VERSION? prints the entry to add
+	$(BIN)/python tools/compare_torch.py $(if $(TORCH_INDEX),--index $(TORCH_INDEX)) $(ARGS) $(VERSION)
 
 explained: env  ## the share of changes with a cause, from a finished run
 	$(BIN)/python docs/explained.py $(ARGS)
@@ -150,7 +156,8 @@ nightly: test  ## all tests, every program in docs/ and short versions of every 
 	$(BIN)/python docs/large.py >$(NIGHT)/large.md
 	if $(BIN)/python -c 'import netron'; then $(BIN)/python docs/pictures_netron.py; fi
 	$(MAKE) truth ARGS="--output $(NIGHT)/truth.jsonl"
-	$(MAKE) bench bench-medium bench-zoo bench-hundred bench-thousand ARGS="$(SHORT)"
+	$(MAKE) compare-torch ARGS="--environment $(VENV) --sample 4"
+	$(MAKE) bench bench-medium bench-zoo bench-hundred bench-thousand bench-torch ARGS="$(SHORT)"
 	$(MAKE) bench-chunks MINUTES=5 ARGS="$(SHORT)"
 	$(MAKE) bench-growth ARGS="--run 10 --copy 100 --graph 10 100 --output $(NIGHT)/growth.jsonl"
 	$(MAKE) bench-others ARGS="--output $(NIGHT)/others.jsonl"

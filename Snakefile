@@ -68,9 +68,17 @@ rule exports:
 onstart:
     write_run()
     start_worker()
+    say_what_is_slow()
     scheduler.without_timers(workflow)
     stopping.end_jobs_on_sigterm(workflow)
 
 
 onsuccess:
-    say_where_the_report_is()
+    say_the_answer()
+
+
+onerror:
+    say_the_answer()
+
+
+nothing.call_when_nothing_is_done(workflow, say_the_answer)

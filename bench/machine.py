@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import json
 import os
 import platform
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "snakemake")
+_ASK = """
+import importlib.metadata, json, platform, sys
+versions = {name: importlib.metadata.version(name) for name in sys.argv[1:]}
+print(json.dumps({"python": platform.python_version(), "versions": versions}))
+"""
 
 
-def describe() -> dict[str, Any]:
+def describe(python: str = sys.executable) -> dict[str, Any]:
     """CPU, cores, memory, kernel, versions, and the commit (with + where files differ from it)."""
     commit = _git("rev-parse", "--short=12", "HEAD")
     changed = _git("status", "--porcelain", "--", ".", ":!bench/results", ":!docs")
@@ -25,8 +31,7 @@ def describe() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "kernel": platform.release(),
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        **json.loads(subprocess.check_output([python, "-c", _ASK, *PACKAGES], text=True)),
         "commit": commit + ("+" if changed else ""),
     }
 

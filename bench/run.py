@@ -3,10 +3,13 @@
     python bench/run.py --config config/config.yaml --repeat 3
     python bench/run.py --config config/zoo.yaml --chunk 30 --minutes 90
     python bench/run.py --config config/zoo.yaml --models 100 --ways workflow --then model
+    python bench/run.py --config bench/two.yaml --python .venv-torch-2.14.1/bin/python \
+        --ways workflow,plain,straight
 
-Every run starts from scratch in a separate folder. The changes of `--then` follow each cold run of
-the workflow. After each round a line is appended to a file: seconds, outcomes of cells, where the
-CPU time went, and the machine. write_docs.py turns these lines into tables.
+Every run starts from scratch in a separate folder, under this Python or the one of `--python`. The
+way `plain` is the workflow as it is with versions that were not compared. The changes of `--then`
+follow each cold run of the workflow. After each round a line is appended to a file: seconds,
+outcomes of cells, where the CPU time went, and the machine. write_docs.py makes tables of them.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ def main() -> None:
         "cores": options.cores,
         "rounds": len(parts),
         "chunk": options.chunk,
-        "machine": machine.describe(),
+        "machine": machine.describe(options.python),
     }
     started = time.monotonic()
     for number, part in enumerate(parts):
@@ -74,14 +77,20 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--case", help="a name; default: made from the options")
     parser.add_argument("--repeat", type=int, default=1, help="rounds over the same models")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--ways", type=_words(WAYS), default=list(WAYS), help=", ".join(WAYS))
+    parser.add_argument("--ways", type=_words(WAYS), default=list(USUAL), help=", ".join(WAYS))
+    parser.add_argument(
+        "--python", default=sys.executable, help="of an environment with envs/main.in, any torch"
+    )
     parser.add_argument("--then", type=_words(CHANGES), default=[], help=", ".join(CHANGES))
     parser.add_argument("--models", type=int, help="so many models, always the same ones")
     parser.add_argument("--opsets", type=_numbers, help="instead of the configuration's")
     parser.add_argument("--chunk", type=int, help="models per round, until all were run")
     parser.add_argument("--minutes", type=float, help="start no round after this time")
     parser.add_argument("--output", type=Path, default=RESULTS)
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.python = shutil.which(options.python) or parser.error(f"no {options.python}")
+    options.python = str(Path(options.python).absolute())  # not resolved: it is a link in a venv
+    return options
 
 
 def _words(known: dict[str, Any]) -> Callable[[str], list[str]]:
@@ -102,6 +111,8 @@ def _case(options: argparse.Namespace) -> str:
     parts = [Path(options.config).stem]
     parts += [f"{options.models} models"] if options.models else []
     parts += [f"chunks of {options.chunk}"] if options.chunk else []
+    if options.python != sys.executable or "plain" in options.ways:
+        parts += [f"torch {machine.describe(options.python)['versions']['torch']}"]
     return ", ".join(parts)
 
 
@@ -145,11 +156,11 @@ def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> 
         with tempfile.TemporaryDirectory(prefix="bench-") as place:
             folder = copy_to(Path(place), config)
             try:
-                measured["runs"][way] = WAYS[way](folder, options.cores)
+                measured["runs"][way] = WAYS[way](folder, options)
                 say(f"{way}: {measured['runs'][way]['seconds']:.1f} s")
                 for change in options.then if way == "workflow" else []:
                     CHANGES[change](folder)
-                    measured["then"][change] = workflow(folder, options.cores)
+                    measured["then"][change] = workflow(folder, options)
                     say(f"then {change}: {measured['then'][change]['seconds']:.1f} s")
             except usage.Failed as failure:
                 measured.setdefault("failed", {})[way] = machine.impersonal(str(failure))
@@ -175,10 +186,10 @@ def _write(folder: Path, config: Config) -> None:
     (folder / "config/config.yaml").write_text(text, encoding="utf-8")
 
 
-def workflow(folder: Path, cores: int) -> dict[str, Any]:
+def workflow(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run the workflow in `folder`: seconds, outcomes of cells, where the CPU time went."""
     since = time.time()
-    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "all"]
+    command = [options.python, "-m", "snakemake", "--cores", str(options.cores), "--quiet", "all"]
     done = usage.run(command, folder)
     with (folder / "results/tables/cells.csv").open(encoding="utf-8") as table:
         outcomes = Counter(row["outcome"] for row in csv.DictReader(table))
@@ -186,11 +197,18 @@ def workflow(folder: Path, cores: int) -> dict[str, Any]:
     return {"seconds": round(done.seconds, 3), "outcomes": outcomes, "profile": profile}
 
 
-def _loop(*more: str) -> Callable[[Path, int], dict[str, Any]]:
-    def run(folder: Path, cores: int) -> dict[str, Any]:
+def plain(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Run the workflow as it is with versions of torch that nobody compared."""
+    table = folder / "workflow/opset_atlas/exporters/_compared.yaml"
+    table.write_text("[]\n", encoding="utf-8")
+    return workflow(folder, options)
+
+
+def _loop(*more: str) -> Callable[[Path, argparse.Namespace], dict[str, Any]]:
+    def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         (folder / "loop").mkdir()
-        given = ["config/config.yaml", "loop", "--cores", str(cores), *more]
-        done = usage.run([sys.executable, "bench/loop.py", *given], folder)
+        given = ["config/config.yaml", "loop", "--cores", str(options.cores), *more]
+        done = usage.run([options.python, "bench/loop.py", *given], folder)
         said = json.loads(done.output.splitlines()[-1])
         took = {"seconds": round(done.seconds, 3), "all_cpu": round(done.all, 3)}
         return {**took, "outcomes": said["cells"], "cpu": said["cpu"]}
@@ -198,11 +216,13 @@ def _loop(*more: str) -> Callable[[Path, int], dict[str, Any]]:
     return run
 
 
-WAYS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+WAYS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
     "workflow": workflow,
+    "plain": plain,
     "accelerated": _loop("--accelerated"),
     "straight": _loop(),
 }
+USUAL = ("workflow", "accelerated", "straight")
 
 
 def _edit(folder: Path, change: Callable[[Config], object]) -> None:

@@ -19,7 +19,13 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/results"
 PAGE = ROOT / "docs/speed.md"
 PLOT = ROOT / "docs/speed.svg"
-NAMES = {"config": "default", "zoo": "whole zoo", "medium": "40 to 436 MB"}
+NAMES = {
+    "config": "default",
+    "zoo": "whole zoo",
+    "medium": "40 to 436 MB",
+    "two": "two models, two exporters",
+}
+TORCH = ", torch "  # in the name of a case: measured under that version
 PARTS = {
     "snakemake": "Snakemake",
     "shells": "shells and clients",
@@ -44,7 +50,9 @@ AIMS = (
     ("another tolerance ÷ cold run", "tolerance", "workflow", ("config", "zoo, 100 models"), 0.05),
     ("another template ÷ cold run", "template", "workflow", ("config", "zoo, 100 models"), 0.05),
 )
-
+# Of the workflow with the memory of sweeps, and without it: ÷ straight loop.
+TORCH_AIMS = {"workflow": 0.2, "plain": 0.6}
+WORDS = {"workflow": "full", "plain": "plain"}
 NOTHING = "Not measured yet: `make bench-all`."
 
 Line = dict[str, Any]
@@ -52,9 +60,11 @@ Line = dict[str, Any]
 
 def main() -> None:
     """Rewrite the text between the markers, and the plot."""
-    cases = read(RESULTS / "speed.jsonl", "case")
+    every = read(RESULTS / "speed.jsonl", "case")
+    cases = {case: lines for case, lines in every.items() if TORCH not in case}
     others = read(RESULTS / "others.jsonl", "opset")
     parts = {
+        "torch": _torches({case: lines for case, lines in every.items() if TORCH in case}),
         "machine": _machines(cases),
         "plot": ["![Seconds of each way per case](speed.svg)"] if cases else [NOTHING],
         "ways": _ways(cases),
@@ -123,6 +133,14 @@ def ratio(lines: Sequence[Line], what: str, of: str = "") -> tuple[float, float,
     return middle, min(single), max(single)
 
 
+def cpu(run: dict[str, Any]) -> float:
+    """CPU seconds of a way with all processes that it started."""
+    if "profile" not in run:
+        return float(run["all_cpu"])
+    parts, stages = run["profile"], run["profile"]["stages"].values()
+    return float(sum(parts[name] for name in PARTS) + sum(stage["cpu"] for stage in stages))
+
+
 def _name(case: str) -> str:
     first, comma, rest = case.partition(",")
     return f"{NAMES.get(first, first)}{comma}{rest}"
@@ -180,6 +198,23 @@ def _aims(cases: dict[str, list[Line]]) -> Iterator[str]:
             if found:
                 verdict = "met" if found[0] <= limit else "**missed**"
                 yield f"| {text} | {_name(case)} | {limit:g} | {_spread(found)} | {verdict} |"
+
+
+def _torches(cases: dict[str, list[Line]]) -> Iterator[str]:
+    """Each version of torch, with and without the memory: wall time and CPU time ÷ the loop's."""
+    yield "| case | load | straight loop, s | way | s | ÷ straight | CPU ÷ its CPU | at most | |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for case, lines in cases.items():
+        load = max(line["load"][0] for line in lines)
+        for way, limit in TORCH_AIMS.items():
+            if not (found := ratio(lines, way, "straight")):
+                continue
+            pairs = [(line["runs"][way], line["runs"]["straight"]) for line in lines]
+            of_cpu = short(statistics.median(cpu(one) / cpu(other) for one, other in pairs))
+            row = [f"{load:.1f}", _spread(ratio(lines, "straight")), WORDS[way]]
+            row += [_spread(ratio(lines, way)), _spread(found), of_cpu, f"{limit:g}"]
+            verdict = "met" if found[0] <= limit else "**missed**"
+            yield _row(_name(case), [*row, verdict])
 
 
 def _then(cases: dict[str, list[Line]]) -> Iterator[str]:

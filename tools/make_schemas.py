@@ -24,6 +24,8 @@ TYPES = {
     "compare": records.CompareRecord,
     "audit": records.AuditRecord,
     "run": records.RunSettings,
+    "diff": records.DiffReport,
+    "answer": records.Answer,
 }
 
 

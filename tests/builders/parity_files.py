@@ -147,7 +147,7 @@ def exported(folder: Path, files: dict[int, onnx.ModelProto | bytes | str]) -> P
     cells = []
     for opset, content in files.items():
         path = folder / "cells" / f"opset_{opset}.onnx"
-        cell: dict[str, Any] = {"requested": opset, "outcome": "ok", "detail": ""}
+        cell: dict[str, Any] = {"requested": opset, "outcome": "ok", "detail": "", "messages": []}
         cell |= {"delivered": opset, "base": "", "declared": None}
         if isinstance(content, str):
             cell |= {"outcome": "refused", "detail": content, "file": None, "sha256": None}

@@ -44,18 +44,26 @@ class Project:
 
     def run(self, *arguments: str) -> Counter[str]:
         """Run the workflow and count the jobs that ran, by rule."""
-        output = self.snakemake("--cores", "2", *arguments).stdout
+        output = self._logged("--cores", "2", *arguments)
         finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)
         return Counter(rule for rule in finished if rule not in LAST)
 
     def jobs(self, *arguments: str) -> dict[str, list[str]]:
         """Run the workflow; per rule the wildcards of its jobs."""
-        output = self.snakemake("--cores", "2", *arguments).stdout
+        output = self._logged("--cores", "2", *arguments)
         found: dict[str, list[str]] = {}
         for block in re.findall(r"(?:local)?rule (\w+):\n((?:    .*\n)+)", output):
             wildcards = re.search(r"wildcards: (.*)", block[1])
             found.setdefault(block[0], []).append(wildcards[1] if wildcards else "")
         return {rule: jobs for rule, jobs in found.items() if rule not in LAST}
+
+    def _logged(self, *arguments: str) -> str:
+        """Run the workflow; what Snakemake says in its own log, or in a dry run on the terminal."""
+        output = self.snakemake(*arguments).stdout
+        if {"-n", "--dry-run"} & set(arguments):
+            return output
+        logs = (self.folder / ".snakemake" / "log").glob("*.snakemake.log")
+        return max(logs, key=lambda path: path.name).read_text(encoding="utf-8")
 
     def read(self, path: str) -> Any:
         """A JSON file below results."""

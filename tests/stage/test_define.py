@@ -226,6 +226,17 @@ def test_the_files_that_took_part(root: Path) -> None:
     assert {source["path"]: source["sha256"] for source in record["sources"]} == expected
 
 
+def test_the_files_that_took_part_where_the_run_has_another_folder(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "elsewhere").mkdir()
+    monkeypatch.chdir(root / "elsewhere")
+    for model_file in ("../models.py", str(root / "models.py")):
+        record = run_define(root / "elsewhere", {"factory": f"{model_file}:Fine", "inputs": [X]})
+        beside = model_file.replace("models.py", "helper.py")
+        assert {source["path"] for source in record["sources"]} == {model_file, beside}
+
+
 def test_the_same_bytes_in_two_folders(
     root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -7,6 +7,10 @@ the real exporters on small modules.
 from __future__ import annotations
 
 import json
+import logging
+import os
+import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
@@ -45,6 +49,7 @@ from builders.stage_files import X, parse, run_define, run_export
 from onnx.numpy_helper import from_array
 from opset_atlas import exporters
 from opset_atlas.base.files import file_sha256, write_json
+from opset_atlas.base.source_lines import of_warning, with_nodes
 from opset_atlas.exporters import Export, Job
 from opset_atlas.onnx_files.facts import inspect
 from opset_atlas.records import Cell
@@ -227,6 +232,31 @@ def test_what_an_exporter_says_is_kept(faulty: Callable[..., list[Cell]], root: 
     assert len(endless["messages"][0]["text"]) < 5000
     assert f"({300 * ((1 << 20) + 1)} characters)" in endless["messages"][0]["text"]
     assert int((root / "out/grown").read_text()) < 100  # MiB
+
+
+class Console(logging.Handler):
+    """Like torch's from 2.14 on: it writes to what `sys.stderr` is at that time."""
+
+    stream = property(lambda self: sys.stderr)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream.write(f"W {time.time()} {os.getpid()} {record.getMessage()}\n")
+
+
+def test_a_line_for_the_console_is_no_print(
+    faulty: Callable[..., list[Cell]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger, console = logging.getLogger("torch.onnx"), Console()
+    logger.addHandler(console)
+    try:
+        (cell,) = faulty(talks)
+    finally:
+        logger.removeHandler(console)
+    assert [m["text"] for m in cell["messages"] if m["level"] == "print"] == [
+        "a line\nto the other stream"
+    ]
+    assert ("warning", "converting to 9") in {(m["level"], m["text"]) for m in cell["messages"]}
+    assert "WARNING: converting to 9" in capfd.readouterr().err  # in the job's log
 
 
 def test_canonical_hash_is_of_what_takes_part_in_computing(
@@ -443,6 +473,33 @@ def test_a_tracers_warning_names_the_line_that_it_is_about(root: Path) -> None:
     places = {m["source"]: m["place"] for m in cell["messages"]}
     assert places["TracerWarning"] == "models.py:22: `if x.sum() > 0:`"
     assert places["DeprecationWarning"] == ""
+
+
+def test_a_tracers_warning_is_joined_to_the_nodes_of_its_line(root: Path) -> None:
+    code = """
+class Frozen(nn.Module):
+    def forward(self, x):
+        half = x * 0.5
+        return half.reshape(int(x.shape[0]), -1).exp()
+"""
+    (root / "models.py").write_text(MODELS + code)
+    model = {**SMALL, "factory": "models.py:Frozen"}
+    run_define(root, model)
+    record = run_export(root, model, "torchscript")
+    (cell,) = record["cells"]
+    (place,) = [m["place"] for m in cell["messages"] if m["source"] == "TracerWarning"]
+    joined = {name for name, line in record["lines"].items() if of_warning(place, line)}
+    assert "/Reshape" in joined and "/Mul" not in joined
+    assert record["lines"]["/Mul"].endswith("forward: `half = x * 0.5`")
+    assert "`/Reshape`" in with_nodes(place, record["lines"])
+    # The file is the one that the exporter writes by default.
+    file = onnx.load(next(root.rglob("cells/*.onnx")))
+    assert not any(node.doc_string for node in file.graph.node)
+
+
+def test_a_sweep_without_a_tracers_warning_has_no_lines(root: Path) -> None:
+    run_define(root, SMALL)
+    assert "lines" not in run_export(root, SMALL, "torchscript")
 
 
 def test_the_checker_names_the_node_in_one_line(root: Path) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import onnx
 import pytest
 from builders.stage_files import parse
-from opset_atlas.stages.locate.source import lines
+from opset_atlas.base.files import write_json
+from opset_atlas.records import VERSION
+from opset_atlas.stages.locate.source import lines, warnings
 
 LINE = "net.py:{}, forward: `{}`"
 
@@ -78,3 +80,19 @@ def test_another_exporters_file_tells_where_a_modules_nodes_have_one_line(export
     assert lines(path, exports, [blamed(1, "Neg", "/Neg")]) == LINE.format(5, "x = -x")
     # Two lines, and no node of the same operator: it could be either.
     assert lines(path, exports, [blamed(2, "Tanh", "/Tanh")]) == ""
+
+
+def test_the_record_of_a_sweep_tells_what_a_traced_file_does_not(exports: Path) -> None:
+    tanh = "net.py:7, forward: `return x.tanh()`"
+    said = "Converting a tensor to a Python integer might be wrong. This means …"
+    message = {"source": "TracerWarning", "place": "net.py:7: `return x.tanh()`", "text": said}
+    record = {"version": VERSION, "stage": "export", "lines": {"/Tanh": tanh}}
+    write_json(exports / "torchscript/record.json", record | {"cells": [{"messages": [message]}]})
+    path = exports / "torchscript/cells/opset_13.onnx"
+    assert lines(path, exports, [blamed(2, "Tanh", "/Tanh")]) == tanh
+    assert warnings(path, exports, tanh) == [said]
+    assert warnings(path, exports, tanh.replace(":7", ":77")) == []
+    converted = exports / "converter/cells/opset_14.onnx"
+    file(converted, [("Tanh", "/Tanh", "", "")], 14)
+    assert lines(converted, exports, [blamed(0, "Tanh", "/Tanh")]) == tanh
+    assert warnings(converted, exports, tanh) == [said]

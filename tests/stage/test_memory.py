@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from opset_atlas import exporters
 from opset_atlas.base.files import write_json
 from opset_atlas.config import settings as config
 from opset_atlas.config.specs import Specs
-from opset_atlas.exporters import _memory, dynamo
+from opset_atlas.exporters import _compared, dynamo
 from opset_atlas.exporters._memory import Memory
 from opset_atlas.exporters._once import Answers, once
 from opset_atlas.records import Cell
@@ -158,8 +159,20 @@ def test_a_function_that_is_not_there_means_the_plain_way(
 def test_a_version_that_was_not_compared_means_the_plain_way(
     own: Any, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(_memory.KNOWN, package, "1.0")
-    assert own("Talks", True, [18])[0]["way"].startswith(f"plain: {package} ")
+    others = [{**entry, package: "1.0"} for entry in _compared.table()]
+    monkeypatch.setattr(_compared, "table", lambda: others)
+    way = own("Talks", True, [18])[0]["way"]
+    assert re.fullmatch(r"plain: torch [\d.]+ with onnxscript [\d.]+ was not compared", way)
+    assert dynamo.together({"memoize": True}, [9, 18]) == [[9], [18]]
+
+
+def test_every_entry_of_the_table_says_what_was_compared_and_the_lock_is_in_it() -> None:
+    for entry in _compared.table():
+        assert set(entry) == {"torch", "onnxscript", "onnx", "models", "cells", "date"}
+        assert entry["models"] >= 32 and entry["cells"] >= 30 * entry["models"]
+    lock = (ROOT / "envs/main.lock").read_text(encoding="utf-8")
+    locked = dict(re.findall(r"^(torch|onnxscript)==(.+)$", lock, re.MULTILINE))
+    assert any(locked.items() <= entry.items() for entry in _compared.table())
 
 
 def test_opsets_that_share_a_process_share_the_operators_of_the_registry() -> None:

@@ -73,6 +73,14 @@ def cell(exporter: str, requested: int, outcome: str = "ok", nodes: int = 3) -> 
     }
 
 
+def metric(name: str, reference: Any, value: Any, detail: str = "") -> dict[str, Any]:
+    numbers = {"reference": reference, "value": value, "difference": None, "tolerance": 0.0}
+    return {"metric": name, **numbers, "moved": reference != value, "detail": detail}
+
+
+METRICS = [metric("top1", 0.75, "nan"), metric("vain", None, None, "m.py:vain raised ValueError")]
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two sweeps of one model through the real stages, and verdicts given by hand."""
@@ -101,7 +109,7 @@ def run_stages(root: Path) -> Path:
     write_json(folder / "compare/m/record.json", record)
     located_record.write(folder, "m", located_record.finding("torchscript", 13, HOSTILE))
     cells = [
-        verdict("torchscript", 11, "within-noise"),
+        verdict("torchscript", 11, "within-noise", metrics=METRICS),
         verdict("torchscript", 13, "mismatch", detail=HOSTILE),
         verdict("torchscript", 14, "exact", note="the graph has no input z"),
         *(verdict("converter", opset, "rejected", detail="no such kernel") for opset in opsets),
@@ -113,7 +121,9 @@ def run_stages(root: Path) -> Path:
 def run_tables(results: Path) -> dict[str, pd.DataFrame]:
     spec = {"sweeps": {"m": ["torchscript", "converter"]}, "order": ["m"]}
     output = results / "tables"
-    main(["--spec", json.dumps(spec), "--results", str(results), "--output", str(output)])
+    given = {"spec": json.dumps(spec), "results": str(results), "output": str(output)}
+    options = {**given, "answer": str(results / "answer.json")}
+    main([text for name, value in options.items() for text in (f"--{name}", value)])
     return {name: pd.read_csv(output / f"{name}.csv") for name in names(audit=False)}
 
 
@@ -128,6 +138,18 @@ def test_every_table_as_csv_and_json(results: Path) -> None:
     before = {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
     run_tables(results)
     assert {path.name: path.read_bytes() for path in (results / "tables").iterdir()} == before
+
+
+def test_metrics_are_rows_and_one_that_fails_on_torchs_outputs_is_named_at_the_model(
+    results: Path,
+) -> None:
+    tables = run_tables(results)
+    top1, vain = tables["metrics"].to_dict("records")
+    assert (top1["exporter"], top1["requested"], top1["metric"]) == ("torchscript", 11, "top1")
+    assert (top1["reference"], top1["moved"], vain["moved"]) == (0.75, True, False)
+    assert pd.isna(top1["value"]) and top1["detail"] == "nan for the file"
+    (model,) = tables["models"].to_dict("records")
+    assert model["detail"] == "metric vain has no value: m.py:vain raised ValueError"
 
 
 def test_cells_and_their_outcomes(results: Path) -> None:
@@ -253,10 +275,12 @@ def test_the_line_of_a_wrong_cell_is_that_of_its_node_else_what_the_tracer_warne
     for cell in record["cells"]:
         said = {"level": "warning", "text": "the trace might not generalize", "count": 1}
         cell["messages"].append({**said, "source": "TracerWarning", "place": "net.py:5: `if x:`"})
+    record["lines"] = {"/Add": "net.py:5, forward: `if x:`", "/Exp": "net.py:55, forward: `…`"}
     write_json(results / "export/m/torchscript/record.json", record)
     located_record.write(results, "m")
     lines = run_tables(results)["cells"]["source"]
-    assert [line for line in lines if not pd.isna(line)] == ["net.py:5: `if x:`"]
+    joined = "net.py:5: `if x:`, node `/Add`"
+    assert [line for line in lines if not pd.isna(line)] == [joined]
     # A converted file has the faults of its base.
     wrong = [verdict("converter", 14, "fixed-size")]
     write_json(results / "judge/verdicts.json", {"version": 1, "stage": "judge", "cells": wrong})
@@ -266,7 +290,7 @@ def test_the_line_of_a_wrong_cell_is_that_of_its_node_else_what_the_tracer_warne
     lines = dict(
         zip(zip(rows["exporter"], rows["requested"], strict=True), rows["source"], strict=True)
     )
-    assert lines["converter", 14] == "net.py:5: `if x:`" and pd.isna(lines["torchscript", 11])
+    assert lines["converter", 14] == joined and pd.isna(lines["torchscript", 11])
 
 
 MODEL: Any = {
@@ -381,8 +405,10 @@ def test_surprises_worst_first() -> None:
         cell("torchscript", 14),
         cell("torchscript", 15),
         cell("torchscript", 16),
+        cell("torchscript", 17),
     ]
     verdicts = [
+        verdict("torchscript", 17, "metric-moved", detail="top1 moves"),
         verdict("torchscript", 16, "misdeclared", detail="axis 0 of output y is …"),
         verdict("torchscript", 16, "misdeclared", runtime="reference"),
         verdict("torchscript", 15, "fixed-size"),
@@ -407,6 +433,7 @@ def test_surprises_worst_first() -> None:
         ("fixed-size", "torchscript", 15),
         ("invalid", "dynamo", 10),
         ("loads-nowhere", "torchscript", 13),
+        ("metric-moved", "torchscript", 17),
         ("misdeclared", "torchscript", 16),
         ("silently-moved", "dynamo", 9),
         ("above-noise", "torchscript", 12),
@@ -417,10 +444,10 @@ def test_surprises_worst_first() -> None:
     assert found[0]["sentence"] == (
         "torchscript at opset 11: onnxruntime computes something else: off by 3"
     )
-    assert found[4]["sentence"] == (
+    assert found[5]["sentence"] == (
         "torchscript at opset 16 declares something other than it returns: axis 0 of output y is …"
     )
-    assert found[5]["sentence"] == "dynamo at opset 9 returned normally with opset 18: no adapter"
+    assert found[6]["sentence"] == "dynamo at opset 9 returned normally with opset 18: no adapter"
     assert surprises([cell("torchscript", 9, "refused"), cell("torchscript", 14)], []) == []
 
 

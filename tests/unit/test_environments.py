@@ -57,3 +57,8 @@ def test_another_system_is_told_in_one_sentence(platform: str) -> None:
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert f"runs its stages only on Linux, and this is {platform}" in done.stderr
     assert environments.unsupported("linux") == ""
+
+
+def test_no_job_sees_a_gpu() -> None:
+    """The warm-up of an exporter asks torch for one, after which no fork could use it."""
+    assert environments.variables()["CUDA_VISIBLE_DEVICES"] == ""

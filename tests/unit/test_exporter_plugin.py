@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from opset_atlas import exporters, plugins
+from opset_atlas.config.jobs import Jobs
 from opset_atlas.config.settings import PACKAGE, ConfigError, resolve
 from opset_atlas.config.specs import Specs
 from opset_atlas.execution import levels
@@ -24,6 +26,10 @@ def option_problems(options):
 
 def options_notice():
     return "the range of value"
+
+
+def speed_notice():
+    return "too old to be fast"
 
 
 def prepare(job):
@@ -107,3 +113,18 @@ def test_a_file_that_does_not_say_enough_is_named(package: Path, tmp_path: Path)
         "exporters/half.py: expected PACKAGES, a tuple written as a literal",
         "exporters/half.py: expected LEVEL, a str written as a literal",
     ]
+
+
+def test_what_exporters_say_about_their_speed_is_said_once_for_the_jobs_of_a_run(
+    package: Path, tmp_path: Path
+) -> None:
+    jobs = Jobs(resolve({"models": {"m": MODEL}}, tmp_path, package))
+
+    def of(*wildcards: dict[str, str]) -> list[str]:
+        return jobs.speed_notices([SimpleNamespace(wildcards_dict=each) for each in wildcards])
+
+    both = [{"model": "m", "exporter": name} for name in ("constant", "rewriter")]
+    assert of({"model": "m"}, *both, {"model": "m", "exporter": "torchscript"}) == [
+        "too old to be fast"
+    ]
+    assert of({"model": "m"}, {"model": "m", "exporter": "torchscript"}) == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx.parser
 import pytest
+from opset_atlas.comparison import steps
 from opset_atlas.execution import isolate
 from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.graph.reading import read
@@ -84,7 +85,7 @@ def test_a_defect_of_ours_is_named_and_is_no_difference(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = write(tmp_path / "good.onnx", VECTORS["range"])
-    monkeypatch.setattr(diff, "compare", lambda *_: {}["planted"])
+    monkeypatch.setattr(steps, "compare", lambda *_: {}["planted"])
     assert diff.main([str(good), str(good)]) == 2
     said = capfd.readouterr().err
     assert "opset-atlas itself failed: KeyError: 'planted'" in said

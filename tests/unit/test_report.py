@@ -13,12 +13,13 @@ import onnx.parser
 import pytest
 from builders import small_report
 from opset_atlas.findings.advice import as_ranges
+from opset_atlas.findings.grouped import group_surprises
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.stages.report import rendering
 from opset_atlas.stages.report import stage as report
 from opset_atlas.stages.report.changes import cited, first_to_show
 from opset_atlas.stages.report.data import Data, load
-from opset_atlas.stages.report.index import figures, group_surprises
+from opset_atlas.stages.report.index import figures
 from opset_atlas.stages.report.matrix import LEGEND, line, state
 from opset_atlas.stages.report.model import merge
 from opset_atlas.stages.report.plot import FLOOR, plot

@@ -123,6 +123,7 @@ def test_every_module_belongs_to_a_program() -> None:
     used |= names("config.jobs", "config.specs", "__main__", "execution.server")
     # What Snakemake itself reads.
     used |= names("execution.environments", "execution.scheduler", "execution.stopping")
+    used |= names("execution.nothing")
     present = {p.relative_to(sources.PACKAGE).as_posix() for p in sources.PACKAGE.rglob("*.py")}
     assert present - used == set()
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from builders.project import ROOT, Project
+from builders.project import Project
 
 pytestmark = pytest.mark.workflow
 
@@ -95,15 +94,6 @@ def test_the_report_is_named_where_one_was_made(project: Project) -> None:
     assert "\nreport: " not in project.snakemake("--cores", "2", "exports").stdout
     page = project.folder / "results/report/index.html"
     assert f"\nreport: {page}\n" in project.snakemake("--cores", "2").stdout
-
-
-def test_make_names_the_report_of_a_whole_run_only() -> None:
-    def said(*arguments: str) -> str:
-        command = ["make", "--dry-run", "--always-make", "report", *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-
-    assert 'echo "report: ' in said()
-    assert 'echo "report: ' not in said("ARGS=-n")
 
 
 def test_a_template_rebuilds_the_report(project: Project) -> None:

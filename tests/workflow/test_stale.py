@@ -26,6 +26,7 @@ models:
     factory: mine/net.py:Net
     inputs: [{name: x, shape: [2, 3]}]
     weights: mine/net.safetensors
+    metric: {callable: mine/metric.py:mean, labels: mine/labels.json}
   kept: {onnx: mine/kept.onnx}
   slow:
     factory: mine/slow.py:Slow
@@ -62,6 +63,10 @@ class Slow(torch.nn.Module):
             time.sleep(0.1)
         return torch.relu(x)
 """
+METRIC = """
+def mean(outputs, labels):
+    return sum(each["output"].mean() for each in outputs) - labels[0]
+"""
 END = {"judge": 1, "tables": 1, "report": 1}
 AFTER = {"dump": 1, "parity": 1, "compare": 1, "locate": 1, **END}
 
@@ -88,6 +93,8 @@ def finished(new_project: Callable[..., Project]) -> Project:
     (mine / "net.py").write_text(NET)
     (mine / "scale.py").write_text("SCALE = 2.0\n")
     (mine / "slow.py").write_text(SLOW)
+    (mine / "metric.py").write_text(METRIC)
+    (mine / "labels.json").write_text("[1]")
     (mine / "hang").touch()
     save_file({"weight": np.array([1, 2, 3], np.float32)}, mine / "net.safetensors")
     save_kept(mine, [1, 2, 3])
@@ -166,6 +173,16 @@ CHANGES: dict[str, tuple[Callable[[Project], None], str, dict[str, int]]] = {
         "net",
         {"locate": 1, **END},
     ),
+    "metric": (
+        lambda project: replace(project, "mine/metric.py", "mean()", "max()"),
+        "net",
+        {"parity": 1, "locate": 1, **END},
+    ),
+    "labels": (
+        lambda project: replace(project, "mine/labels.json", "1", "2"),
+        "net",
+        {"parity": 1, "locate": 1, **END},
+    ),
 }  # fmt: skip
 
 
@@ -178,6 +195,13 @@ def test_what_a_cell_depends_on_makes_it_again(what: str, project: Project) -> N
     reached = {name for found in jobs.values() for name in found if name}
     assert reached and all(f"model={model}" in wildcards for wildcards in reached)
     assert project.run() == {}
+
+
+def test_how_far_a_metric_may_move_is_judged_again_and_nothing_runs(project: Project) -> None:
+    config("labels.json}", "labels.json, tolerance: 0.5}")(project)
+    assert project.run() == END
+    (row,) = [row for row in project.read("tables/metrics.json") if row["runtime"] == "onnxruntime"]
+    assert (row["model"], row["metric"], row["tolerance"]) == ("net", "mean", 0.5)
 
 
 def test_other_weights_beside_an_onnx_file_are_its_own_and_not_the_converters_fault(

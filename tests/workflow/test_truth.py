@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
 from builders.project import ROOT
+from opset_atlas.exporters import _compared
 
 PARTS = ("workflow", "config", "tools/truth.py")
 REGISTRY = 'key = ("registry", given, tuple(named.items()))'
@@ -65,3 +70,43 @@ def test_an_answer_for_another_opset_is_found(tmp_path: Path) -> None:
     status, (line,) = compared(root, tmp_path, *models)
     assert status == 1
     assert any(text.startswith("dynamo at 20, canonical_sha256") for text in line["differences"])
+
+
+def test_an_entry_is_printed_for_a_version_under_which_nothing_differs() -> None:
+    """For the installed torch, in this environment; another version has an environment made."""
+    version = metadata.version("torch").partition("+")[0]
+    given = ["--environment", sys.prefix, "--sample", "1", version]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools/compare_torch.py"), *given],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    (entry,) = yaml.safe_load(done.stdout.partition("\n")[2])
+    (known,) = (each for each in _compared.table() if each["torch"] == version)
+    assert entry.keys() == known.keys()
+    assert entry["torch"] == version and entry["models"] == 1 and entry["cells"] == 35
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ({"differences": ["a message"], "ways": {"memoized / plain: off": 5}}, "differ in m"),
+        ({"differences": [], "ways": {"plain: moved / plain: off": 5}}, "no cell was made with"),
+        ({"differences": [], "ways": {"memoized / plain: off": 5, "plain / plain": 30}}, ""),
+    ],
+)
+def test_no_entry_where_the_ways_differ_or_nothing_was_remembered(
+    line: dict[str, Any], problem: str
+) -> None:
+    module = load_file(ROOT / "tools/compare_torch.py")
+    assert problem in module.problem_of([{"model": "m", **line}])
+    assert bool(module.problem_of([{"model": "m", **line}])) == bool(problem)
+    assert module.problem_of([]) == "nothing was compared"
+
+
+def load_file(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders.environments import sharing_packages
 from builders.project import Project
 
 pytestmark = pytest.mark.workflow
@@ -23,21 +22,13 @@ opsets: [13]
 exporters: [torchscript, converter]
 input_sets: [random-0]
 """
-HIDDEN = ("torch", "functorch", "onnxscript", "__editable__", "opset_atlas")
+HIDDEN = ("torch", "functorch", "onnxscript")
 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has everything in this one except torch and onnxscript."""
-    folder = tmp_path_factory.mktemp("without torch")
-    venv.create(folder, symlinks=True)
-    (packages,) = folder.glob("lib/python3*/site-packages")
-    for place in map(Path, sys.path):
-        for path in place.iterdir() if place.name == "site-packages" else ():
-            target = packages / path.name
-            if not path.name.startswith(HIDDEN) and not target.exists():
-                target.symlink_to(path)
-    return folder / "bin/python"
+    return sharing_packages(tmp_path_factory.mktemp("without torch"), without=HIDDEN)
 
 
 def test_it_starts_and_what_needs_no_torch_is_warm(

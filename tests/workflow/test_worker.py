@@ -227,14 +227,16 @@ def test_a_run_has_the_levels_that_its_jobs_need(wanted: list[str], expected: li
     assert levels.with_those_below(wanted) == expected
 
 
-def test_a_level_whose_versions_nobody_compared_declines_and_the_job_runs_all_the_same(
-    folder: Path,
-) -> None:
+def test_a_level_with_a_thread_declines_and_the_job_runs_all_the_same(folder: Path) -> None:
     """The levels below it serve; the reason is in the job's log, and once on the terminal."""
     package = folder / "strange"
     shutil.copytree(ROOT / "workflow/opset_atlas", package / "opset_atlas")
+    (package / "with_a_thread.py").write_text(
+        "import threading\n"
+        "threading.Thread(target=threading.Event().wait, name='watcher', daemon=True).start()\n"
+    )
     text = package / "opset_atlas/execution/levels.py"
-    text.write_text(text.read_text().replace('"torch": "2.13.0"', '"torch": "2.99.0"'))
+    text.write_text(text.read_text().replace('"torch": ("torch",', '"torch": ("with_a_thread",'))
     own = {**os.environ, "PYTHONPATH": str(package)}
     with subprocess.Popen(
         [sys.executable, "-c", RUN], cwd=folder, env=own, text=True,
@@ -242,15 +244,45 @@ def test_a_level_whose_versions_nobody_compared_declines_and_the_job_runs_all_th
     ) as run:  # fmt: skip
         assert run.stdout.readline() == "started\n"
         own[WORKERS] = run.stdout.readline().strip()
-        for number, note in enumerate(("is not 2.99.0, the version that was compared", "")):
+        reason = "a fork would lose the threads of this process: watcher"
+        for number, note in enumerate((reason, "")):
             done = ask(own, folder, "--log", "declined.log", "define", "--no-such-option")
             assert done.returncode == 2 and note in done.stderr, number
+            assert bool(done.stderr) == bool(note)
             log = (folder / "declined.log").read_text()
-            assert "is not 2.99.0" in log and "arguments are required" in log
+            assert reason in log and "arguments are required" in log
         options = ["--spec", '{"order": [], "runtimes": []}', "--parity", "no", "--output", "v"]
         ask(own, folder, "--log", "served.log", "judge", *options)
         assert '"worker": true' in (folder / "served.log").read_text()
         run.stdin.close()
+
+
+LOST = """
+import io, threading
+import tqdm
+from opset_atlas.execution import levels
+before = levels._native_threads()
+tqdm.tqdm(total=2, file=io.StringIO()).update()
+print([each.name for each in threading.enumerate()])
+print(repr(levels.lost_by_a_fork(before)))
+print([each.name for each in threading.enumerate()])
+print(repr(levels.lost_by_a_fork(before - 2)))
+"""
+
+
+def test_the_thread_that_watches_progress_bars_is_ended_before_a_fork() -> None:
+    """onnxscript shows progress with tqdm, where that is installed."""
+    pytest.importorskip("tqdm")
+    done = subprocess.run(
+        [sys.executable, "-c", LOST], env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "['MainThread', 'tqdm_monitor']",
+        "''",
+        "['MainThread']",
+        "'a fork would lose 2 threads that a library has started'",
+    ]
 
 
 def test_two_environments_have_a_worker_each_and_a_job_finds_its_own(folder: Path) -> None:

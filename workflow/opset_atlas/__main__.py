@@ -23,6 +23,7 @@ FILES = {
     "op": "the history of an operator",
 }
 RUNS = {
+    "model": "the whole workflow over one model",
     "check_config": "check a configuration without running anything",
     "baseline": "what differs between two runs",
     "coverage": "which operator versions a run has reached",
@@ -41,6 +42,7 @@ opset-atlas --version        the version of opset-atlas, and of what it works wi
 _EXAMPLES = """
   opset-atlas diff old.onnx new.onnx
   opset-atlas op Resize 11 13
+  opset-atlas model net.py:Net --input 1,3,224,224
 """
 _SHOWN = ("onnx", "onnxruntime", "torch")
 

@@ -30,9 +30,10 @@ RunOutcome = Literal[
 ]  # fmt: skip
 
 # Ordered from best to worst; `judge` takes the worst of a cell's outputs.
+Meaning = Literal["equal", "can differ", "open", "differs"]
 Verdict = Literal[
     "exact", "within-noise", "above-noise", "vacuous", "no-noise-floor",
-    "ill-conditioned", "misdeclared", "random", "fixed-size", "mismatch",
+    "ill-conditioned", "misdeclared", "metric-moved", "random", "fixed-size", "mismatch",
 ]  # fmt: skip
 
 
@@ -201,7 +202,11 @@ class Cell(TypedDict):
 
 
 class ExportRecord(TypedDict):
-    """results/export/{model}/{exporter}/record.json; the ONNX files are in `cells/` next to it."""
+    """results/export/{model}/{exporter}/record.json; the ONNX files are in `cells/` next to it.
+
+    `lines`: the line of the user's code that each node comes from, by the node's name, where a
+    tracer warned and the file itself does not say (`base.source_lines`).
+    """
 
     version: int
     stage: Literal["export"]
@@ -209,6 +214,7 @@ class ExportRecord(TypedDict):
     exporter: str
     versions: dict[str, str]
     cells: list[Cell]
+    lines: NotRequired[dict[str, str]]
     failures: NotRequired[list[Failure]]
 
 
@@ -403,8 +409,22 @@ class Misdeclared(TypedDict):
     at: Literal["every size", "other sizes", "other values"]
 
 
+class MetricValue(TypedDict):
+    """A metric of the user's over a model's input sets (`numerics.metrics`), not judged.
+
+    `value`: None where it has none, with the reason in `detail`.
+    """
+
+    metric: str
+    value: float | Literal["nan", "inf", "-inf"] | None
+    detail: str
+
+
 class RunCell(TypedDict):
-    """One file in one variant of a runtime (`onnxruntime`, `onnxruntime-unoptimized`, …)."""
+    """One file in one variant of a runtime (`onnxruntime`, `onnxruntime-unoptimized`, …).
+
+    `metrics`: those of the configuration, where the file ran.
+    """
 
     exporter: str
     requested: int
@@ -414,10 +434,11 @@ class RunCell(TypedDict):
     sha256: str | None
     measures: list[Measure]
     misdeclared: list[Misdeclared]
+    metrics: NotRequired[list[MetricValue]]
 
 
 class ParityRecord(TypedDict):
-    """results/parity/{model}/{runtime}.json"""
+    """results/parity/{model}/{runtime}.json; `metrics` are those of torch's own outputs."""
 
     version: int
     stage: Literal["parity"]
@@ -426,6 +447,7 @@ class ParityRecord(TypedDict):
     versions: dict[str, str]
     fingerprint: str
     cells: list[RunCell]
+    metrics: NotRequired[list[MetricValue]]
     failures: NotRequired[list[Failure]]
 
 
@@ -442,8 +464,25 @@ class OutputVerdict(TypedDict):
     n_runtime: float | None
 
 
+class MetricVerdict(TypedDict):
+    """A metric of torch's outputs (`reference`) and of a file's (`value`), and whether it moved.
+
+    `difference`: None where one of them is no finite number. `tolerance`: how far it may move.
+    """
+
+    metric: str
+    reference: float | Literal["nan", "inf", "-inf"] | None
+    value: float | Literal["nan", "inf", "-inf"] | None
+    difference: float | None
+    tolerance: float
+    moved: bool
+    detail: str
+
+
 class CellVerdict(TypedDict):
     """`verdict` is the worst of `outputs`, or the runtime's outcome where it did not run.
+
+    It is `metric-moved` where a metric moved and no output is worse than `misdeclared`.
 
     `note`: what is worth knowing whatever the verdict, such as inputs that the graph lacks.
     """
@@ -456,6 +495,7 @@ class CellVerdict(TypedDict):
     detail: str
     note: str
     outputs: list[OutputVerdict]
+    metrics: NotRequired[list[MetricVerdict]]
 
 
 class JudgeRecord(TypedDict):
@@ -704,6 +744,76 @@ class AuditRecord(TypedDict):
     failures: NotRequired[list[Failure]]
 
 
+class Apart(TypedDict):
+    """How far an output of the second of two files is from the first file's, on the worst set.
+
+    `units` of rounding: `max|y2 - y1| / (eps · max|y1|)` in the output's dtype; None for outputs
+    that are not rounded, of which `different` of `elements` values differ. `detail` tells another
+    shape or dtype, or NaN and infinities elsewhere.
+    """
+
+    output: str
+    dtype: str
+    verdict: Verdict
+    units: float | None
+    max_abs: float | None
+    set: str
+    detail: str
+    different: int
+    elements: int
+
+
+class RunTogether(TypedDict):
+    """Two files run on the same random inputs; `sizes` are those that the files leave open.
+
+    `problem` says why they could not be run; `outputs` is then empty.
+    """
+
+    runtime: str
+    sets: list[str]
+    sizes: dict[str, int]
+    notes: list[str]
+    problem: str
+    outputs: list[Apart]
+
+
+class RunAlone(TypedDict):
+    """A file run on random inputs: what it gives, and what of that it declares otherwise."""
+
+    runtime: str
+    sets: list[str]
+    sizes: dict[str, int]
+    problem: str
+    outputs: list[Signature]
+    misdeclared: list[Misdeclared]
+
+
+class FileFacts(TypedDict):
+    """What a file says of itself. `nodes` counts those of the main graph."""
+
+    name: str
+    opset: int | None
+    imports: dict[str, int]
+    ir_version: int
+    producer: str
+    nodes: int
+
+
+class DiffReport(TypedDict):
+    """What `opset-atlas diff --json` prints.
+
+    `verdict`: `equal` in meaning; `can differ`: a change with a known cause can matter; `open`: one
+    can matter and nothing explains it, or the run that was asked for failed; `differs`: a run has
+    shown it.
+    """
+
+    version: int
+    verdict: Meaning
+    files: list[FileFacts]
+    changes: list[Change]
+    run: RunTogether | None
+
+
 class Closeness(TypedDict):
     """The tolerances of `torch.testing.assert_close`."""
 
@@ -723,16 +833,70 @@ class ToleranceSettings(TypedDict):
 class RunSettings(TypedDict):
     """results/run.json: the settings for the stages that cover all models.
 
-    `models`: the tolerances of models that have their own; `order`: the models as the configuration
-    lists them; `sweeps`: exporters by model; `command`: how the run was started.
+    `metrics`: by model and metric, how far it may move; `models`: the tolerances of models that
+    have their own; `order`: the models as the configuration lists them; `sweeps`: exporters by
+    model; `command`: how the run was started.
     """
 
     audit: bool
     command: str
     descriptions: dict[str, str]
+    metrics: dict[str, dict[str, float]]
     models: dict[str, ToleranceSettings]
     order: list[str]
     runtimes: list[str]
     sweeps: dict[str, list[str]]
     tolerances: ToleranceSettings
     versions: dict[str, str | None]
+
+
+class Setting(TypedDict):
+    """An exporter and an opset to export at."""
+
+    exporter: str
+    opset: int
+
+
+class AnswerException(TypedDict):
+    """A model that the answer's setting is not right for: what to use instead, or why nothing."""
+
+    model: str
+    use: Setting | None
+    why: str
+
+
+class AnswerFinding(TypedDict):
+    """Equal surprises: of one `kind`, of one model or, where a file moved, for one reason.
+
+    `where`: `torchscript 9–15, converter 11`. `use`: a setting that is right for all these models.
+    """
+
+    kind: str
+    models: list[str]
+    where: str
+    why: str
+    use: Setting | None
+
+
+class Answer(TypedDict):
+    """results/answer.json: what a run says in a few lines, for the terminal.
+
+    `right`: cells that qualify to be recommended. `setting`: the one that is right for most models,
+    which are all but `exceptions`; of models that do not run there are none (`not_run`, with why).
+    `findings`: worst first; `others`: the numbers of other surprises, by kind.
+    """
+
+    version: int
+    stage: Literal["answer"]
+    models: int
+    exporters: int
+    cells: int
+    files: int
+    right: int
+    runtimes: list[str]
+    setting: Setting | None
+    exceptions: list[AnswerException]
+    not_run: dict[str, str]
+    findings: list[AnswerFinding]
+    others: dict[str, int]
+    failures: list[ModelFailure]

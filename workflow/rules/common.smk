@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 DEFAULT_CONFIG = "config/config.yaml"
 RUN = "results/run.json"
 LIMITS = "results/limits.json"
+RESULTS = Path("results")
 
 # In a clone the package is here; a wheel that brings this file has installed it.
 sys.path.insert(0, str(ROOT / "workflow"))
@@ -22,7 +24,8 @@ from opset_atlas import sources
 from opset_atlas.config import jobs as of_job
 from opset_atlas.config import settings as configuration
 from opset_atlas.config import specs as of_spec
-from opset_atlas.execution import environments, levels, scheduler, stopping
+from opset_atlas.execution import environments, levels, nothing, scheduler, stopping
+from opset_atlas.findings import answer_lines
 
 if problem := environments.unsupported():
     raise WorkflowError(problem)
@@ -69,20 +72,47 @@ def start_worker():
             job.params.get("level") or levels.of_stage(job.rule.name) for job in jobs
         }
         if reason := server.start(Path("results/logs/worker.log"), needed):
-            print(f"note: every job starts its own Python: {reason}", file=sys.stderr)
+            logger.warning(f"note: every job starts its own Python: {reason}")
 
 
-def say_where_the_report_is():
-    """Print the path of a report that was made or is up to date; not after `snakemake exports`."""
-    if any(job.rule.name == "report" for job in workflow.dag.jobs):
-        print(f"report: {Path('results/report/index.html').resolve()}")
+def say_what_is_slow():
+    """Say what the exporters of this run cannot do faster with the installed versions."""
+    if settings.memoize:
+        for note in jobs.speed_notices(workflow.dag.needrun_jobs()):
+            logger.warning(f"note: {note}")
+
+
+def say_the_answer():
+    """Log the answer of a run whose tables are up to date; not after `snakemake exports`.
+
+    The console takes the attribute of the record (`workflow/snakemake_logger_plugin_opset_atlas`).
+    Without it Snakemake prints the text.
+    """
+    if not (is_made("tables") and is_made("report")):
+        return
+    answer = answer_lines.read(RESULTS)
+    page = str((RESULTS / "report/index.html").resolve())
+
+    def words(width):
+        return answer_lines.lines(answer, page, width)
+
+    text = "\n".join(line for _, line in words(width=80))
+    logger.info(f"\n{text}", extra={"atlas_answer": words})
+
+
+def is_made(rule):
+    """Whether this run is about a rule's results, and they are up to date."""
+    found = [job for job in workflow.dag.jobs if job.rule.name == rule]
+    needed = [job for job in found if workflow.dag.needrun(job)]
+    return bool(found) and all(map(workflow.dag.finished, needed))
 
 
 def report_spec():
     """The specification of the report, with the command that repeats this run."""
     given = workflow.config_settings.config
     files = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
-    return specs.text("report", command=of_spec.command(files, given))
+    typed = os.environ.get(environments.COMMAND)
+    return specs.text("report", command=typed or of_spec.command(files, given))
 
 
 def report_templates():

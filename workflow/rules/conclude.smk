@@ -24,5 +24,4 @@ rule conclude:
         code=of_spec.code("conclude"),
         results=subpath(input.report, parent=True),
     shell:
-        # Also shown on the terminal, as the result of the run.
-        "python -m opset_atlas conclude {params.results} 2>&1 | tee {log}"
+        "python -m opset_atlas conclude {params.results} >{log} 2>&1"

@@ -1,6 +1,6 @@
 """parity: run the files and measure them against the reference.
 
-in   the frozen model's inputs and reference, the files of its sweeps
+in   the frozen model's inputs and reference, the files of its sweeps, those of its metrics
 out  {runtime}.json (measures), {runtime}.timing.json; `judge` turns measures into verdicts
 """
 
@@ -11,6 +11,7 @@ rule parity:
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
         reference=ancient("<results>/define/{model}/reference.safetensors"),
         export=jobs.exports,
+        metrics=jobs.metrics,
         cells=ancient(jobs.cells),
     output:
         record=update("<results>/parity/{model}/{runtime}.json"),

@@ -1,7 +1,7 @@
 """tables: all findings, as files for further processing.
 
 in   the records of every stage
-out  tables/*.csv and .json
+out  tables/*.csv and .json; answer.json, what the run says in a few lines
 """
 
 
@@ -27,6 +27,7 @@ rule tables:
             for table in jobs.tables()
         ],
         json=collect("<results>/tables/{table}.json", table=jobs.tables()),
+        answer="<results>/answer.json",
     log:
         "<logs>/tables.log",
     localrule: True
@@ -44,4 +45,4 @@ rule tables:
         folder=of_job.folder_of_tables,
     shell:
         "python -m opset_atlas --log {log} tables --spec @{params.run} --results {params.results}"
-        " --output {params.folder}"
+        " --output {params.folder} --answer {output.answer}"

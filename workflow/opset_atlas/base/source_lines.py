@@ -13,7 +13,7 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,11 +83,26 @@ def at(path: str, line: int) -> str:
     return _innermost([_Frame(path, line)])
 
 
-def listed(lines: Iterable[str]) -> str:
+def of_warning(place: str, line: str) -> bool:
+    """Whether a warning's place is the line that a node was made from; only that has a function."""
+    return bool(place) and place.partition(": `")[0] == line.partition(": `")[0].partition(", ")[0]
+
+
+def with_nodes(place: str, lines: Mapping[str, str]) -> str:
+    """A warning's place, with the nodes that were made from this line.
+
+    Args:
+        lines: the line of each node, by its name.
+    """
+    nodes = [f"`{name}`" for name, line in lines.items() if of_warning(place, line)]
+    return f"{place}, node {listed(nodes, ', ')}" if nodes else place
+
+
+def listed(lines: Iterable[str], comma: str = "; ") -> str:
     """Some lines, each once, in the form used for a cell."""
     distinct = list(dict.fromkeys(line for line in lines if line))
     more = len(distinct) - _MOST
-    return "; ".join(distinct[:_MOST]) + (f"; and {more} more" if more > 0 else "")
+    return comma.join(distinct[:_MOST]) + (f"{comma}and {more} more" if more > 0 else "")
 
 
 def _frame(match: re.Match[str]) -> _Frame:

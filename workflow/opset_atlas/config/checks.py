@@ -15,7 +15,7 @@ from typing import Any
 
 from opset_atlas import exporters, plugins
 from opset_atlas.base import dimensions
-from opset_atlas.config import objects
+from opset_atlas.config import metrics, objects
 from opset_atlas.config.reading import NUMBERED, ConfigError
 from opset_atlas.config.references import callable_problem, file_problem, version
 from opset_atlas.config.schema import KeyPath, key_path, schema_problems, show, suggestion
@@ -120,6 +120,7 @@ def _beyond_schema(
             found += objects.problems(item.get("value"), root, where)
         found += _shape_problems(model, path)
         found += _index_problems(model, path)
+        found += metrics.problems(model, path, root, sound.get("input_sets"))
         found += _options_problems(model.get("options") or {}, (*path, "options"), package)
     return found
 

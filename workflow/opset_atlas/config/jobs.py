@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from opset_atlas import plugins
 from opset_atlas.config.settings import Settings
 from opset_atlas.execution import levels
 from opset_atlas.findings import columns
@@ -30,6 +31,10 @@ class Jobs:
     def sources(self, wildcards: Any) -> list[str]:
         """The user's files that a model is made from."""
         return self._settings.models[wildcards.model].source_files()
+
+    def metrics(self, wildcards: Any) -> list[str]:
+        """The user's files that a model's metrics are made from."""
+        return self._settings.models[wildcards.model].metric_files
 
     def exporters(self, wildcards: Any) -> list[str]:
         """The exporters of a model, in their order."""
@@ -98,6 +103,14 @@ class Jobs:
     def memory_of_report(self) -> int:
         """MB: the tables of all models, about a third of a MB each (docs/report.md)."""
         return 500 + len(self._settings.models) // 2
+
+    def speed_notices(self, jobs: Iterable[Any]) -> list[str]:
+        """What the exporters of these jobs of Snakemake say about their speed."""
+        names = {job.wildcards_dict.get("exporter", "") for job in jobs} - {""}
+        package = Path(self._settings.package)
+        modules = [plugins.load("exporters", name, package) for name in sorted(names)]
+        said = [module.speed_notice() for module in modules if hasattr(module, "speed_notice")]
+        return [text for text in dict.fromkeys(said) if text]
 
     def _base_exporter(self, wildcards: Any) -> list[str]:
         """None where the model is a file itself."""

@@ -175,6 +175,14 @@ def _where(path: str, node: yaml.Node) -> str:
     return f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
 
+def value(text: str) -> Any:
+    """A value of a command line as YAML reads it, or the text where it reads none."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError):
+        return text
+
+
 def _typed(value: Any) -> Any:
     """A value of the command line, its texts read as YAML scalars."""
     if isinstance(value, Mapping):

@@ -63,6 +63,29 @@ def split(reference: str) -> tuple[str, str]:
     return place, name
 
 
+def parameters(reference: str, root: Path) -> dict[str, bool] | None:
+    """A function's parameters by name, and whether each is required; None where not to be seen.
+
+    Only a function that a file defines at its top level, without decorators, is looked at.
+    """
+    place, name = split(reference)
+    if not place.endswith(".py"):
+        return None
+    try:
+        body = ast.parse((root / place).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return None
+    functions = [n for n in body if isinstance(n, ast.FunctionDef) and n.name == name]
+    if not functions or functions[-1].decorator_list:
+        return None
+    given = functions[-1].args
+    names = [argument.arg for argument in (*given.posonlyargs, *given.args)]
+    free = len(names) - len(given.defaults)
+    found = {each: i < free for i, each in enumerate(names)}
+    pairs = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    return found | {argument.arg: default is None for argument, default in pairs}
+
+
 def source_file(reference: str, root: Path) -> str | None:
     """The file that defines a callable, relative to `root` if it is below; None if unknown."""
     place, _ = split(reference)

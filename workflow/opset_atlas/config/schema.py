@@ -95,9 +95,9 @@ def suggestion(given: str, known: Sequence[str]) -> str:
 def document(package: Path) -> str:
     """Tables in Markdown of every key, with its default and meaning."""
     root = schema(package)
-    model, entry = root["$defs"]["model"], root["$defs"]["input"]
-    parts = [("Top level", root), ("A model: `models.<id>`", model)]
-    parts.append(("An input: an item of `models.<id>.inputs`", entry))
+    parts = [("Top level", root), ("A model: `models.<id>`", root["$defs"]["model"])]
+    parts.append(("An input: an item of `models.<id>.inputs`", root["$defs"]["input"]))
+    parts.append(("A metric: an item of `models.<id>.metric`", root["$defs"]["metric"]))
     return "\n".join(
         f"### {title}\n\n| key | default | meaning |\n|---|---|---|\n"
         + "".join(f"{row}\n" for row in _rows(part, root, ""))

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from opset_atlas import plugins
-from opset_atlas.config import objects
+from opset_atlas.config import metrics, objects
 from opset_atlas.config.checks import NOT_FOR_ONNX, check, needs_base
 from opset_atlas.config.reading import ConfigError, load, merge
 from opset_atlas.config.references import distribution, source_file, version
@@ -38,6 +38,7 @@ class ModelSpec:
     inputs: list[dict[str, Any]] | str | None
     outputs: list[str] | None
     index_outputs: dict[str, dict[str, Any]]
+    metric: list[dict[str, Any]]
     dynamic_shapes: dict[str, dict[str, str]] | None
     dynamic_sizes: dict[str, list[int]]
     dtype: str
@@ -50,6 +51,7 @@ class ModelSpec:
     options: dict[str, dict[str, Any]]
     tolerances: dict[str, Any]
     files: list[str]
+    metric_files: list[str]
     distributions: dict[str, str | None]
 
     def source_files(self) -> list[str]:
@@ -102,7 +104,7 @@ class Settings:
             del plain[key]
         for spec in plain["models"].values():
             unused = NOT_FOR_ONNX if spec["kind"] == "onnx" else ()
-            for key in ("id", "kind", "files", "distributions", *unused):
+            for key in ("id", "kind", "files", "metric_files", "distributions", *unused):
                 del spec[key]
             for key in [key for key, value in spec.items() if value is None]:
                 del spec[key]
@@ -146,6 +148,8 @@ def _model(
     if kind == "onnx":
         spec["exporters"] = _converters(spec["exporters"], package)
     spec["opsets"] = sorted(spec["opsets"])
+    spec["metric"] = metrics.listed(spec["metric"])
+    spec["metric_files"] = metrics.files(spec["metric"], spec["sources"], root)
     found: dict[str, str | None] = {package: version(package) for package in spec["packages"]}
     for reference in _named(spec):
         found |= distribution(reference)

@@ -193,14 +193,20 @@ class Specs:
         return {**self._graphs(model, _DUMP), "dot": bool(shutil.which("dot"))}
 
     def parity(self, model: str, runtime: str) -> dict[str, Any]:
-        """A model's files in a runtime."""
-        return {
+        """A model's files in a runtime. How far a metric may move is for `judge`."""
+        own = self._settings.models[model]
+        shared: dict[str, Any] = {
             "model": model,
             "runtime": runtime,
             "memoize": self._settings.memoize,
-            "index_outputs": self._settings.models[model].index_outputs,
+            "index_outputs": own.index_outputs,
             "versions": self._versions(("numpy", *self._packages("runtimes", runtime))),
         }
+        if not own.metric:
+            return shared
+        names = ("name", "callable", "labels")
+        metrics = [{name: each[name] for name in names} for each in own.metric]
+        return {**shared, "metrics": metrics, "metric_files": own.metric_files}
 
     def locate(self, model: str) -> dict[str, Any]:
         """Looking for the origin of wrong results."""
@@ -234,13 +240,18 @@ class Specs:
         }
 
     def judge(self) -> dict[str, Any]:
-        """The tolerances, and under `models` those of models that have others."""
+        """The tolerances, under `models` those of models that have others, and the metrics'."""
         models = {
             name: spec.tolerances
             for name, spec in self._settings.models.items()
             if spec.tolerances != self._settings.tolerances
         }
-        return {"tolerances": self._settings.tolerances, "models": models}
+        metrics = {
+            name: {each["name"]: each["tolerance"] for each in spec.metric}
+            for name, spec in self._settings.models.items()
+            if spec.metric
+        }
+        return {"tolerances": self._settings.tolerances, "models": models, "metrics": metrics}
 
     def report(self, command: str) -> dict[str, Any]:
         """What tables and report show beyond the records.

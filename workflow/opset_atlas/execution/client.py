@@ -1,7 +1,7 @@
 """A job's process: passes its stage to the warm worker of its environment, or runs it here.
 
 Either way the output goes to the job's log, and long work reports its progress on this process's
-standard error.
+standard error, unless a console shows it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from opset_atlas.execution import environments
 
 # Set for the jobs of a run on one machine: the folder with the sockets of its workers.
 WORKERS = "ATLAS_WORKERS"
+# Set by a console that reads the logs of jobs itself (`snakemake_logger_plugin_opset_atlas`).
+CONSOLE = "ATLAS_CONSOLE"
 DECLINED = b"\xff" * 8  # instead of a status; the rest of the stream is the reason
 _PATIENCE = 10.0  # seconds between two progress lines of long work
 
@@ -83,7 +85,9 @@ def _say_once(level: str, reason: str, log: int) -> None:
         os.close(os.open(said, os.O_CREAT | os.O_EXCL))
     except OSError:
         return
-    sys.stderr.write(note)
+    # Over the line that a console may have drawn in the terminal.
+    over = "\r\x1b[K" if CONSOLE in os.environ and sys.stderr.isatty() else ""
+    sys.stderr.write(over + note)
 
 
 def _run_beside(arguments: list[str], outputs: list[int], log: Path) -> int:
@@ -110,6 +114,8 @@ def _watch(job: int, log: Path | None) -> None:
     while job not in (ready := select.select([job, *run], [], [], _PATIENCE)[0]):
         if ready:
             raise SystemExit("the run that this job belongs to has ended")
+        if CONSOLE in os.environ:
+            continue
         if log and (line := _last_line(log)) not in ("", shown):
             print(line, file=sys.stderr, flush=True)
             shown = line

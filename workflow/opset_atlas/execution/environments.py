@@ -18,17 +18,21 @@ from opset_atlas.execution import python_path
 HERE = sys.prefix
 # The process ID of Snakemake. Its jobs end when it ends, for whatever reason.
 RUN = "ATLAS_RUN"
+# What the user typed, if that was not a call of Snakemake.
+COMMAND = "ATLAS_COMMAND"
 
 
 def variables() -> dict[str, str]:
     """Environment variables that make `python -m opset_atlas STAGE` use this tree and this Python.
 
     Under `--sdm conda` the environment of a rule takes precedence over this Python. The user's own
-    PYTHONPATH comes after this tree.
+    PYTHONPATH comes after this tree. No process sees a GPU: models run on the CPU, and a process
+    that has looked for one could not be forked.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     own = python_path.with_own(os.environ.get("PYTHONPATH", ""))
-    return {"PYTHONPATH": own, "PATH": path, RUN: str(os.getpid())}
+    hidden = {"CUDA_VISIBLE_DEVICES": ""}
+    return {"PYTHONPATH": own, "PATH": path, RUN: str(os.getpid()), **hidden}
 
 
 def unsupported(platform: str = sys.platform) -> str:

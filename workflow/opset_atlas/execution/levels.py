@@ -8,19 +8,22 @@ A stage's level is in `STAGES`; an exporter names its own (`LEVEL`), which need 
 `name` builds on `files`, `torch.name` on `torch`. A level imports its stages and exporters and
 calls their `warm_up()` for work that is to be done once.
 
-A child starts with what its parent imported. That this gives the same files as a separate process
-was verified for the versions in `COMPARED`; a level declines to serve others.
+A level only imports and warms up: it replaces no function of any package, so it serves whatever
+versions are installed. It declines where a fork would lose something (`lost_by_a_fork`).
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import sys
+import threading
+import traceback
 from collections.abc import Iterable
 from types import ModuleType
 
 from opset_atlas import plugins, sources
-from opset_atlas.execution import environments
+from opset_atlas.execution import processes
 
 LOWEST = "files"
 BELOW = {"torch": "files", "exporters": "torch"}
@@ -31,7 +34,6 @@ LIBRARIES = {
     "torch": ("torch", "torch._dynamo", "safetensors.torch"),
     "exporters": ("onnxscript", "sympy.tensor.tensor"),
 }
-COMPARED = {"torch": {"torch": "2.13.0"}, "exporters": {"onnxscript": "0.7.2"}}
 
 
 def of_stage(stage: str) -> str:
@@ -62,31 +64,61 @@ def with_those_below(wanted: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def strange_version(level: str) -> str:
-    """A sentence on the first package of a level whose version was not verified; else ""."""
-    for name, known in COMPARED.get(level, {}).items():
-        found = environments.version(name)
-        if found is None:
-            return f"{name} is not installed"
-        if found.partition("+")[0] != known:  # a local tag names the build, not the code
-            return f"{name} {found} is not {known}, the version that was compared"
-    return ""
-
-
-def preload(level: str) -> None:
+def preload(level: str) -> str:
     """Import all that a level's stages and exporters use, and warm up its lazy parts.
 
-    At the end there is one thread and no runtime session, since threads do not survive a fork.
+    A warm-up that fails costs only speed: its traceback goes to the worker's log.
+
+    Returns:
+        Why this process must not be forked, or "".
 
     Raises:
         ImportError: a library is not installed.
     """
+    importlib.import_module("numpy")  # its OpenBLAS has threads from here on, and minds forks
+    native = _native_threads()
     for library in LIBRARIES.get(level, ()):
         importlib.import_module(library)
     for module in _modules(level):
-        getattr(module, "warm_up", lambda: None)()
+        try:
+            getattr(module, "warm_up", lambda: None)()
+        except Exception:
+            traceback.print_exc()
     gc.collect()
     gc.freeze()  # the pages of existing objects stay shared with the children
+    return lost_by_a_fork(native)
+
+
+def lost_by_a_fork(native: int) -> str:
+    """What of this process a fork would lose, in a sentence; else "".
+
+    Threads do not survive a fork; whoever waits for one in the child waits forever. CUDA, once
+    initialized, refuses to work in a child.
+
+    Args:
+        native: how many threads that are not Python's there were before.
+    """
+    _end_monitor()
+    names = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
+    if names:
+        return f"a fork would lose the threads of this process: {', '.join(sorted(names))}"
+    if (more := _native_threads() - native) > 0:
+        return f"a fork would lose {more} threads that a library has started"
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "CUDA is initialized, and a fork of this process could not use it"
+    return ""
+
+
+def _native_threads() -> int:
+    return processes.threads() - threading.active_count()
+
+
+def _end_monitor() -> None:
+    """End the thread with which tqdm watches slow progress bars; the next bar starts another."""
+    tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    if (monitor := getattr(tqdm, "monitor", None)) is not None:
+        monitor.exit()
 
 
 def _modules(level: str) -> list[ModuleType]:

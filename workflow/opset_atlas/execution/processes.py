@@ -49,6 +49,11 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def threads() -> int:
+    """How many threads this process has, those of libraries among them; 0 without `/proc`."""
+    return len(list(Path("/proc/self/task").glob("*")))
+
+
 def end_descendants(pid: int, spared: Iterable[int] = ()) -> None:
     """Kill everything below a process except `spared`; their parents reap the dead."""
     kept = set(spared)

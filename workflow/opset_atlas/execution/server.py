@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from opset_atlas.base.messages import describe
 from opset_atlas.execution import environments, forked, levels, python_path
 from opset_atlas.execution.client import DECLINED, WORKERS, socket_path
 from opset_atlas.execution.processes import die_with
@@ -211,7 +212,7 @@ def climb(level: str, listeners: Mapping[str, socket.socket], parent: int, reaso
         parent: the process with which this one ends.
         reason: why the level below declines its jobs, so that this one does too.
     """
-    reason = reason or levels.strange_version(level) or _load(level)
+    reason = reason or _load(level)
     if reason:
         print(f"{level}: {reason}", flush=True)
     here = os.getpid()
@@ -227,12 +228,13 @@ def climb(level: str, listeners: Mapping[str, socket.socket], parent: int, reaso
 
 
 def _load(level: str) -> str:
-    """Why the level could not be loaded, or ""."""
+    """Load the level; returns why it cannot serve, or ""."""
     try:
-        levels.preload(level)
-    except ImportError as error:
-        return str(error)
-    return ""
+        return levels.preload(level)
+    except ModuleNotFoundError as error:
+        return f"{error.name} is not installed"
+    except (ImportError, OSError) as error:  # such as a shared library that is missing
+        return describe(error)
 
 
 def _stands_on(level: str, other: str) -> bool:

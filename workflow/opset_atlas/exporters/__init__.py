@@ -18,7 +18,12 @@ and in functions:
 - optionally `option_problems(options) -> {option: problem}`: which of the user's options it does
   not take. Without this function it takes none. Runs whenever Snakemake starts;
 - optionally `options_notice() -> str`: what `option_problems` cannot check here, and why, or "";
+- optionally `speed_notice() -> str`: what it cannot do faster with the installed versions, or "";
+  said when a run begins that exports with it;
 - optionally `warm_up()`: makes the exporter do once what is slow the first time only;
+- optionally `lines(job, opset) -> {node: line}`: the lines of the user's code that the nodes of a
+  file were made from, by node name, where the file itself does not say. Called in a process of its
+  own, after the sweep, if torch's tracer warned about the model;
 - optionally `together(spec, opsets)`: groups of opsets, each exported by a process of its own,
   where an export would leave something in a process that changes a later one.
 

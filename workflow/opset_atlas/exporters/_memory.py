@@ -5,8 +5,8 @@ the requested opset. During a call, six private functions of torch and onnxscrip
 ones that run the original once and then return the same answer with the same messages.
 `torch.onnx.export` itself, translation, conversion, optimization and saving run unchanged.
 
-With other versions than those compared, or where one of these functions is missing, nothing is
-replaced. `tests/stage/test_memory.py` compares both ways.
+With other versions than those compared (`_compared.py`), or where one of these functions is
+missing, nothing is replaced. `tests/stage/test_memory.py` compares both ways.
 """
 
 from __future__ import annotations
@@ -14,14 +14,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import importlib.metadata
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from opset_atlas.exporters import _compared
 from opset_atlas.exporters._once import Answers, once, replaced
-
-# Local tags, such as `+cpu`, do not count: they name the build, not the code.
-KNOWN = {"torch": "2.13.0", "onnxscript": "0.7.2"}
 
 # Of the process, not of a sweep: an answer depends on the source of one function and nothing else.
 _SIGNATURES: Answers = {}
@@ -37,7 +34,7 @@ class Memory:
         self._answers: Answers = {}
         self._operators: Hashable = None
         self._stand_ins: list[tuple[Any, str, Any]] = []
-        reason = strange_version() if wanted else "switched off"
+        reason = _compared.unknown() if wanted else "switched off"
         if not reason:
             try:
                 self._stand_ins = self._make_stand_ins()
@@ -153,15 +150,6 @@ def _typed_signature(original: Any) -> Any:
         return once(_SIGNATURES, (given, tuple(named.items())), original, *given, **named)
 
     return signature
-
-
-def strange_version() -> str:
-    """The first package whose version was not compared, or an empty string."""
-    for name, known in KNOWN.items():
-        found = importlib.metadata.version(name)
-        if found.partition("+")[0] != known:
-            return f"{name} {found} is not {known}, the version that was compared"
-    return ""
 
 
 def _hide_own_frames(error: BaseException | None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.exporters import Export, Job, _memory, _torch_options
+from opset_atlas.exporters import Export, Job, _compared, _torch_options
 
 PACKAGES = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy")
 NEEDS_BASE = False
@@ -52,7 +52,7 @@ def together(spec: Mapping[str, Any], opsets: Sequence[int]) -> list[list[int]]:
     torch keeps state of a capture: in the same process a second capture of an LSTM with dynamic
     shapes, even of a new module with new inputs, is refused or gives other warnings.
     """
-    if not spec["memoize"] or _memory.strange_version():
+    if not spec["memoize"] or _compared.unknown():
         return [[opset] for opset in opsets]
     groups = itertools.groupby(sorted(opsets), key=lambda opset: opset >= NEW_OPERATORS)
     return [list(group) for _, group in groups]
@@ -61,6 +61,16 @@ def together(spec: Mapping[str, Any], opsets: Sequence[int]) -> list[list[int]]:
 def option_problems(options: Mapping[str, Any]) -> dict[str, str]:
     """Options that `torch.onnx.export(dynamo=True)` does not have or ignores."""
     return _torch_options.problems(options, dynamo=True)
+
+
+def speed_notice() -> str:
+    """What sweeps cannot reuse with versions that were not compared."""
+    if not (reason := _compared.unknown()):
+        return ""
+    return (
+        f"{reason}: dynamo reuses nothing from opset to opset, which is slower and gives the same"
+        " results (CONTRIBUTING.md, Another version of torch)"
+    )
 
 
 def warm_up() -> None:
@@ -75,8 +85,8 @@ def warm_up() -> None:
         contextlib.redirect_stdout(io.StringIO()),
         Memory(wanted=True).remembering(),
     ):
-        for opset in (17, 18):
-            torch.onnx.export(module, inputs, dynamo=True, opset_version=opset, verbose=False)
+        # Below torch's own 18, so that it is converted too.
+        torch.onnx.export(module, inputs, dynamo=True, opset_version=17, verbose=False)
 
 
 class _Sweep:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,25 @@ def prepare(job: Job) -> Export:
         return ""
 
     return export
+
+
+def lines(job: Job, opset: int) -> dict[str, str]:
+    """The line that each node comes from, read from the doc strings of a verbose export.
+
+    The tracer knows the lines, and the exporter writes them only if it is asked to print the graph.
+    """
+    import onnx
+
+    from opset_atlas.onnx_files import origins
+
+    options = {**job.spec["options"], "verbose": True}
+    export = prepare(replace(job, spec={**job.spec, "options": options}))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # this process is for nothing else
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "verbose.onnx"
+        export(opset, path)
+        nodes = origins.nodes_of(onnx.load(path, load_external_data=False).graph)
+        return {node.name: line for node in nodes if node.name and (line := origins.line(node))}
 
 
 def option_problems(options: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which opset and exporter to use for a model, which to avoid, and what silently went wrong.
+"""Which opset and exporter to use for models, which to avoid, and what silently went wrong.
 
 The rule, which the report states too: a cell qualifies if the exporter delivered the requested
 opset, onnx's checker accepts the file, and every runtime computes the model's function to within
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -31,6 +32,7 @@ SEVERITY = {
     "fixed-size": 1,
     "invalid": 2,
     "loads-nowhere": 3,
+    "metric-moved": 3,
     "misdeclared": 4,
     "silently-moved": 5,
     "above-noise": 6,
@@ -46,8 +48,53 @@ NOTHING_DONE = {
 }
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A setting, and the qualifying cells that it has: one for each model that it is right for."""
+
+    exporter: str
+    opset: int
+    cells: Mapping[str, Row]
+
+
+def qualifying(cells: Iterable[Row], verdicts: Iterable[CellVerdict]) -> list[Row]:
+    """The cells that may be recommended: delivered as asked, valid, and right in every runtime."""
+    by_cell = _by_cell(verdicts)
+    return [
+        cell
+        for cell in cells
+        if cell["outcome"] == "ok" and (found := _verdicts(by_cell, cell)) and found <= RIGHT
+    ]
+
+
+def choose(models: Collection[str], right: Iterable[Row], order: Sequence[str]) -> Choice | None:
+    """The setting that is right for most of these models; None if there is none for any.
+
+    Of several, the one with the fewest computing nodes, then the lowest opset, then the order of
+    the exporters.
+
+    Args:
+        right: qualifying cells, of these models and others.
+    """
+    found: dict[tuple[str, int], dict[str, Row]] = {}
+    for cell in right:
+        if cell["model"] in models:
+            setting = cell["exporter"], cell["requested"]
+            found.setdefault(setting, {})[cell["model"]] = cell
+    if not found:
+        return None
+
+    def preference(setting: tuple[str, int]) -> tuple[int, int, int, int]:
+        own = found[setting].values()
+        nodes = sum(cell["computing_nodes"] for cell in own)
+        return -len(own), nodes, setting[1], order.index(setting[0])
+
+    exporter, opset = min(found, key=preference)
+    return Choice(exporter, opset, found[exporter, opset])
+
+
 def recommend(
-    record: DefineRecord, cells: Iterable[Row], verdicts: Iterable[CellVerdict]
+    record: DefineRecord, cells: Iterable[Row], verdicts: Collection[CellVerdict]
 ) -> dict[str, Any]:
     """A model's row in the table of models: what to use, what to avoid, and why.
 
@@ -70,18 +117,12 @@ def recommend(
         return {**row, "why": f"{NOTHING_DONE[record['outcome']]}: {record['detail']}"}
     own = list(cells)
     by_cell = _by_cell(verdicts)
-    usable = [cell for cell in own if cell["outcome"] == "ok"]
-    right = [
-        cell for cell in usable if _verdicts(by_cell, cell) <= RIGHT and _verdicts(by_cell, cell)
-    ]
-    if right:
-        order = list(dict.fromkeys(cell["exporter"] for cell in own))
-        best = min(
-            right, key=lambda c: (c["computing_nodes"], c["requested"], order.index(c["exporter"]))
-        )
+    right = qualifying(own, verdicts)
+    if choice := choose({record["model"]}, right, exporters_of(own)):
+        best = choice.cells[record["model"]]
         row |= {
-            "use_exporter": best["exporter"],
-            "use_opset": best["requested"],
+            "use_exporter": choice.exporter,
+            "use_opset": choice.opset,
             "why": _why(best, right, _verdicts(by_cell, best)),
         }
     elif random := sorted({name for each in record["sets"] for name in each["random"]}):
@@ -90,6 +131,11 @@ def recommend(
     else:
         row["why"] = "no cell qualifies: " + _tally(own, by_cell)
     return row | _avoid(own, by_cell)
+
+
+def exporters_of(cells: Iterable[Row]) -> list[str]:
+    """The exporters of these cells, in the order in which they first occur."""
+    return list(dict.fromkeys(cell["exporter"] for cell in cells))
 
 
 def computing_nodes(dumped: Iterable[DumpRecord]) -> dict[Key, int]:
@@ -152,6 +198,8 @@ def _surprises(
         if verdict["verdict"] == "above-noise":
             sentence = f"{asked}: {runtime} is beyond float noise{_beginning(located)}: {detail}"
             yield _surprise(cell, "above-noise", runtime, sentence)
+        if verdict["verdict"] == "metric-moved":
+            yield _surprise(cell, "metric-moved", runtime, f"{asked}: {runtime}: {detail}")
     promises = [v for v in verdicts if v["verdict"] == "misdeclared"]
     if promises:  # a property of the file, so every runtime says the same
         sentence = f"{asked} declares something other than it returns: {promises[0]['detail']}"
@@ -236,6 +284,10 @@ def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> 
         (
             "is not a valid file although the exporter reports success",
             lambda c: c["outcome"] == "invalid",
+        ),
+        (
+            "moves a metric of yours",
+            lambda c: "metric-moved" in _verdicts(by_cell, c),
         ),
         (
             "declares other shapes or types than it returns",

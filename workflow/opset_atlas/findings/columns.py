@@ -86,6 +86,19 @@ TABLES: Mapping[str, Table] = {
             "detail": "which input set decided, and by how much",
         },
     ),
+    "metrics": Table(
+        "a cell, a runtime and a metric of the user's",
+        {
+            **_RUN,
+            "metric": "name of the metric",
+            "reference": "its value for torch's outputs; empty where it is no finite number",
+            "value": "its value for the file's outputs; empty where it is no finite number",
+            "difference": "value − reference",
+            "tolerance": "largest difference that does not count as moved",
+            "moved": "whether it moved: beyond the tolerance, or no number where torch's is one",
+            "detail": "what it raised, or why there is no number",
+        },
+    ),
     "changes": Table(
         "a difference between two neighboring opsets of a sweep",
         {

@@ -37,7 +37,14 @@ def read(path: Path, lenient: bool = False) -> tuple[GraphFile, dict[str, int]]:
     proto = onnx.load(path, load_external_data=False)
     if not proto.HasField("graph"):
         raise ValueError("no graph in it")
-    tensors.set_apart(proto, path.parent, lenient=lenient)
+    return read_model(proto, path.parent, lenient)
+
+
+def read_model(
+    proto: onnx.ModelProto, folder: Path, lenient: bool = False
+) -> tuple[GraphFile, dict[str, int]]:
+    """The same for a model that was loaded from a file in `folder`; it is changed."""
+    tensors.set_apart(proto, folder, lenient=lenient)
     model = ir.from_proto(_with_shapes(proto))
     imports = dict(model.opset_imports)
     functions: list[Function] = [

@@ -32,11 +32,13 @@ def run_file(
     variant: str,
     reference: Reference,
     promised: Declared | None = None,
+    keep_outputs: bool = False,
 ) -> dict[str, Any]:
     """Load and run one file on all input sets: outcome, detail, measures and durations.
 
     Args:
         promised: what the file declares of its inputs and outputs, to be checked on each run.
+        keep_outputs: whether to return the outputs of each set too, under `outputs`.
     """
     try:
         runtime.prepare()
@@ -55,6 +57,7 @@ def run_file(
     measures: list[Measure] = []
     times: list[float] = []
     kept: dict[str, list[declared.Disagreement]] = {}
+    outputs: dict[str, Sequence[Any]] = {}
     random, steady = reference.random(), set[str]()
     for of_set in reference.model["sets"]:
         tensors = reference.feed(of_set["name"])
@@ -73,6 +76,8 @@ def run_file(
         if is_traced(of_set["name"]):
             times.append(time.perf_counter() - started)
         measures += _measure_set(reference, of_set["name"], session.output_names, got)
+        if keep_outputs:
+            outputs[of_set["name"]] = got
         if promised:
             kept[of_set["name"]] = declared.disagreements(promised, feed, got)
     for name in random:
@@ -85,6 +90,7 @@ def run_file(
         "measures": measures,
         "misdeclared": declared.summary(kept),
         **{name: t and round(t, 6) for name, t in zip(SECONDS, measured, strict=False)},
+        **({"outputs": outputs} if keep_outputs else {}),
     }
 
 

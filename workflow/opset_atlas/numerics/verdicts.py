@@ -10,6 +10,7 @@ Each output gets a verdict on each input set first:
                   inside assert_close's tolerances, or within noise_floor units of torch's result
   ill-conditioned n_torch > ill_conditioned: torch's own result cannot be trusted; not a pass
   misdeclared     right, but the file declares another dtype, rank or size than the result has
+  metric-moved    one of the user's own metrics differs by more than it may (a cell's verdict only)
   random          torch's own output changes from run to run: there is nothing to compare with
   fixed-size      a mismatch at a size other than the traced one, and none at the traced one
   mismatch        beyond both, or structure, masks or discrete values differ
@@ -26,7 +27,8 @@ beyond `ill_conditioned`; smaller errors make it vacuous instead of a failure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -36,6 +38,7 @@ from opset_atlas.records import (
     Cell,
     CellVerdict,
     Measure,
+    MetricVerdict,
     Misdeclared,
     Outcome,
     OutputVerdict,
@@ -68,8 +71,17 @@ class _Finding:
     pair: tuple[float | None, float | None] = (None, None)
 
 
-def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> CellVerdict:
-    """The worst verdict of a cell's outputs, or the runtime's outcome where it did not run."""
+def judge_cell(
+    record: ParityRecord,
+    cell: RunCell,
+    tolerances: Tolerances,
+    metrics: Mapping[str, float] | None = None,
+) -> CellVerdict:
+    """The worst verdict of a cell's outputs, or the runtime's outcome where it did not run.
+
+    Args:
+        metrics: how far each metric of the model may move; None: metrics are left out.
+    """
     outputs: dict[str, list[Measure]] = {}
     for measure in cell["measures"]:
         outputs.setdefault(measure["output"], []).append(measure)
@@ -77,6 +89,7 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
         _with_promises(judge_output(measures, tolerances), cell) for measures in outputs.values()
     ]
     verdict, detail = str(cell["outcome"]), cell["detail"]
+    moved: list[MetricVerdict] = []
     if cell["outcome"] == "ran":
         verdict, reason = "vacuous", "no output was compared"
         if verdicts:
@@ -85,8 +98,14 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
             reason = f"{worst['output']}: {reason}" if len(verdicts) > 1 else reason
         if cell["misdeclared"] and not _is_worse(verdict):
             verdict, reason = "misdeclared", told_otherwise(cell["misdeclared"])
-        detail = "; ".join(filter(None, [reason, detail]))
-    return {
+        moved = [] if metrics is None else _judge_metrics(record, cell, metrics)
+        if any(each["moved"] for each in moved) and not _is_worse(verdict):
+            verdict = "metric-moved"
+        reasons = [told_of_metrics(moved, verdict), reason]
+        if verdict != "metric-moved":  # what decided comes first
+            reasons.reverse()
+        detail = "; ".join(filter(None, [*reasons, detail]))
+    judged: CellVerdict = {
         "model": record["model"],
         "exporter": cell["exporter"],
         "requested": cell["requested"],
@@ -96,6 +115,88 @@ def judge_cell(record: ParityRecord, cell: RunCell, tolerances: Tolerances) -> C
         "note": cell["detail"] if cell["outcome"] == "ran" else "",
         "outputs": verdicts,
     }
+    if moved:
+        judged["metrics"] = moved
+    return judged
+
+
+def _judge_metrics(
+    record: ParityRecord, cell: RunCell, tolerances: Mapping[str, float]
+) -> list[MetricVerdict]:
+    """Each metric of the model on a file that ran. Those of a random model cannot be compared."""
+    values = {each["metric"]: each for each in cell.get("metrics", [])}
+    random = any(measure.get("random") for measure in cell["measures"])
+    found: list[MetricVerdict] = []
+    for of_torch in record.get("metrics", []):
+        name = of_torch["metric"]
+        own = values.get(name, {**of_torch, "value": None})
+        value = None if of_torch["value"] is None else own["value"]
+        tolerance = tolerances.get(name, 0.0)
+        moved, difference = moves(of_torch["value"], value, tolerance)
+        found.append(
+            {
+                "metric": name,
+                "reference": of_torch["value"],
+                "value": value,
+                "difference": difference,
+                "tolerance": tolerance,
+                "moved": moved and not random,
+                "detail": of_torch["detail"] or own["detail"],
+            }
+        )
+    return found
+
+
+def moves(
+    reference: float | str | None, value: float | str | None, tolerance: float
+) -> tuple[bool, float | None]:
+    """Whether a metric moved, and by how much; None where no difference can be told.
+
+    It moves where it differs by more than `tolerance`, where only one of the two is finite, or
+    where it has a value for torch's outputs and none for the file's. Two NaN, and equal infinities,
+    are the same.
+    """
+    if reference is None or value is None:
+        return reference is not None, None
+    ours, theirs = float(reference), float(value)
+    if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
+        return False, 0.0
+    if not (math.isfinite(ours) and math.isfinite(theirs)):
+        return True, None
+    difference = theirs - ours
+    within = abs(difference) <= tolerance or math.isclose(abs(difference), tolerance)
+    return not within, difference
+
+
+def told_of_metrics(metrics: Sequence[MetricVerdict], verdict: str) -> str:
+    """Which metrics moved and, where elements differ, which did not."""
+    told = [_move(each) for each in metrics if each["moved"]]
+    if verdict in WRONG | {"above-noise"}:
+        stay = [each for each in metrics if not each["moved"] and each["value"] is not None]
+        told += [f"{each['metric']} does not move ({_digits(each['value'])[0]})" for each in stay]
+    return "; ".join(told)
+
+
+def _move(metric: MetricVerdict) -> str:
+    """`top1 moves from 0.75 to 0.5 (-0.25)`"""
+    name, (before, after) = metric["metric"], _digits(metric["reference"], metric["value"])
+    if metric["value"] is None:
+        return f"{name} is {before} in torch and has no value here: {metric['detail']}"
+    allowed = f", allowed {metric['tolerance']:.6g}" if metric["tolerance"] else ""
+    if metric["difference"] is not None:
+        allowed = f" ({metric['difference']:+.3g}{allowed})"
+    return f"{name} moves from {before} to {after}{allowed}"
+
+
+def _digits(*values: float | str | None) -> list[str]:
+    """Six digits of each number, or as many as it takes to tell them apart."""
+    for digits in (6, 9, 12, 17):
+        told = [
+            v if isinstance(v, str) else "none" if v is None else f"{v:.{digits}g}" for v in values
+        ]
+        if len(set(told)) == len(values):
+            break
+    return told
 
 
 def _with_promises(found: OutputVerdict, cell: RunCell) -> OutputVerdict:
@@ -108,7 +209,7 @@ def _with_promises(found: OutputVerdict, cell: RunCell) -> OutputVerdict:
 
 
 def _is_worse(verdict: str) -> bool:
-    """Whether a verdict is worse for a file than `misdeclared`."""
+    """Whether a verdict is worse for a file than `misdeclared` and than a metric that moved."""
     return ORDER.index(verdict) > ORDER.index("misdeclared")
 
 

@@ -16,7 +16,7 @@ from opset_atlas.base import failures
 from opset_atlas.base.files import file_sha256
 from opset_atlas.base.messages import clean, paragraph, shorten, text_of
 from opset_atlas.onnx_files import origins, tensors
-from opset_atlas.records import Declared, DeclaredPort
+from opset_atlas.records import Declared, DeclaredPort, FileFacts
 
 # How onnx's checker names the node at fault, and the prefix of a message that needs no name.
 _NODE = re.compile(r"(?:Bad node spec for node\. Name: |node name: |Node\()([^\s,)]+)")
@@ -76,6 +76,19 @@ def inspect(path: Path, apart: bool = False) -> dict[str, Any]:
         "canonical_sha256": _canonical(model),
         "delivered_sha256": delivered_sha256,
         "fault": fault,
+    }
+
+
+def of_model(name: str, model: onnx.ModelProto) -> FileFacts:
+    """What a loaded file says of itself."""
+    imports = {"" if e.domain == "ai.onnx" else e.domain: e.version for e in model.opset_import}
+    return {
+        "name": name,
+        "opset": imports.get(""),
+        "imports": imports,
+        "ir_version": model.ir_version,
+        "producer": clean(f"{model.producer_name} {model.producer_version}", 100),
+        "nodes": len(model.graph.node),
     }
 
 

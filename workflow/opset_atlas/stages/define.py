@@ -336,9 +336,13 @@ def _save(tensors: Mapping[str, Any], path: Path) -> None:
 
 
 def _sources(spec: Mapping[str, Any]) -> list[Source]:
-    """All files of the user that took part: the declared ones, and those that were imported."""
-    here = Path.cwd()
+    """All files of the user that took part: the declared ones, and those that were imported.
+
+    The user's are those in the folder of the run or of a declared file. Each is named as seen from
+    the run's folder, unless its neighbor was declared with an absolute path.
+    """
     declared = {Path(path) for path in spec.get("source_files", [])}
+    folders = {Path.cwd(): Path()} | {path.parent.resolve(): path.parent for path in declared}
     others = tuple(f"{path}/" for path in (Path(__file__).parents[1], sys.prefix, sys.base_prefix))
     imported = set()
     for module in list(sys.modules.values()):
@@ -346,8 +350,9 @@ def _sources(spec: Mapping[str, Any]) -> list[Source]:
         if file.startswith(others) or not file.endswith(".py"):
             continue  # there are thousands, and resolving each takes longer than the model
         path = Path(file).resolve()
-        if path.is_relative_to(here) and not path.is_relative_to(Path(sys.prefix).resolve()):
-            imported.add(path.relative_to(here))
+        below = [folder for folder in folders if path.is_relative_to(folder)]
+        if below and not path.is_relative_to(Path(sys.prefix).resolve()):
+            imported.add(folders[below[0]] / path.relative_to(below[0]))
     return [_source(path) for path in sorted(declared | imported) if path.is_file()]
 
 

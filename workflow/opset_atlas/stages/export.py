@@ -19,6 +19,7 @@ import io
 import json
 import logging
 import shutil
+import sys
 import time
 import warnings
 from collections import Counter
@@ -89,6 +90,8 @@ def sweep(job: exporters.Job, folder: Path, code: str = "") -> ExportRecord:
     _remove_others(cells, done.values())
     versions = {name: importlib.metadata.version(name) for name in exporter.PACKAGES}
     record = _record(spec, versions, [done[opset] for opset in sorted(done)])
+    if lines := _lines(job, record["cells"]):
+        record["lines"] = lines
     write_json(
         folder / "timing.json", {str(opset): seconds.get(str(opset)) for opset in sorted(done)}
     )
@@ -205,14 +208,8 @@ def _export_cells(
         for opset in opsets:
             yield opset, {**_cell(opset, outcome, model["detail"]), "source": source}, 0.0
         return
-    spec = {
-        **job.spec,
-        "input_set": model["sets"][0]["name"],
-        "input_names": [port["name"] for port in model["inputs"]],
-        "output_names": [port["name"] for port in model["outputs"]],
-        "flattened": model.get("flattened", False),
-    }
-    frozen = exporters.Job(spec, job.define, job.base)
+    frozen = _frozen(job, model)
+    spec = frozen.spec
     state: dict[str, exporters.Export] = {}
 
     def setup() -> None:
@@ -244,6 +241,45 @@ def _export_cells(
                 yield opset, _failed(opset, result.failure("")), result.seconds
             else:
                 yield opset, _cell(opset, result.status, _fault(result)), result.seconds
+
+
+def _lines(job: exporters.Job, cells: Sequence[Cell]) -> dict[str, str]:
+    """The line of each node in the newest file of the sweep about which a tracer warned."""
+    warned = [cell["requested"] for cell in cells if cell["file"] and _is_warned(cell)]
+    lines = getattr(exporters.load(job.spec["exporter"]), "lines", None)
+    if not warned or not lines:
+        return {}
+    given = _frozen(job, read_json(job.define / "record.json", "define"))
+    limits = job.spec["limits"]
+    seconds, memory = limits["cell_seconds"], limits.get("memory_mb")
+
+    def work(opset: int) -> dict[str, str]:
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                found: dict[str, str] = lines(given, opset)
+        except Exception:  # the file exists, and only says less
+            return {}
+        return found
+
+    for _, result in run_isolated(warned[-1:], work, seconds, memory, foreign=True):
+        return dict(result.value) if result.status == "done" else {}
+    return {}
+
+
+def _is_warned(cell: Cell) -> bool:
+    return any(message["source"] == "TracerWarning" for message in cell["messages"])
+
+
+def _frozen(job: exporters.Job, model: DefineRecord) -> exporters.Job:
+    """The job as exporters get it."""
+    spec = {
+        **job.spec,
+        "input_set": model["sets"][0]["name"],
+        "input_names": [port["name"] for port in model["inputs"]],
+        "output_names": [port["name"] for port in model["outputs"]],
+        "flattened": model.get("flattened", False),
+    }
+    return exporters.Job(spec, job.define, job.base)
 
 
 def _refusing(error: Exception) -> exporters.Export:
@@ -350,6 +386,7 @@ def _listening(heard: _Heard) -> Iterator[None]:
             warnings.catch_warnings(record=True) as caught,
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
+            _consoles_aside(printed),
         ):
             warnings.simplefilter("always")
             yield
@@ -362,6 +399,31 @@ def _listening(heard: _Heard) -> Iterator[None]:
     if text := clean(printed.getvalue()):
         more = f" … ({printed.length} characters)" if printed.length > LIMIT else ""
         messages["print", "stdout", text + more, ""] += 1
+
+
+@contextlib.contextmanager
+def _consoles_aside(printed: io.StringIO) -> Iterator[None]:
+    """Send log lines that a handler would print here to this process's log: they are no prints.
+
+    From 2.14 on, the handlers of torch write to what `sys.stderr` is at that time, with the clock
+    time and the process ID (torch/_logging/_internal.py, `_StderrHandler`).
+    """
+
+    def aside(record: logging.LogRecord) -> bool:
+        print(f"{record.levelname}: {_message(record)}", file=sys.__stderr__)
+        return False
+
+    named = list(logging.root.manager.loggerDict.values())
+    loggers = [logging.root, *(each for each in named if isinstance(each, logging.Logger))]
+    found = {handler for logger in loggers for handler in logger.handlers}
+    consoles = [handler for handler in found if getattr(handler, "stream", None) is printed]
+    for handler in consoles:
+        handler.addFilter(aside)
+    try:
+        yield
+    finally:
+        for handler in consoles:
+            handler.removeFilter(aside)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -57,18 +57,20 @@ def judge(records: Iterable[ParityRecord], spec: Mapping[str, Any]) -> JudgeReco
     """The verdict on every cell of the parity records, in their order.
 
     Args:
-        spec: `tolerances` for all models and, under `models`, those of models that differ.
+        spec: `tolerances` for all models and, under `models`, those of models that differ;
+            under `metrics`, by model, how far each metric may move.
     """
     common = Tolerances().updated(spec.get("tolerances") or {})
-    special = spec.get("models") or {}
+    special, metrics = spec.get("models") or {}, spec.get("metrics") or {}
     failed: list[ModelFailure] = []
     judged: JudgeRecord = {"version": VERSION, "stage": "judge", "cells": []}
     for record in records:
         tolerances = common.updated(special.get(record["model"]) or {})
+        allowed = metrics.get(record["model"]) or {}
         failed += [_of_model(record, "parity", each) for each in record.get("failures", [])]
         for cell in record["cells"]:
             try:
-                judged["cells"].append(verdicts.judge_cell(record, cell, tolerances))
+                judged["cells"].append(verdicts.judge_cell(record, cell, tolerances, allowed))
             except Exception as error:  # costs this cell, not the report of the run
                 failure = failures.of(error, _place(cell))
                 failed.append(_of_model(record, "judge", failure))

@@ -1,6 +1,7 @@
 """Stage, per model and runtime: run every distinct file on every input set, and measure.
 
-reads   results/define/{model}: inputs and reference; results/export/{model}/*: the files
+reads   results/define/{model}: inputs and reference; results/export/{model}/*: the files; the files
+        of the user's metrics
 writes  {runtime}.json (measures without judgement) and {runtime}.timing.json
 
 Each file runs once per variant of the runtime, in a child process: a file that crashes, hangs or
@@ -15,15 +16,16 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from opset_atlas import runtimes
 from opset_atlas.base import failures, stopped
-from opset_atlas.base.files import digest, read_json, write_json
+from opset_atlas.base.files import digest, file_sha256, read_json, write_json
 from opset_atlas.execution.isolate import Result, run_isolated
+from opset_atlas.numerics import metrics
 from opset_atlas.numerics import reference as frozen
 from opset_atlas.numerics.running import SECONDS, impersonal, nothing, run_file
 from opset_atlas.records import (
@@ -33,6 +35,7 @@ from opset_atlas.records import (
     DefineRecord,
     ExportRecord,
     Failure,
+    MetricValue,
     ParityRecord,
     RunCell,
     RunOutcome,
@@ -66,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     def work() -> None:
         cells = measure_files(job, output, timing)["cells"]
-        lost = any(stopped.is_at_limit(cell["outcome"], cell["detail"]) for cell in cells)
+        lost = any(map(_at_limit, cells))
         stopped.note(output, spec.get("limits", {}), options.again, lost)
 
     failures.guard(work, lambda failure: _stand_in(job, output, timing, failure))
@@ -111,11 +114,9 @@ def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
     fingerprint = _fingerprint(job, model, versions)
     done = _kept(output, timing, fingerprint)
     items = _distinct(job, exported, runtime)
-    failed: list[Failure] = []
     new = [item for item in items if item.key not in done]
-    for item, result in _run_all(job, runtime, model, new, failed):
-        done[item.key] = result
-        print(f"{item.label} in {item.variant}: {result['outcome']} {result['detail']}")
+    found = _run_all(job, runtime, model, new)
+    done |= found.results
     rows = [
         (_head(sweep, cell, variant), _row(cell, variant, model, done))
         for sweep in exported
@@ -131,8 +132,10 @@ def measure_files(job: Job, output: Path, timing: Path) -> ParityRecord:
         "fingerprint": fingerprint,
         "cells": [_run_cell(*row) for row in rows],
     }
-    if failed:
-        record["failures"] = failed
+    if job.spec.get("metrics"):
+        record["metrics"] = found.of_torch
+    if found.failed:
+        record["failures"] = found.failed
     write_json(timing, {"version": VERSION, **head, "cells": [_durations(*row) for row in rows]})
     write_json(output, record)
     return cast(ParityRecord, record)
@@ -188,6 +191,7 @@ def _fingerprint(job: Job, model: DefineRecord, versions: Mapping[str, Any]) -> 
     return digest(
         {
             "spec": {key: value for key, value in job.spec.items() if key != "limits"},
+            "metrics": [file_sha256(Path(path)) for path in job.spec.get("metric_files", [])],
             "versions": versions,
             "reference": {key: model[key] for key in reference},  # type: ignore[literal-required]
             "code": job.code,
@@ -208,11 +212,17 @@ def _kept(output: Path, timing: Path, fingerprint: str) -> dict[tuple[str, str],
         times = {}
     found = {}
     for cell in cells:
-        lasting = cell["outcome"] in _LASTING
-        if cell["sha256"] and lasting and not stopped.is_at_limit("", cell["detail"]):
+        if cell["sha256"] and cell["outcome"] in _LASTING and not _at_limit(cell):
             key = (cell["sha256"], cell["runtime"])
             found[key] = {**cell, **{name: times.get(key, {}).get(name) for name in SECONDS}}
     return found
+
+
+def _at_limit(cell: Mapping[str, Any]) -> bool:
+    """Whether another limit may give another result for a cell, or for one of its metrics."""
+    told = [each["detail"] for each in cell.get("metrics", [])]
+    stages = [(cell["outcome"], cell["detail"]), *((text.partition(":")[0], text) for text in told)]
+    return any(stopped.is_at_limit(*each) for each in stages)
 
 
 def _row(
@@ -241,43 +251,104 @@ def _head(sweep: ExportRecord, cell: Cell, variant: str) -> dict[str, Any]:
 
 def _run_cell(head: Mapping[str, Any], row: Mapping[str, Any]) -> RunCell:
     found = {name: row[name] for name in ("outcome", "detail", "measures", "misdeclared")}
-    return cast(RunCell, {**head, **found})
+    metrics = {"metrics": row["metrics"]} if "metrics" in row else {}
+    return cast(RunCell, {**head, **found, **metrics})
 
 
 def _durations(head: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     return {**head, **{name: row.get(name) for name in SECONDS}}
 
 
-def _run_all(
-    job: Job,
-    runtime: runtimes.Runtime,
-    model: DefineRecord,
-    items: Sequence[_Item],
-    failed: list[Failure],
-) -> Iterator[tuple[_Item, dict[str, Any]]]:
-    """Run the items in child processes; the reference is read once, before they fork.
+@dataclass
+class _Found:
+    """What running the items gave.
 
-    Args:
-        failed: gets an entry for each item on which our own code raised.
+    `results`: by an item's key. `of_torch`: the metrics of the reference. `failed`: an entry for
+    each item on which our own code raised.
     """
-    if not items or model["outcome"] != "ok":
-        return
+
+    results: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    of_torch: list[MetricValue] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a child does at once: run an item, or compute a metric of an item or of the reference.
+
+    A metric is a step of its own, so that one that hangs or crashes costs no file its result.
+    """
+
+    item: _Item | None
+    metric: Mapping[str, Any] | None = None
+
+
+def _run_all(
+    job: Job, runtime: runtimes.Runtime, model: DefineRecord, items: Sequence[_Item]
+) -> _Found:
+    """Run the items in child processes; the reference is read once, before they fork."""
+    found = _Found()
+    if model["outcome"] != "ok":
+        return found
     ties, memoize = job.spec.get("index_outputs"), job.spec.get("memoize", True)
+    declared: Sequence[Mapping[str, Any]] = job.spec.get("metrics", [])
+    steps = [_Step(None, metric) for metric in declared]
+    steps += [_Step(item, metric) for item in items for metric in (None, *declared)]
+    if not steps:
+        return found
     reference = frozen.Reference.read(job.define, model, ties, memoize)
     limits = job.spec.get("limits", {})
+    outputs: dict[tuple[str, str], metrics.Outputs] = {}  # in the child, of the last item
+    computed = metrics.Metrics(reference, declared, model.get("seed", 0))
 
-    def work(item: _Item) -> dict[str, Any]:
+    def work(step: _Step) -> Any:
+        item, metric = step.item, step.metric
+        if item is None:
+            return metric and computed.of_torch(metric)
+        if metric is not None:
+            vain = any(v["metric"] == metric["name"] for v in found.of_torch if v["value"] is None)
+            ran = item.key in outputs and not vain
+            return computed.of_file(metric, outputs[item.key]) if ran else None
         number = f"{items.index(item) + 1} of {len(items)}"
         place = f"{model['model']} × {item.label}"
         print(f"{place} in {item.variant}: running, {number}", flush=True)
-        result = run_file(runtime, item.path, item.variant, reference, item.declared)
+        keep = bool(declared)
+        result = run_file(runtime, item.path, item.variant, reference, item.declared, keep)
+        outputs.clear()
+        if "outputs" in result:
+            outputs[item.key] = result.pop("outputs")
         return {**result, "detail": impersonal(result["detail"], item.path)}
 
     seconds, memory = float(limits.get("cell_seconds", 300)), limits.get("memory_mb")
-    for item, result in run_isolated(items, work, seconds, memory):
-        if result.status == "internal-error":
-            failed.append(result.failure(f"{item.label} in {item.variant}"))
-        yield item, result.value if result.status == "done" else _lost(result)
+    foreign = bool(declared)
+    for step, result in run_isolated(steps, work, seconds, memory, foreign=foreign):
+        _add(found, step, result)
+    return found
+
+
+def _add(found: _Found, step: _Step, result: Result) -> None:
+    """Add what a step gave to what was found."""
+    item, metric = step.item, step.metric
+    if result.status == "internal-error":
+        what = f"{item.label} in {item.variant}" if item else ""
+        found.failed.append(result.failure(" × ".join(filter(None, [what, _name(metric)]))))
+    if item and not metric:
+        row = result.value if result.status == "done" else _lost(result)
+        print(f"{item.label} in {item.variant}: {row['outcome']} {row['detail']}")
+        found.results[item.key] = row
+        return
+    value = result.value
+    if metric and result.status != "done":
+        detail = f"{result.status}: {metric['callable']}: {result.detail}"
+        value = MetricValue(metric=_name(metric), value=None, detail=detail)
+    if not item:
+        found.of_torch.append(value)
+    elif value:
+        found.results[item.key].setdefault("metrics", []).append(value)
+
+
+def _name(metric: Mapping[str, Any] | None) -> str:
+    return metric["name"] if metric else ""
 
 
 def _lost(result: Result) -> dict[str, Any]:

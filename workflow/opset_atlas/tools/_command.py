@@ -6,10 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opset_atlas.numerics.random_runs import Choice
 
 SECONDS, MEMORY_MB = 300.0, 8000
+# A run of two files that could not take place.
+NOT_RUN = {"runtime": "onnxruntime", "sets": [], "sizes": {}, "notes": [], "outputs": []}
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,57 @@ def limits(options: argparse.Namespace) -> Limits:
     return Limits(options.seconds, options.memory_mb)
 
 
+def add_run(parser: argparse.ArgumentParser, what: str) -> None:
+    """The options for `choice`; `--run` itself if `what` describes it."""
+    group = parser.add_argument_group("a run on random inputs, which needs onnxruntime")
+    if what:
+        group.add_argument("--run", action="store_true", help=what)
+    group.add_argument(
+        "--size", action="append", default=[], metavar="NAME=N", help="a size that is left open"
+    )
+    group.add_argument(
+        "--shape", action="append", default=[], metavar="INPUT=N,N", help="the shape of an input"
+    )
+    group.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="random input sets (default: %(default)s)"
+    )
+
+
+def choice(options: argparse.Namespace) -> Choice:
+    """What the options of `add_run` say.
+
+    Raises:
+        Refusal: one of them cannot be read, or onnxruntime is not installed.
+    """
+    from importlib.util import find_spec
+
+    from opset_atlas.numerics.random_runs import Choice
+
+    if find_spec("onnxruntime") is None:
+        raise Refusal("--run needs onnxruntime: pip install onnxruntime")
+    sizes = {name: _numbers(text) for name, text in map(_named, options.size)}
+    if long := next((name for name, numbers in sizes.items() if len(numbers) != 1), None):
+        raise Refusal(f"--size {long}: expected one number; --shape takes several")
+    if options.seeds < 1:
+        raise Refusal("--seeds: expected a positive number")
+    shapes = {name: _numbers(text) for name, text in map(_named, options.shape)}
+    return Choice({name: numbers[0] for name, numbers in sizes.items()}, shapes, options.seeds)
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, _, value = text.rpartition("=")
+    if not name:
+        raise Refusal(f"{text!r}: expected a name, an equals sign and numbers, such as batch=4")
+    return name, value
+
+
+def _numbers(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise Refusal(f"{text!r}: expected numbers, such as 1,3,224,224")
+    return [int(part) for part in parts]
+
+
 def isolated(what: str, item: Any, work: Callable[[Any], Any], given: Limits) -> Any:
     """The result of `work(item)`, a JSON value, from a child process that is held to the limits.
 
@@ -80,8 +135,8 @@ def isolated(what: str, item: Any, work: Callable[[Any], Any], given: Limits) ->
     return result.value["value"]
 
 
-def reading(path: Path, error: Exception) -> Refusal:
-    """The refusal of a file that raised `error` while it was read.
+def reading(name: str, error: Exception) -> Refusal:
+    """The refusal of the file `name` that raised `error` while it was read.
 
     Raises:
         Exception: `error` itself, where it is not the file's fault.
@@ -89,12 +144,14 @@ def reading(path: Path, error: Exception) -> Refusal:
     from opset_atlas.base.messages import describe
     from opset_atlas.onnx_files.facts import says_of_file
 
-    if isinstance(error, OSError) or says_of_file(error):
-        return Refusal(f"{path.name} cannot be read: {describe(error)}")
+    if isinstance(error, OSError):
+        return Refusal(f"{name} cannot be read: {error.strerror or error}")
+    if says_of_file(error):
+        return Refusal(f"{name} cannot be read: {describe(error)}")
     raise error
 
 
-def refused(refusal: Refusal, *paths: Path) -> int:
+def refused(name: str, refusal: Refusal) -> int:
     """Say why a command stops; returns its exit status."""
-    print(f"{', '.join(map(str, paths))}: {refusal}", file=sys.stderr)
+    print(f"opset-atlas {name}: {refusal}", file=sys.stderr)
     return 2

@@ -1,47 +1,60 @@
 """What differs between two ONNX files, and why.
 
-The exit status is 0 if both files mean the
-same, 1 if there is a difference that can matter or that the files do not settle, and 2, with the
-reason, if they could not be compared.
+The first line is the verdict; then every change with its cause, those that can matter first. The
+producer of a file, the names of its nodes and values, the order of its nodes and different ways to
+write the same value do not matter. The names of the model's inputs and outputs do, because callers
+use them.
 
-The producer of a file, the names of its nodes and values, the order of its nodes and different ways
-to write the same value do not matter. The names of the model's inputs and outputs do, because
-callers use them.
+exit status:
+  0  both files mean the same
+  1  they differ, or the files alone do not settle it
+  2  they could not be compared; the reason is on standard error
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opset_atlas.base.files import write_text
-from opset_atlas.base.messages import describe
-from opset_atlas.causes import Situation
-from opset_atlas.comparison.steps import compare
-from opset_atlas.execution.isolate import run_isolated
-from opset_atlas.graph.reading import read
-from opset_atlas.graph.spelling import visible
-from opset_atlas.onnx_files.facts import says_of_file
-from opset_atlas.records import Change
+from opset_atlas.base.terminal import Terminal
+from opset_atlas.records import VERSION, DiffReport
 from opset_atlas.tools import _command
-from opset_atlas.tools._command import MEMORY_MB, SECONDS
+from opset_atlas.tools._command import Refusal
+
+if TYPE_CHECKING:
+    from opset_atlas.numerics.random_runs import Choice
 
 _EXAMPLES = """
   opset-atlas diff old.onnx new.onnx
-  opset-atlas diff old.onnx new.onnx --html page.html    # both graphs side by side
+  opset-atlas diff old.onnx new.onnx --run                 # and run both on random inputs
+  opset-atlas diff old.onnx new.onnx --run --size batch=4  # with a size that the files leave open
+  opset-atlas diff old.onnx new.onnx --open                # both graphs side by side in a browser
+  opset-atlas diff old.onnx new.onnx --markdown            # for a pull request
+  git show HEAD:model.onnx | opset-atlas diff - model.onnx
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The arguments."""
     parser = _command.parser("diff", __doc__, _EXAMPLES)
-    parser.add_argument("files", type=Path, nargs=2, metavar="FILE.onnx", help="two files")
-    parser.add_argument("--json", action="store_true", help="print the changes as data")
-    parser.add_argument("--html", type=Path, metavar="PAGE", help="write them as a page, too")
+    files = "two files; - is one on standard input, without external data"
+    parser.add_argument("files", nargs=2, metavar="FILE.onnx", help=files)
+    shown = parser.add_argument_group("what is printed").add_mutually_exclusive_group()
+    shown.add_argument(
+        "--json", action="store_true", help="data (schemas/records/diff.schema.json)"
+    )
+    shown.add_argument("--markdown", action="store_true", help="a comment for a pull request")
+    shown.add_argument("-q", "--quiet", action="store_true", help="nothing; see the exit status")
+    page = parser.add_argument_group("a page with both graphs")
+    page.add_argument("--html", type=Path, metavar="PAGE", help="write it, too")
+    page.add_argument("--open", action="store_true", help="open it in a browser")
+    _command.add_run(parser, "run both in onnxruntime on the same random inputs")
     _command.add_limits(parser)
     return parser
 
@@ -49,99 +62,117 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Command line."""
     options = parser().parse_args(arguments)
-    left, right = options.files
-    limits = options.seconds, options.memory_mb
-    return diff(left, right, options.json, options.html, limits)
+    try:
+        with _paths(options.files) as paths:
+            report, page = _report(paths, options)
+    except Refusal as refusal:
+        return _command.refused("diff", refusal)
+    from opset_atlas.tools import _diff_words as words
+
+    if options.json:
+        print(json.dumps(report, indent=1, ensure_ascii=False))
+    elif options.markdown:
+        print(words.markdown(report))
+    elif not options.quiet:
+        print(words.text(report, Terminal.of(sys.stdout)))
+    if page:
+        _show(page, options.html, options.open)
+    return words.exit_status(report)
 
 
-def diff(
-    left: Path,
-    right: Path,
-    as_json: bool = False,
-    html: Path | None = None,
-    limits: tuple[float, int] = (SECONDS, MEMORY_MB),
-) -> int:
-    """Print what differs, and return the exit status.
-
-    Args:
-        limits: seconds and MiB of address space that it may take. The files are read in a separate
-            process, since they are untrusted.
-    """
-    ((_, result),) = run_isolated([(left, right, bool(html))], _compared, *limits)
-    found = result.value or {"refusal": ""}
-    if result.status == "internal-error":
-        print(result.traceback, file=sys.stderr)
-        found = {"refusal": f"opset-atlas itself failed: {result.detail}"}
-    elif result.status != "done":
-        found = {"refusal": f"comparing them: {result.status}, {result.detail}"}
-    if "refusal" in found:
-        print(f"{left}, {right}: {found['refusal']}", file=sys.stderr)
-        return 2
-    changes, (old, new) = found["changes"], found["opsets"]
-    if as_json:
-        print(json.dumps(changes, indent=1, ensure_ascii=False))
-    else:
-        print(f"{left}: opset {old}\n{right}: opset {new}")
-        print("\n".join(_spelled(change) for change in changes) or "no difference")
-        if changes:
-            print(f"\n{_summary(changes)}")
-    if html:
-        write_text(html, found["page"])
-    return int(any(not change["neutral"] for change in changes))
+@contextlib.contextmanager
+def _paths(names: list[str]) -> Iterator[tuple[Path, Path]]:
+    """The files; what comes on standard input is kept in one for as long as it is needed."""
+    if names.count("-") > 1:
+        raise Refusal("only one of the files can come on standard input")
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "stdin.onnx"
+        if "-" in names:
+            kept.write_bytes(sys.stdin.buffer.read())
+        one, other = (kept if name == "-" else Path(name) for name in names)
+        yield one, other
 
 
-def _compared(given: tuple[Path, Path, bool]) -> dict[str, Any]:
-    """In a child process: the changes between two files, and their page if requested."""
-    left, right, wanted = given
-    graphs, opsets = [], []
-    for path in (left, right):
+def _report(paths: tuple[Path, Path], options: argparse.Namespace) -> tuple[DiffReport, str]:
+    """What differs, and the page if one is wanted."""
+    from opset_atlas.tools._diff_words import settle
+
+    limits = _command.limits(options)
+    choice = _command.choice(options) if options.run else None
+    wanted = bool(options.html or options.open)
+    given = list(zip(options.files, paths, strict=True)), wanted
+    found = _command.isolated("comparing them", given, _compared, limits)
+    run = None
+    if choice:
         try:
-            graph, imports = read(path)
+            both = paths, tuple(found["declared"]), choice
+            run = _command.isolated("running them", both, _ran, limits)
+        except Refusal as refusal:
+            run = {**_command.NOT_RUN, "problem": str(refusal)}
+    report: DiffReport = {
+        "version": VERSION,
+        "verdict": settle(found["changes"], run),
+        "files": found["files"],
+        "changes": found["changes"],
+        "run": run,
+    }
+    return report, found.get("page", "")
+
+
+def _compared(given: tuple[list[tuple[str, Path]], bool]) -> dict[str, Any]:
+    """In a child process: the changes between two files, and their page if requested."""
+    import onnx
+
+    from opset_atlas.causes import Situation
+    from opset_atlas.comparison.steps import compare
+    from opset_atlas.graph.reading import read_model
+    from opset_atlas.onnx_files import facts
+
+    named, wanted = given
+    graphs, files, declared = [], [], []
+    for name, path in named:
+        try:
+            model = onnx.load(path, load_external_data=False)
+            if not model.HasField("graph"):
+                raise ValueError("no graph in it")
+            files.append(facts.of_model(name, model))
+            declared.append(facts.declared(model.graph))
+            graphs.append(read_model(model, path.parent)[0])
         except Exception as error:
-            if isinstance(error, OSError) or says_of_file(error):
-                return {"refusal": f"{path.name} cannot be read: {describe(error)}"}
-            raise
-        graphs.append(graph)
-        opsets.append(_opset(imports))
+            raise _command.reading(name, error) from error
+    opsets = [file["opset"] or 0 for file in files]
     changes = compare(graphs[0], graphs[1], Situation(opsets[0], opsets[1]))
-    found: dict[str, Any] = {"changes": changes, "opsets": opsets}
+    found: dict[str, Any] = {"changes": changes, "files": files, "declared": declared}
     if wanted:
         from opset_atlas.stages.report import pair
 
         one, other = (
             pair.File(path.name, opset, graph)
-            for path, opset, graph in zip((left, right), opsets, graphs, strict=True)
+            for (_, path), opset, graph in zip(named, opsets, graphs, strict=True)
         )
         found["page"] = pair.page(one, other, changes)
     return found
 
 
-def _summary(changes: Sequence[Change]) -> str:
-    """The meaning of the exit status in words."""
-    matter = sum(not change["neutral"] for change in changes)
-    same = len(changes) - matter
-    if not matter:
-        return (
-            f"Equal in meaning; {same} {'difference' if same == 1 else 'differences'} in encoding."
-        )
-    words = f"{matter} {'difference' if matter == 1 else 'differences'} that can matter"
-    return f"{words}, {same} only in encoding." if same else f"{words}."
+def _ran(both: tuple[Any, Any, Choice]) -> Any:
+    """In a child process: both files on the same random inputs."""
+    from opset_atlas.numerics.random_runs import run_together
+
+    return run_together(*both)
 
 
-def _opset(imports: Mapping[str, int]) -> int:
-    return imports.get("", 0)
+def _show(page: str, path: Path | None, browser: bool) -> None:
+    """Write the page, and open it in a browser if wanted."""
+    from opset_atlas.base.files import write_text
 
+    path = path or Path(tempfile.mkdtemp(prefix="opset-atlas-")) / "diff.html"
+    write_text(path, page)
+    if browser:
+        import webbrowser
 
-def _spelled(change: Change) -> str:
-    mark = "=" if change["neutral"] else "≠"
-    where = f" ({len(change['places'])} places)" if len(change["places"]) > 1 else ""
-    name = " ".join(filter(None, [change["op_type"], change["parameter"]]))
-    lines = [
-        f"{mark} {name}{where}: {change['before']} → {change['after']}",
-        f"  {change['explanation']}",
-    ]
-    lines += [f"  {change['url']}"] if change["url"] else []
-    return "\n" + "\n".join(visible(line, 4000) for line in lines)
+        address = path.resolve().as_uri()
+        if not webbrowser.open(address):
+            print(f"found no browser; open {address}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         lines = _told(op, domain, options.opsets, Terminal.of(sys.stdout))
         print("\n".join(lines))
     except Refusal as refusal:
-        print(f"opset-atlas op: {refusal}", file=sys.stderr)
-        return 2
+        return _command.refused("op", refusal)
     return 0
 
 

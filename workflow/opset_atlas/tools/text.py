@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         text = _command.isolated("reading it", options.file, _text, _command.limits(options))
     except Refusal as refusal:
-        return _command.refused(refusal, options.file)
+        return _command.refused("text", refusal)
     sys.stdout.write(text)
     return 0
 
@@ -52,7 +52,7 @@ def _text(path: Path) -> str:
     try:
         graph, imports = read(path, lenient=True)
     except Exception as error:
-        raise _command.reading(path, error) from error
+        raise _command.reading(str(path), error) from error
     opsets = [f"opset {domain or 'ai.onnx'} {version}" for domain, version in imports.items()]
     return "\n".join([*sorted(opsets), as_text(graph)])
 

@@ -33,7 +33,8 @@ def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]
         row["source"] = source.lines(
             case.first.path(case.job.export), case.job.export, row["nodes"]
         )
-        row["sentence"] = sentence(row)
+        warned = source.warnings(case.first.path(case.job.export), case.job.export, row["source"])
+        row["sentence"] = sentence(row, warned)
         found.append(row)
     return found
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import onnx
 
 from opset_atlas.base import source_lines
+from opset_atlas.base.files import read_json
 from opset_atlas.graph.reading import scope_of
 from opset_atlas.onnx_files import origins
-from opset_atlas.records import BlamedNode
+from opset_atlas.records import BlamedNode, ExportRecord
 
 _DEFAULT = ("", "ai.onnx")
 
@@ -30,11 +31,45 @@ def lines(path: Path, exports: Path, nodes: Sequence[BlamedNode]) -> str:
     """
     if not nodes:
         return ""
+    kept = _kept(path, exports)
     own = [onnx.load(path, load_external_data=False), *_siblings(path, exports)]
     found = []
     for node in nodes:
-        found.append(_in_file(own[0], node) or _by_name(own[1:], node) or _by_scope(own[1:], node))
+        line = _in_file(own[0], node) or kept.get(node["name"]) or _by_name(own[1:], node)
+        found.append(line or _by_scope(own[1:], node))
     return source_lines.listed(found)
+
+
+def warnings(path: Path, exports: Path, source: str) -> list[str]:
+    """What a tracer said about lines that `lines` returned."""
+    messages = [
+        m for record in _records(path, exports) for c in record["cells"] for m in c["messages"]
+    ]
+    return list(
+        dict.fromkeys(
+            message["text"]
+            for message in messages
+            if message["source"] == "TracerWarning"
+            and any(source_lines.of_warning(message["place"], each) for each in source.split("; "))
+        )
+    )
+
+
+def _kept(path: Path, exports: Path) -> dict[str, str]:
+    """The lines of nodes that the record of the exporter has, or that of the one converted from."""
+    return {
+        name: line
+        for record in reversed([*_records(path, exports)])
+        for name, line in record.get("lines", {}).items()
+    }
+
+
+def _records(path: Path, exports: Path) -> Iterator[ExportRecord]:
+    """The record of the exporter of a file, and those that it may have been converted from."""
+    own = path.parents[1]
+    for sweep in (own, *sorted(each for each in exports.iterdir() if each != own)):
+        if (sweep / "record.json").is_file():
+            yield read_json(sweep / "record.json", "export")
 
 
 def _siblings(path: Path, exports: Path) -> Iterator[onnx.ModelProto]:

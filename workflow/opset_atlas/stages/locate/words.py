@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from opset_atlas.graph.spelling import operator, visible
@@ -12,12 +13,25 @@ from opset_atlas.records import Located, Node
 MOST_OPERATORS = 6
 _MOST_NAME = 60
 _MOST_MESSAGE = 500
+_MOST_WARNINGS = 2
 
 
-def sentence(found: Located) -> str:
-    """What is to blame, how large the error is, compared with what, and whose fault it is."""
+def sentence(found: Located, warned: Sequence[str] = ()) -> str:
+    """What is to blame, how large the error is, compared with what, and whose fault it is.
+
+    Args:
+        warned: what a tracer said about the lines that the nodes come from.
+    """
     size = sizes_of(found["set"])
-    return (f"With {size}: " if size else "") + _sentence(found)
+    said = [
+        f"The tracer warned about this line: {_first(text)}" for text in warned[:_MOST_WARNINGS]
+    ]
+    return " ".join([(f"With {size}: " if size else "") + _sentence(found), *said])
+
+
+def _first(text: str) -> str:
+    """The first sentence of a warning, which says what was converted."""
+    return visible(re.split(r"(?<=\.)\s", text.strip(), maxsplit=1)[0], _MOST_MESSAGE)
 
 
 def _sentence(found: Located) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +12,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from opset_atlas.findings import coverage
+from opset_atlas.findings.grouped import group_surprises
 from opset_atlas.records import RunOutcome, Verdict
 from opset_atlas.stages.report.canvas import Canvas, of_step
 from opset_atlas.stages.report.changes import GroupedChange, first_to_show, group_changes
@@ -22,16 +22,6 @@ from opset_atlas.stages.report.located import origins
 from opset_atlas.stages.report.matrix import LEGEND, columns, least, line
 from opset_atlas.stages.report.operators import Catalog
 
-KINDS = {
-    "silently-wrong": "Silently wrong",
-    "fixed-size": "Wrong at other sizes",
-    "invalid": "Invalid file",
-    "loads-nowhere": "Runs nowhere",
-    "misdeclared": "Declares something else",
-    "silently-moved": "Another opset",
-    "above-noise": "Beyond float noise",
-    "off-text": "Not as the schema says",
-}
 MOST_SENTENCES = 24  # models with their advice shown in a sentence each; more are grouped
 MOST_PICKS = 400  # models listed under an exporter; more are folded
 MOST_TOGETHER = 400  # models in one matrix; more are split into foldable parts
@@ -39,42 +29,6 @@ PART = 100  # models per part
 MOST_CHANGES = 60  # changes of a kind on this page; models' pages and the table have all
 MOST_DEFINITIONS = 400  # models with their hashes on this page; each model's page has its own
 MOST_FILES = 1000  # files with their hashes on this page; the table of cells has all
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A statement on some opsets in some runtimes; `source`: the line of code it is about."""
-
-    text: str
-    source: str
-    opsets: list[int]
-    runtimes: list[str]
-
-
-@dataclass(frozen=True)
-class Surprise:
-    """Equal surprises, grouped. `models` maps to opsets; moved files group over all models."""
-
-    severity: int
-    kind: str
-    exporter: str
-    models: dict[str, list[int]]
-    findings: list[Finding]
-
-    @property
-    def title(self) -> str:
-        """The kind in words."""
-        return KINDS.get(self.kind, self.kind.replace("-", " ").capitalize())
-
-    @property
-    def state(self) -> str:
-        """The key of the matrix's state, for the filter."""
-        states = {
-            "silently-wrong": "wrong",
-            "silently-moved": "moved",
-            "loads-nowhere": "runs-nowhere",
-        }
-        return states.get(self.kind, "unproven" if self.kind == "above-noise" else self.kind)
 
 
 def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
@@ -116,6 +70,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "choices": data.tables["choices"],
         "most_changes": MOST_CHANGES,
         "parity": parity_summary(data),
+        "metrics": metrics_summary(data.tables["metrics"]),
         "tolerances": data.tolerances(),
         "definitions": data.definitions if len(data.models) <= MOST_DEFINITIONS else {},
         "versions": versions(data),
@@ -176,36 +131,6 @@ def figures(data: Data) -> dict[str, int]:
     }
 
 
-def group_surprises(rows: Iterable[Row]) -> list[Surprise]:
-    """Surprises by model and exporter, worst first, with the opsets of each."""
-    found: dict[tuple[str, ...], Surprise] = {}
-    for row in rows:
-        text, kind, exporter = _finding(row), row["kind"], row["exporter"]
-        key = (kind, exporter, text if kind == "silently-moved" else row["model"])
-        fresh = Surprise(row["severity"], kind, exporter, {}, [])
-        surprise = found.setdefault(key, fresh)
-        _add(surprise.models.setdefault(row["model"], []), row["requested"])
-        same = [finding for finding in surprise.findings if finding.text == text]
-        if not same:
-            same = [Finding(text, row["source"] or "", [], [])]
-            surprise.findings.extend(same)
-        _add(same[0].opsets, row["requested"])
-        if row["runtime"]:
-            _add(same[0].runtimes, row["runtime"])
-    return sorted(found.values(), key=lambda surprise: surprise.severity)
-
-
-def _add(values: list[Any], value: Any) -> None:
-    if value not in values:
-        values.append(value)
-
-
-def _finding(row: Row) -> str:
-    """The sentence without exporter, opset and runtime, which are shown next to it."""
-    text: str = row["sentence"].removeprefix(f"{row['exporter']} at opset {row['requested']}")
-    return text.lstrip(":; ").removeprefix(row["runtime"] or "").lstrip(":; ")
-
-
 def parity_summary(data: Data) -> dict[str, Any]:
     """Cells by verdict, a row per exporter and runtime. Empty columns are omitted."""
     order = [*get_args(Verdict), *get_args(RunOutcome)]
@@ -227,6 +152,25 @@ def parity_summary(data: Data) -> dict[str, Any]:
         for exporter, runtime in sorted(lanes, key=lambda lane: (exporters.index(lane[0]), lane[1]))
     ]
     return {"verdicts": names, "rows": rows}
+
+
+def metrics_summary(rows: Iterable[Row]) -> list[Row]:
+    """A row per model and metric: torch's value, the least and the most of the files', and counts.
+
+    `cells` counts files in runtimes.
+    """
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        fresh = {**row, "least": None, "most": None, "moved": 0, "cells": 0}
+        known = found.setdefault((row["model"], row["metric"]), fresh)
+        known["moved"] += bool(row["moved"])
+        known["cells"] += 1
+        if row["value"] is not None:
+            ends = [
+                each for each in (known["least"], known["most"], row["value"]) if each is not None
+            ]
+            known["least"], known["most"] = min(ends), max(ends)
+    return list(found.values())
 
 
 def versions(data: Data) -> dict[str, list[str]]:

@@ -96,6 +96,7 @@ LEGEND = (
     ("moved", "→", "warn", "the exporter returned normally, with another opset than asked for"),
     ("wrong", "≠", "bad", "runs without an error and computes something else"),
     ("fixed-size", "≠", "bad", "right at the traced size, wrong or failing at others"),
+    ("metric-moved", "≠", "bad", "right element by element, yet a metric of yours moves"),
     (
         "misdeclared",
         "≠",
@@ -181,6 +182,9 @@ def state(cell: dict[str, Any], verdicts: Iterable[CellVerdict]) -> State:
         return State(
             "random", "~", f"random, as {cell['delivered']}" if moved else "random", "none"
         )
+    if "metric-moved" in found:
+        text = f"metric moves, as {cell['delivered']}" if moved else "metric moves"
+        return State("metric-moved", "≠", text, "bad")
     if "misdeclared" in found:
         text = f"misdeclared, as {cell['delivered']}" if moved else "misdeclared"
         return State("misdeclared", "≠", text, "fair")

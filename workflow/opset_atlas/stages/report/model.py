@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
+from opset_atlas.base.source_lines import with_nodes
 from opset_atlas.records import Cell, Step
 from opset_atlas.stages.report.data import Data, Row, Sweep
 from opset_atlas.stages.report.drawing.draw import draw
@@ -18,6 +19,7 @@ from opset_atlas.stages.report.matrix import LEGEND, Line, columns, least, line,
 from opset_atlas.stages.report.plot import facets
 from opset_atlas.stages.report.reference import remarks
 
+_METRIC = ("reference", "value", "difference", "tolerance", "moved", "detail")
 _MEASURES = ("runtime", "output", "verdict", "max_abs", "max_rel", "n_torch", "n_runtime", "detail")
 
 
@@ -97,6 +99,7 @@ class View:
             "legend": [entry for entry in LEGEND if entry[0] in occurring],
             "facets": facets(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
             "tolerances": tolerances,
+            "metrics": _metrics(data, model),
             "sweeps": self.sweeps,
             "pictures": {view.sweep.exporter: self._drawn(view, planner) for view in self.sweeps},
             "contrasts": data.comparisons[model]["pairs"],
@@ -136,22 +139,39 @@ def operators_of(data: Data, model: str) -> list[OperatorRow]:
     return sorted(rows.values(), key=lambda row: (row.domain, row.op_type.lower()))
 
 
-def merge(rows: Iterable[Row]) -> list[Row]:
-    """Rows of the parity table, with neighbouring opsets of equal measures merged.
+def merge(
+    rows: Iterable[Row],
+    lane: Sequence[str] = ("runtime", "output"),
+    same: Sequence[str] = _MEASURES,
+) -> list[Row]:
+    """Rows of a table, with neighbouring opsets of equal content merged; a row gains `opsets`.
 
-    A row gains `opsets`. Rows are sorted by runtime and output first, so that neighbours meet.
+    Args:
+        lane: the columns whose values say which rows are about the same thing; they sort the rows.
+        same: the columns that must be equal.
     """
     merged: list[Row] = []
-    lanes: dict[tuple[str, str], Row] = {}
+    lanes: dict[tuple[Any, ...], Row] = {}
     for row in rows:
-        lane = lanes.get((row["runtime"], row["output"]))
-        if lane and all(lane[name] == row[name] for name in _MEASURES):
-            lane["opsets"].append(row["requested"])
+        key = tuple(row[name] for name in lane)
+        last = lanes.get(key)
+        if last and all(last[name] == row[name] for name in same):
+            last["opsets"].append(row["requested"])
             continue
-        fresh = {**row, "opsets": [row["requested"]]}
-        lanes[row["runtime"], row["output"]] = fresh
-        merged.append(fresh)
-    return sorted(merged, key=lambda row: (row["runtime"], row["output"], row["opsets"][0]))
+        lanes[key] = {**row, "opsets": [row["requested"]]}
+        merged.append(lanes[key])
+    return sorted(merged, key=lambda row: (*(row[name] for name in lane), row["opsets"][0]))
+
+
+def _metrics(data: Data, model: str) -> list[Row]:
+    """The rows of the user's metrics, in the order of the configuration."""
+    rows = data.rows("metrics", model)
+    order = list(dict.fromkeys(row["metric"] for row in rows))
+    exporters = data.spec["sweeps"][model]
+    found = merge(rows, ("metric", "exporter", "runtime"), _METRIC)
+    return sorted(
+        found, key=lambda row: (order.index(row["metric"]), exporters.index(row["exporter"]))
+    )
 
 
 def _opsets(data: Data, model: str) -> list[int]:
@@ -240,7 +260,11 @@ def _messages(sweep: Sweep) -> list[Row]:
     """What the exporter said, each text once, with its opsets."""
     found: dict[tuple[str, str, str, str], list[int]] = {}
     for cell in sweep.export["cells"]:
-        said = [(m["level"], m["source"], m["text"], m["place"]) for m in cell["messages"]]
+        lines = sweep.export.get("lines", {})
+        said = [
+            (m["level"], m["source"], m["text"], with_nodes(m["place"], lines))
+            for m in cell["messages"]
+        ]
         if cell["traceback"]:
             said.append(("traceback", "", cell["traceback"], ""))
         for key in dict.fromkeys(said):

@@ -43,6 +43,7 @@ def environment() -> Environment:
         "bytes": _bytes,
         "carried": files.carried,
         "cited": changes.cited,
+        "digits": _digits,
         "fold": _fold,
         "href": _href,
         "measured": _measured,
@@ -128,6 +129,11 @@ def _number(value: float | None) -> str:
         return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
+
+
+def _digits(value: float | None, sign: bool = False) -> str:
+    """Six digits: a metric is read to more places than an error."""
+    return "–" if value is None else f"{value:{'+' if sign and value else ''}.6g}"
 
 
 def _measured(value: float, unit: str) -> str:

@@ -1,7 +1,7 @@
 """Stage 7: every table of the report, as CSV and JSON, for use by other programs.
 
 reads   the records of every stage, the graphs and the verdicts, below results/
-writes  the tables of `findings.columns`, each as .csv and .json
+writes  the tables of `findings.columns`, each as .csv and .json, and the answer of the run
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 from opset_atlas.base import failures
 from opset_atlas.base.failures import NAMED
-from opset_atlas.base.files import json_argument, read_json
-from opset_atlas.base.source_lines import listed
+from opset_atlas.base.files import json_argument, read_json, write_json
+from opset_atlas.base.source_lines import listed, with_nodes
 from opset_atlas.findings import audit_rows, choices, coverage, opsets
 from opset_atlas.findings.advice import (
     NOTHING_DONE,
@@ -25,6 +25,7 @@ from opset_atlas.findings.advice import (
     recommend,
     surprises,
 )
+from opset_atlas.findings.answer import answer
 from opset_atlas.findings.columns import columns
 from opset_atlas.numerics.verdicts import WRONG, outcome_in_runtimes
 from opset_atlas.records import (
@@ -51,22 +52,31 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--spec", type=json_argument, required=True, help="the run: JSON or @FILE")
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
+    parser.add_argument("--answer", type=Path, help="file to write the run's answer into")
     options = parser.parse_args(arguments)
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
     audited = bool(options.spec.get("audit"))
-    for name, rows in sound_tables(sweeps, options.results, audited).items():
+    judged: JudgeRecord = read_json(options.results / "judge" / "verdicts.json", "judge")
+    found = sound_tables(sweeps, options.results, judged, audited)
+    for name, rows in found.items():
         write_table(options.output / name, rows, columns(name))
+    if options.answer:
+        used = (found[name] for name in ("models", "cells", "surprises", "failures"))
+        write_json(options.answer, answer(judged["cells"], *used))
 
 
 def sound_tables(
-    sweeps: Mapping[str, Sequence[str]], results: Path, audited: bool = False
+    sweeps: Mapping[str, Sequence[str]],
+    results: Path,
+    judged: JudgeRecord,
+    audited: bool = False,
 ) -> dict[str, list[Row]]:
     """All tables; a model whose rows cannot be made has none but its failure."""
 
     def made(models: Sequence[str]) -> dict[str, list[Row]]:
         given = {model: sweeps[model] for model in models}
         audit = {"audit": _audit(given, results)} if audited else {}
-        return tables(given, results, audited) | audit
+        return tables(given, results, judged, audited) | audit
 
     found, failed = failures.apart(list(sweeps), made)
     for model, failure in failed.items():
@@ -84,15 +94,18 @@ def _lost(model: str, failure: Failure) -> Row:
 
 
 def tables(
-    sweeps: Mapping[str, Sequence[str]], results: Path, audited: bool = False
+    sweeps: Mapping[str, Sequence[str]],
+    results: Path,
+    judged: JudgeRecord,
+    audited: bool = False,
 ) -> dict[str, list[Row]]:
     """The rows of all tables except that of the audit.
 
     Args:
         sweeps: each model's exporters.
+        judged: the verdicts on all cells.
         audited: whether there are records of the audit, whose failures count too.
     """
-    judged: JudgeRecord = read_json(results / "judge" / "verdicts.json", "judge")
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
     definitions, dumped, compared = (
         [read_json(results / stage / model / "record.json", stage) for model in sweeps]
@@ -102,7 +115,7 @@ def tables(
     located = [row for model in sweeps for row in _located(results / "locate" / model)]
     found_in = {(row["model"], row["exporter"], row["requested"]): row for row in reversed(located)}
     traced = {
-        (record["model"], record["exporter"], cell["requested"]): _traced(cell)
+        (record["model"], record["exporter"], cell["requested"]): _traced(cell, record)
         for record, _ in exports
         for cell in record["cells"]
     }
@@ -116,6 +129,8 @@ def tables(
         key = (row["model"], row["exporter"], row["requested"])
         row["computing_nodes"] = computing.get(key, row["nodes"])
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
+    metrics = [row for cell in judged["cells"] for row in _metrics(cell)]
+    own_metrics = _by_model(metrics)
     contrasts = [row for record in compared for row in _contrasts(record)]
     failed = list(_failures(results, sweeps, judged, audited))
     own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
@@ -123,6 +138,7 @@ def tables(
     return {
         "cells": cells,
         "parity": verdicts,
+        "metrics": metrics,
         "changes": [row for record in compared for row in _changes(record)],
         "ranges": [row for record in compared for row in _ranges(record, sizes)],
         "opsets": list(_opsets(results, dumped, compared, cells, judged["cells"])),
@@ -130,7 +146,9 @@ def tables(
         "choices": choices.rows(contrasts),
         "models": [
             _named(
-                recommend(record, own_cells[record["model"]], own_verdicts[record["model"]]), failed
+                recommend(record, own_cells[record["model"]], own_verdicts[record["model"]]),
+                failed,
+                own_metrics[record["model"]],
             )
             for record in definitions
         ],
@@ -159,13 +177,16 @@ def _failures(
                     yield {"model": model, "stage": stage, **failure, "what": what}
 
 
-def _named(row: Row, failed: Iterable[Row]) -> Row:
-    """The row of a model, with this program's failures after the model was defined."""
+def _named(row: Row, failed: Iterable[Row], metrics: Iterable[Row]) -> Row:
+    """The row of a model, with metrics that fail on torch's own outputs, and with this program's
+    failures after the model was defined.
+    """
     own = [e for e in failed if e["model"] == row["model"] and e["stage"] != "define"]
-    if not own:
-        return row
-    told = "; ".join(dict.fromkeys(f"{each['stage']}: {each['detail']}" for each in own))
-    return {**row, "detail": "; ".join(filter(None, [row["detail"], f"{NAMED} in {told}"]))}
+    lost = [e for e in metrics if e["reference"] is None and e["value"] is None and e["detail"]]
+    told = [f"{each['stage']}: {each['detail']}" for each in own]
+    vain = [f"metric {each['metric']} has no value: {each['detail']}" for each in lost]
+    said = [f"{NAMED} in {'; '.join(dict.fromkeys(told))}"] if told else []
+    return {**row, "detail": "; ".join(filter(None, [row["detail"], *dict.fromkeys(vain), *said]))}
 
 
 def _departures(
@@ -219,9 +240,10 @@ def _cells(
         yield {**row, "outcome": outcome, "detail": detail, "source": source}
 
 
-def _traced(cell: Cell) -> str:
+def _traced(cell: Cell, record: ExportRecord) -> str:
     """The lines that a tracer warned about: values fixed there are wrong for other inputs."""
-    return listed(m["place"] for m in cell["messages"] if m["source"] == "TracerWarning")
+    places = [m["place"] for m in cell["messages"] if m["source"] == "TracerWarning"]
+    return listed(with_nodes(place, record.get("lines", {})) for place in places)
 
 
 def _base(model: str, cell: Cell) -> Key:
@@ -258,6 +280,22 @@ def _parity(cell: CellVerdict) -> Iterator[Row]:
             "output": output["output"],
             **{name: output[name] for name in measures},  # type: ignore[literal-required]
         }
+
+
+def _metrics(cell: CellVerdict) -> Iterator[Row]:
+    """A row per metric; numbers only in the columns of numbers, NaN and infinities in `detail`."""
+    names = ("model", "exporter", "requested", "runtime")
+    shared = {name: cell[name] for name in names}  # type: ignore[literal-required]
+    for each in cell.get("metrics", []):
+        both = {"torch": each["reference"], "the file": each["value"]}
+        told = [f"{value} for {who}" for who, value in both.items() if isinstance(value, str)]
+        numbers = {"reference": _finite(each["reference"]), "value": _finite(each["value"])}
+        detail = "; ".join(filter(None, [*told, each["detail"]]))
+        yield {**shared, **each, **numbers, "detail": detail}
+
+
+def _finite(value: float | str | None) -> float | None:
+    return None if isinstance(value, str) else value
 
 
 def _changes(record: CompareRecord) -> Iterator[Row]:

@@ -1,0 +1,97 @@
+"""What a run is doing: its jobs from Snakemake's events, and how long the rest may take."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_LEAST_DONE, _LEAST_SECONDS = 3, 3.0  # before a guess about the rest is worth showing
+_TAIL = 2000  # bytes at the end of a log
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that was started; `log`: its files."""
+
+    rule: str
+    wildcards: tuple[str, ...]
+    log: tuple[Path, ...]
+    started: float
+
+    @property
+    def name(self) -> str:
+        """`export my_model · dynamo`"""
+        return f"{self.rule} {' · '.join(self.wildcards)}".rstrip()
+
+    def progress(self) -> str:
+        """The last line of its log, without what the name says: `14: exporting, 3 of 12`."""
+        lines = tail(self.log[0]) if self.log else []
+        text = lines[-1] if lines else ""
+        for value in self.wildcards:
+            text = text.removeprefix(value).lstrip(" ×:·")
+        return text
+
+
+@dataclass
+class Progress:
+    """The jobs of a run. Times are seconds of one clock, whichever."""
+
+    begun: float
+    total: int = 0
+    done: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    running: dict[int, Job] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    _finished: Counter[str] = field(default_factory=Counter)
+    _seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def finish(self, number: int, now: float) -> tuple[Job, float] | None:
+        """Note that a job has ended; returns it and its seconds, if it was known."""
+        self.done += 1
+        job = self.running.pop(number, None)
+        if job is None:
+            return None
+        seconds = max(now - job.started, 0.0)
+        self._finished[job.rule] += 1
+        self._seconds[job.rule] += seconds
+        return job, seconds
+
+    def longest(self) -> Job | None:
+        """The job that has been running for the longest time."""
+        return min(self.running.values(), key=lambda job: job.started, default=None)
+
+    def left(self, now: float) -> float | None:
+        """Seconds that the rest may take, by the jobs that have ended; None: too early to say."""
+        elapsed = now - self.begun
+        spent = sum(self._seconds.values())
+        if self.done < _LEAST_DONE or elapsed < _LEAST_SECONDS or spent <= 0:
+            return None
+        usual = spent / sum(self._finished.values())
+        rest = 0.0
+        for rule, count in self.counts.items():
+            ended = self._finished[rule]
+            each = self._seconds[rule] / ended if ended else usual
+            rest += max(count - ended, 0) * each
+        under_way = sum(now - job.started for job in self.running.values())
+        at_once = max((spent + under_way) / elapsed, 0.1)
+        return max(rest - under_way, 0.0) / at_once
+
+
+def tail(path: Path, lines: int = 1) -> list[str]:
+    """The last lines of a file; none if it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - _TAIL * lines))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return []
+    return text.strip().splitlines()[-lines:]
+
+
+def clock(seconds: float) -> str:
+    """`0:07`, `12:30`, `1:02:03`"""
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

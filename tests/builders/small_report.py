@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from opset_atlas.base.files import read_json, write_json, write_text
-from opset_atlas.graph import picture
+from opset_atlas.drawing.picture import picture
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.records import VERSION, Change, Graph, GraphFile
 from opset_atlas.stages.report import stage as report
@@ -185,16 +185,14 @@ def _cell(opset: int, outcome: str, text: str) -> dict[str, Any]:
 
 
 def _graph(folder: Path, key: str, file: GraphFile) -> dict[str, Any]:
-    source, notice = picture.source(file)
+    svg, notice = picture(file)
     write_json(folder / f"{key}.json", file)
     write_text(folder / f"{key}.txt", as_text(file))
-    if source:
-        ((svg, notice),) = picture.draw([source])
-        write_text(folder / f"{key}.svg", svg)
+    write_text(folder / f"{key}.svg", svg)
     return {
         "json": f"{key}.json",
         "text": f"{key}.txt",
-        "picture": f"{key}.svg" if source else "",
+        "picture": f"{key}.svg",
         "notice": notice,
         "nodes": 1,
         # The second is not an operator of ONNX, despite its name.

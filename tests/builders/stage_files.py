@@ -11,7 +11,6 @@ from opset_atlas import exporters
 from opset_atlas.base.files import write_json
 from opset_atlas.config import settings as config
 from opset_atlas.config.specs import Specs
-from opset_atlas.graph import picture
 from opset_atlas.graph.reading import read
 from opset_atlas.records import DefineRecord, ExportRecord, GraphFile
 from opset_atlas.stages import define, export
@@ -72,9 +71,3 @@ def graph(model: onnx.ModelProto, folder: Path, name: str = "m.onnx") -> GraphFi
     """The dump stage's result for a model that was saved to a file."""
     onnx.save(model, folder / name)
     return read(folder / name)[0]
-
-
-def svg_of(file: GraphFile) -> tuple[str, str]:
-    """The picture of one graph, or why there is none."""
-    source, notice = picture.source(file)
-    return picture.draw([source])[0] if source else ("", notice)

@@ -1,14 +1,13 @@
-"""The dump stage: distinct graphs once, damaged files reported, and no picture without graphviz."""
+"""The dump stage: distinct graphs once, damaged files reported."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.stage_files import IF, graph, parse, svg_of
+from builders.stage_files import IF, parse
 from opset_atlas.base.files import write_json
 from opset_atlas.graph import reading as graph_module
 from opset_atlas.records import DumpCell, GraphEntry
@@ -73,9 +72,7 @@ def test_every_prefix_and_many_flipped_bits_of_a_file(tmp_path: Path) -> None:
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << bit % 8
         damaged[100_000 + bit] = bytes(flipped)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", "")  # without pictures
-        cells, _ = run_dump(tmp_path, damaged)
+    cells, _ = run_dump(tmp_path, damaged)
     assert len(cells) == len(damaged)
     readable = sum(cell["graph"] is not None for cell in cells)
     assert 20 < readable < len(damaged)
@@ -105,22 +102,6 @@ def test_exporters_share_graphs_and_equal_files_are_read_once(
     assert len(record["graphs"]) == 2
 
 
-def test_without_dot_everything_but_the_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    _, graphs = run_dump(tmp_path, {13: parse(RELU, 13)})
-    (entry,) = graphs.values()
-    assert entry["picture"] == "" and "graphviz is not installed" in entry["notice"]
-    assert (tmp_path / "dump/graphs" / entry["text"]).exists()
-    # The control: a `dot` that fails is a notice too, with what it said.
-    (tmp_path / "dot").write_text("#!/bin/sh\necho 'out of \x1b[31mink' >&2\nexit 1\n")
-    (tmp_path / "dot").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    svg, notice = svg_of(graph(parse(RELU, 13), tmp_path))
-    assert svg == "" and "graphviz failed" in notice and "\x1b" not in notice
-
-
 def test_the_same_bytes_again(tmp_path: Path) -> None:
     made = []
     for name in ("one", "another é"):
@@ -133,7 +114,7 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
         files = sorted((folder / "dump").rglob("*.*"))
         made.append({path.name: path.read_bytes() for path in files})
     assert made[0] == made[1]
-    assert len(made[0]) == (7 if shutil.which("dot") else 5)
+    assert len(made[0]) == 7
 
 
 def test_nodes_of_local_functions_count_once(tmp_path: Path) -> None:

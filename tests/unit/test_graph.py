@@ -11,13 +11,10 @@ import pytest
 from builders.stage_files import IF, graph, parse
 from onnx.numpy_helper import from_array
 from opset_atlas.base.files import write_json
-from opset_atlas.graph import picture
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.graph.spelling import operator, type_of
 from opset_atlas.records import GraphFile, Node, Port
 from opset_atlas.stages import dump as dump_stage
-
-needs_dot = pytest.mark.skipif(not picture.has_dot(), reason="graphviz's `dot` is not installed")
 
 
 def ports(node: Node) -> dict[str, Port]:

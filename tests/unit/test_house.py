@@ -14,6 +14,7 @@ FLOORS = [
     {"config"},
     {"comparison", "findings"},
     {"causes"},
+    {"drawing"},
     {"differences"},
     {"graph"},
     {"numerics"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +200,6 @@ def test_a_pair_shows_what_parity_measured_of_both_sides(folder: Path, data: Dat
             assert verdict["verdict"].replace("-", " ") in shown
 
 
-@pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
 def test_both_graphs_stand_in_the_index_with_the_change_pointed_out(folder: Path) -> None:
     case = (folder / "index.html").read_text().split('<section id="case"')[1].split("</section>")[0]
     pictures = case.split("<figure>")[1:]

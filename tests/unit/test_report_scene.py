@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from builders.stage_files import graph, parse
+from opset_atlas.drawing import fold as folding
+from opset_atlas.drawing import plan as plans
+from opset_atlas.drawing.draw import draw
+from opset_atlas.drawing.fold import fold
+from opset_atlas.drawing.layered.place import Layout, Link, Size, place
+from opset_atlas.drawing.pairs import scene
+from opset_atlas.drawing.plan import plan
+from opset_atlas.drawing.scene import Box, Card, Line, Scene, alone
 from opset_atlas.records import Graph
 from opset_atlas.stages.report import files as report_files
 from opset_atlas.stages.report.canvas import Canvas, File, Pair
 from opset_atlas.stages.report.data import Records
-from opset_atlas.stages.report.drawing import fold as folding
-from opset_atlas.stages.report.drawing import layout
-from opset_atlas.stages.report.drawing.draw import draw
-from opset_atlas.stages.report.drawing.fold import fold
-from opset_atlas.stages.report.drawing.layout import Plan, Planner
-from opset_atlas.stages.report.drawing.scene import Box, Card, Line, Scene, scene
-
-needs_dot = pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
 
 
 def read(folder: Path, body: str, opset: int = 13) -> Graph:
@@ -87,6 +86,17 @@ def test_a_graph_with_itself_has_no_difference(tmp_path: Path) -> None:
     assert len(found.boxes) == 4  # input, Identity, Mul, output
 
 
+def test_a_graph_alone_has_the_boxes_and_links_of_one_with_itself(tmp_path: Path) -> None:
+    one = read(tmp_path, "i = Identity(x) j = Identity(x) y = Mul(i, j)")
+    lone, twice = alone(one), scene(one, one)
+    assert [(b.left, b.right) for b in lone.boxes.values()] == [
+        (b.left, b.right) for b in twice.boxes.values()
+    ]
+    assert [link.left for link in lone.links.values()] == [
+        link.right for link in twice.links.values()
+    ]
+
+
 def test_what_a_subgraph_reads_from_outside_is_a_link(tmp_path: Path) -> None:
     branch = "{}_branch = {} () => (float[2] r) {{ r = {}(x) }}"
     then, other = branch.format("then", "t", "Relu"), branch.format("else", "e", "Tanh")
@@ -135,53 +145,35 @@ def test_a_scene_that_can_be_read_stays_as_it_is() -> None:
     assert found.scene is whole and not found.hidden
 
 
-@needs_dot
-def test_equal_scenes_are_placed_once_and_many_by_one_process(
+def test_equal_sizes_are_placed_once_and_both_sides_share_the_plan(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    started = []
-    run = subprocess.run
+    plans._placed.cache_clear()
+    asked: list[int] = []
 
-    def counted(*arguments: object, **options: object) -> object:
-        started.append(arguments)
-        return run(*arguments, **options)  # type: ignore[call-overload]
+    def counted(sizes: Sequence[Size], links: Sequence[Link]) -> Layout:
+        asked.append(len(sizes))
+        return place(sizes, links)
 
-    monkeypatch.setattr(layout.subprocess, "run", counted)
-    planner = Planner()
-    scenes = [scene(deep(n), deep(n)) for n in (3, 4, 5, 3)]
-    planner.prepare(scenes)
-    plans = [planner.plan(each) for each in scenes]
-    assert len(started) == 1
-    assert plans[0] == plans[3] != plans[1]
-    x, y, width, height = plans[0].boxes[1]
-    assert x >= 0 and x + width <= plans[0].width
-    assert y >= 0 and y + height <= plans[0].height
-
-
-def test_without_graphviz_there_is_a_notice_and_the_page_stays_whole(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(layout.shutil, "which", lambda _: None)
+    monkeypatch.setattr(plans, "place", counted)
+    made = [plan(scene(deep(n), deep(n))) for n in (3, 4, 5, 3)]
+    assert asked == [5, 6, 7]
+    assert made[0] == made[3] != made[1]
     file = File("a", 13, {"version": 1, "graph": deep(3), "functions": []})
-    sides = Canvas(Pair("", "", "", file, file, [])).draw(Planner())
-    assert [side.notice for side in sides] == ["graphviz is not installed"] * 2
-    assert not any(side.picture for side in sides)
+    other = File("b", 13, {"version": 1, "graph": deep(3, odd=1), "functions": []})
+    left, right = (side.picture for side in Canvas(Pair("", "", "", file, other, [])).draw())
+    assert places_of(left) & places_of(right) == {
+        place for place in places_of(left) if not place[0].startswith("n1_")
+    }
 
 
-@needs_dot
-def test_a_scene_that_graphviz_refuses_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    good, bad = scene(deep(2), deep(2)), scene(deep(3), deep(3))
-    source = layout._source
-    monkeypatch.setattr(
-        layout, "_source", lambda s: "digraph {" if len(s.boxes) == 5 else source(s)
-    )
-    planner = Planner()
-    planner.prepare([good, bad])
-    assert not planner.plan(good).notice
-    assert planner.plan(bad).notice.startswith("graphviz failed")
+def places_of(svg: str) -> set[tuple[str, str]]:
+    """The boxes of a picture, by their keys, and where they are."""
+    found = ET.fromstring(svg).iter("g")
+    boxes = [each for each in found if each.get("class", "").startswith("box")]
+    return {(box.attrib["id"].partition("-")[2], box.attrib["transform"]) for box in boxes}
 
 
-@needs_dot
 @pytest.mark.parametrize(
     "name",
     ["<script>alert(1)</script>", "\"'><a href='javascript:1'>", "a\u202eb\x00", "x" * 10**6],
@@ -191,8 +183,7 @@ def test_a_hostile_name_is_text(name: str) -> None:
     one["inputs"][0]["name"] = one["nodes"][0]["inputs"][0]["name"] = name
     one["nodes"][0] |= {"op": name, "domain": name, "scope": name}
     found = scene(one, one)
-    plan = Planner().plan(found)
-    svg = draw(found, plan, "left", name, "left", {"n0_0": [1]})
+    svg = draw(found, plan(found), "left", name, "left", {"n0_0": [1]})
     parsed = ET.fromstring(svg)
     assert {element.tag for element in parsed.iter()} <= {
         "svg",
@@ -225,12 +216,6 @@ def test_a_large_file_stays_where_it_is() -> None:
     assert report_files.carried(report_files.LARGEST)
     assert not report_files.carried(report_files.LARGEST + 1)
     assert not report_files.carried(None)
-
-
-def test_a_plan_that_ends_early_is_an_error() -> None:
-    with pytest.raises(ValueError, match="ends early"):
-        layout._plan(iter(["graph 1 1 1", "node b0 .5 .5 1 1"]))
-    assert layout._plan(iter(["graph 1 1 1", "stop"])) == Plan(72.0, 72.0)
 
 
 def _newer(node: dict) -> dict:  # type: ignore[type-arg]

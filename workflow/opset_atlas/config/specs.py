@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import json
 import shlex
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -189,8 +188,8 @@ class Specs:
         return {**shared, **_construction(spec), **own}
 
     def dump(self, model: str) -> dict[str, Any]:
-        """With whether graphviz is there: pictures are drawn again when it appears."""
-        return {**self._graphs(model, _DUMP), "dot": bool(shutil.which("dot"))}
+        """Reading and drawing the graphs of a model."""
+        return self._graphs(model, _DUMP)
 
     def parity(self, model: str, runtime: str) -> dict[str, Any]:
         """A model's files in a runtime. How far a metric may move is for `judge`."""

@@ -1,1 +1,1 @@
-"""An ONNX file as records, and the records as text and picture."""
+"""An ONNX file as records, and the records as text."""

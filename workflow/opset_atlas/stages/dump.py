@@ -19,8 +19,8 @@ from typing import Any
 from opset_atlas.base import failures, stopped
 from opset_atlas.base.files import digest, read_json, write_json, write_text
 from opset_atlas.base.messages import describe
+from opset_atlas.drawing.picture import picture
 from opset_atlas.execution.isolate import run_isolated
-from opset_atlas.graph import picture
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.graph.departures import departures
 from opset_atlas.graph.reading import read, walk
@@ -83,7 +83,7 @@ def dump(
         "sweeps": {
             name: [_cell(cell, graphs) for cell in sweep["cells"]] for name, sweep in sweeps.items()
         },
-        "graphs": graphs.finished(),
+        "graphs": graphs.entries(),
     }
     if failed:
         record["failures"] = failed
@@ -121,14 +121,13 @@ def _cell(cell: Cell, graphs: _Graphs) -> DumpCell:
 
 
 class _Graphs:
-    """The distinct graphs of a model: written when first found, drawn together at the end."""
+    """The distinct graphs of a model: written when first found."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         self._folder = folder
         self._known: dict[str, tuple[str | None, dict[str, int], str]] = {}
         self._entries: dict[str, GraphEntry] = {}
-        self._sources: dict[str, str] = {}
 
     def of(self, content: str) -> tuple[str | None, dict[str, int], str]:
         """The graph digest and opset imports of a file that was read; else None and the reason.
@@ -170,9 +169,8 @@ class _Graphs:
         key = digest(graph)[:DIGITS]
         if key in self._entries:
             return {"key": key, "imports": imports}
-        source, notice = picture.source(graph)
-        self._entries[key] = self._write(graph, key, notice)
-        return {"key": key, "imports": imports, "entry": self._entries[key], "source": source}
+        self._entries[key] = self._write(graph, key)
+        return {"key": key, "imports": imports, "entry": self._entries[key]}
 
     def _take(self, content: str, found: Mapping[str, Any]) -> None:
         """What the child returned for a file."""
@@ -182,29 +180,24 @@ class _Graphs:
         self._known[content] = found["key"], found["imports"], ""
         if "entry" in found:
             self._entries[found["key"]] = found["entry"]
-            if found["source"]:
-                self._sources[found["key"]] = found["source"]
 
-    def finished(self) -> dict[str, GraphEntry]:
-        """Draw all graphs; returns an entry for each."""
-        pictures = picture.draw(list(self._sources.values()))
-        for key, (svg, notice) in zip(self._sources, pictures, strict=True):
-            self._entries[key]["notice"] = notice
-            if svg:
-                self._entries[key]["picture"] = f"{key}.svg"
-                write_text(self._folder / f"{key}.svg", svg)
+    def entries(self) -> dict[str, GraphEntry]:
+        """Every graph by its digest."""
         return dict(sorted(self._entries.items()))
 
-    def _write(self, graph: GraphFile, key: str, notice: str) -> GraphEntry:
+    def _write(self, graph: GraphFile, key: str) -> GraphEntry:
         # On one line: indentation takes ten times as long, and people can read the text file.
         write_json(self._folder / f"{key}.json", graph, indent=None)
         write_text(self._folder / f"{key}.txt", as_text(graph))
+        svg, notice = picture(graph)
+        if svg:
+            write_text(self._folder / f"{key}.svg", svg)
         bodies = [graph["graph"], *(function["graph"] for function in graph["functions"])]
         operators = Counter(operator(node) for body in bodies for node in walk(body))
         entry: GraphEntry = {
             "json": f"{key}.json",
             "text": f"{key}.txt",
-            "picture": "",
+            "picture": f"{key}.svg" if svg else "",
             "notice": notice,
             "nodes": sum(operators.values()),
             "operators": dict(sorted(operators.items())),

@@ -11,15 +11,16 @@ from typing import Any
 
 from markupsafe import Markup
 
+from opset_atlas.drawing.draw import draw
+from opset_atlas.drawing.fold import Folded, fold
+from opset_atlas.drawing.pairs import scene
+from opset_atlas.drawing.plan import plan
+from opset_atlas.drawing.scene import SIDES, Scene
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.operators import definitions
 from opset_atlas.records import Change, Contrast, GraphFile, Step
 from opset_atlas.stages.report.changes import cited
 from opset_atlas.stages.report.data import Data, Sweep
-from opset_atlas.stages.report.drawing.draw import draw
-from opset_atlas.stages.report.drawing.fold import Folded, fold
-from opset_atlas.stages.report.drawing.layout import Planner
-from opset_atlas.stages.report.drawing.scene import SIDES, Scene, scene
 from opset_atlas.stages.report.versions import VersionRow, side_by_side
 
 
@@ -61,12 +62,11 @@ class Numbered:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A side in the template: its file and picture, or a notice why there is no picture."""
+    """A side in the template: its file, picture and text."""
 
     file: File
     nodes: int
     picture: Markup
-    notice: str
     text: str
 
 
@@ -188,30 +188,27 @@ class Canvas:
             for number, (change, keys) in enumerate(zip(ordered, places, strict=True), 1)
         ]
 
-    def draw(self, planner: Planner, prefix: str = "", texts: bool = False) -> list[Drawn]:
+    def draw(self, prefix: str = "", texts: bool = False) -> list[Drawn]:
         """Both sides. `prefix` keeps ids unique on a page with several pairs."""
         numbers: dict[str, list[int]] = {}
         for each in self.changes:
             for key in each.boxes:
                 numbers.setdefault(key, []).append(each.number)
-        plan = planner.plan(self.folded.scene)
+        placed = plan(self.folded.scene)
         drawn = []
         for side, file in zip(SIDES, (self.pair.left, self.pair.right), strict=True):
             nodes = len(file.graph["graph"]["nodes"])
             label = f"{self.pair.model} {file.name}, {nodes} nodes".strip()
-            svg = Markup()
-            if not plan.notice:
-                svg = draw(self.folded.scene, plan, side, label, f"{prefix}{side}", numbers)
-            text = as_text(file.graph) if texts else ""
-            drawn.append(Drawn(file, nodes, svg, plan.notice, text))
+            svg = draw(self.folded.scene, placed, side, label, f"{prefix}{side}", numbers)
+            drawn.append(Drawn(file, nodes, svg, as_text(file.graph) if texts else ""))
         return drawn
 
-    def context(self, planner: Planner, texts: bool = False) -> dict[str, Any]:
+    def context(self, texts: bool = False) -> dict[str, Any]:
         """The variables of a pair's template, without those of the report around it."""
         return {
             "pair": self.pair,
             "folded": self.folded,
-            "sides": self.draw(planner, texts=texts),
+            "sides": self.draw(texts=texts),
             "different": [each for each in self.changes if not each.change["neutral"]],
             "same": [each for each in self.changes if each.change["neutral"]],
             "passages": passages(self.pair.changes),

@@ -17,7 +17,6 @@ from opset_atlas.records import RunOutcome, Verdict
 from opset_atlas.stages.report.canvas import Canvas, of_step
 from opset_atlas.stages.report.changes import GroupedChange, first_to_show, group_changes
 from opset_atlas.stages.report.data import Data, Row
-from opset_atlas.stages.report.drawing.layout import Planner
 from opset_atlas.stages.report.located import origins
 from opset_atlas.stages.report.matrix import LEGEND, columns, least, line
 from opset_atlas.stages.report.operators import Catalog
@@ -31,7 +30,7 @@ MOST_DEFINITIONS = 400  # models with their hashes on this page; each model's pa
 MOST_FILES = 1000  # files with their hashes on this page; the table of cells has all
 
 
-def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
+def page(data: Data, catalog: Catalog) -> dict[str, Any]:
     """The variables of the index template."""
     opsets = columns(data)
     lines = {
@@ -65,7 +64,7 @@ def page(data: Data, catalog: Catalog, planner: Planner) -> dict[str, Any]:
         "operators_of": operators_of(catalog),
         "legend": [entry for entry in LEGEND if entry[0] in occurring],
         "exporters": list(dict.fromkeys(e for es in data.spec["sweeps"].values() for e in es)),
-        "case": _case(data, planner),
+        "case": _case(data),
         "changes": grouped(data.tables["changes"]),
         "choices": data.tables["choices"],
         "most_changes": MOST_CHANGES,
@@ -201,7 +200,7 @@ def grouped(rows: Iterable[Row]) -> tuple[list[GroupedChange], list[GroupedChang
     return different, [each for each in found if each.row.get("neutral")]
 
 
-def _case(data: Data, planner: Planner) -> dict[str, Any] | None:
+def _case(data: Data) -> dict[str, Any] | None:
     """The change to look at first, with both graphs."""
     found = first_to_show(data)
     if not found:
@@ -216,5 +215,5 @@ def _case(data: Data, planner: Planner) -> dict[str, Any] | None:
         "change": change,
         "pair": pair,
         "folded": canvas.folded,
-        "sides": canvas.draw(planner),
+        "sides": canvas.draw(),
     }

@@ -9,12 +9,12 @@ from typing import Any
 from markupsafe import Markup
 
 from opset_atlas.base.source_lines import with_nodes
+from opset_atlas.drawing.draw import draw
+from opset_atlas.drawing.fold import Folded, fold
+from opset_atlas.drawing.plan import plan
+from opset_atlas.drawing.scene import alone
 from opset_atlas.records import Cell, Step
 from opset_atlas.stages.report.data import Data, Row, Sweep
-from opset_atlas.stages.report.drawing.draw import draw
-from opset_atlas.stages.report.drawing.fold import Folded, fold
-from opset_atlas.stages.report.drawing.layout import Planner
-from opset_atlas.stages.report.drawing.scene import Scene, scene
 from opset_atlas.stages.report.matrix import LEGEND, Line, columns, least, line, state
 from opset_atlas.stages.report.plot import facets
 from opset_atlas.stages.report.reference import remarks
@@ -68,54 +68,41 @@ class OperatorRow:
     versions: dict[str, list[tuple[str, list[int], int]]] = field(default_factory=dict)
 
 
-class View:
-    """A model's page; its graphs are laid out between `scenes` and `page`."""
+def page(data: Data, model: str) -> dict[str, Any]:
+    """The template's variables."""
+    sweeps = [_sweep(data, sweep) for sweep in data.sweeps_of(model)]
+    tolerances = data.tolerances(model)
+    occurring = {key for view in sweeps for key in view.line.states}
+    return {
+        "spec": data.spec,
+        "model": model,
+        "description": data.spec["descriptions"].get(model, ""),
+        "definition": data.definitions[model],
+        "remarks": list(remarks(data.definitions[model])),
+        "advice": data.rows("models", model)[0],
+        "failures": data.rows("failures", model),
+        "opsets": _opsets(data, model),
+        "least": {name: least(data, model, name) for name in ("nodes", "size_bytes")},
+        "choices": [row for row in data.rows("opsets", model) if row["lowest_exporting"]],
+        "legend": [entry for entry in LEGEND if entry[0] in occurring],
+        "facets": facets(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
+        "tolerances": tolerances,
+        "metrics": _metrics(data, model),
+        "sweeps": sweeps,
+        "pictures": {
+            view.sweep.exporter: _drawn(model, view.sweep.exporter, view.shown)
+            for view in sweeps
+            if view.shown
+        },
+        "contrasts": data.comparisons[model]["pairs"],
+        "operator_rows": operators_of(data, model),
+    }
 
-    def __init__(self, data: Data, model: str) -> None:
-        self.data, self.model = data, model
-        self.sweeps = [_sweep(data, sweep) for sweep in data.sweeps_of(model)]
 
-    @property
-    def scenes(self) -> list[Scene]:
-        """The scenes that the page will draw."""
-        return [view.shown.folded.scene for view in self.sweeps if view.shown]
-
-    def page(self, planner: Planner) -> dict[str, Any]:
-        """The template's variables."""
-        data, model = self.data, self.model
-        tolerances = data.tolerances(model)
-        occurring = {key for view in self.sweeps for key in view.line.states}
-        return {
-            "spec": data.spec,
-            "model": model,
-            "description": data.spec["descriptions"].get(model, ""),
-            "definition": data.definitions[model],
-            "remarks": list(remarks(data.definitions[model])),
-            "advice": data.rows("models", model)[0],
-            "failures": data.rows("failures", model),
-            "opsets": _opsets(data, model),
-            "least": {name: least(data, model, name) for name in ("nodes", "size_bytes")},
-            "choices": [row for row in data.rows("opsets", model) if row["lowest_exporting"]],
-            "legend": [entry for entry in LEGEND if entry[0] in occurring],
-            "facets": facets(data.rows("parity", model), data.spec["sweeps"][model], tolerances),
-            "tolerances": tolerances,
-            "metrics": _metrics(data, model),
-            "sweeps": self.sweeps,
-            "pictures": {view.sweep.exporter: self._drawn(view, planner) for view in self.sweeps},
-            "contrasts": data.comparisons[model]["pairs"],
-            "operator_rows": operators_of(data, model),
-        }
-
-    def _drawn(self, view: SweepView, planner: Planner) -> tuple[Markup, str] | None:
-        if not view.shown:
-            return None
-        shown = view.shown.folded.scene
-        plan = planner.plan(shown)
-        if plan.notice:
-            return Markup(), plan.notice
-        exporter = view.sweep.exporter
-        label = f"{self.model}, {exporter}, opset {view.shown.opset}: {view.shown.nodes} nodes"
-        return draw(shown, plan, "left", label, exporter, {}), ""
+def _drawn(model: str, exporter: str, shown: Shown) -> Markup:
+    label = f"{model}, {exporter}, opset {shown.opset}: {shown.nodes} nodes"
+    scene = shown.folded.scene
+    return draw(scene, plan(scene), "left", label, exporter, {})
 
 
 def operators_of(data: Data, model: str) -> list[OperatorRow]:
@@ -215,7 +202,7 @@ def _shown(data: Data, sweep: Sweep) -> Shown | None:
         return None
     cell = next((cell for cell in cells if cell["requested"] == wanted), cells[-1])
     graph = data.graph(sweep.model, str(cell["graph"]))["graph"]
-    return Shown(cell["requested"], len(graph["nodes"]), fold(scene(graph, graph), ()))
+    return Shown(cell["requested"], len(graph["nodes"]), fold(alone(graph), ()))
 
 
 def _graphs(sweep: Sweep) -> list[Row]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from opset_atlas.records import Change
 from opset_atlas.stages.report.canvas import Canvas, File, Pair
-from opset_atlas.stages.report.drawing.layout import Planner
 from opset_atlas.stages.report.rendering import environment, render
 
 __all__ = ["File", "page"]
@@ -23,7 +22,7 @@ class NoPages:
 def page(left: File, right: File, changes: list[Change]) -> str:
     """The HTML of the page, which is self-contained and loads nothing."""
     pair = Pair("", f"{left.name} and {right.name}", "", left, right, changes)
-    context = Canvas(pair).context(Planner(), texts=True) | {
+    context = Canvas(pair).context(texts=True) | {
         "spec": {"title": "opset-atlas"},
         "opsets": [],
         "operators": NoPages(),

@@ -28,10 +28,9 @@ from opset_atlas.stages.report import files as report_files
 from opset_atlas.stages.report import index as report_index
 from opset_atlas.stages.report import model as report_model
 from opset_atlas.stages.report.data import Data, load
-from opset_atlas.stages.report.drawing.layout import Planner
 from opset_atlas.stages.report.rendering import environment, render
 
-MODELS_AT_ONCE = 40  # models whose graphs are laid out by one process
+MODELS_AT_ONCE = 40  # models that a process takes at a time
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -92,7 +91,7 @@ class _Writer:
 
     def __init__(self, data: Data, folder: Path, cards: Path | None) -> None:
         self.data, self.folder, self.cards = data, folder, cards
-        self.pages, self.planner = environment(), Planner()
+        self.pages = environment()
         for name in ("pair", "model"):  # compiled once here, not in each process
             self.pages.get_template(f"{name}.html.j2")
         self.catalog = operators.Catalog(data.only([]))
@@ -153,30 +152,22 @@ class _Writer:
 
     def index(self, data: Data) -> Sequence[Path]:
         """The first page. Written last, so that its links never dangle."""
-        page = report_index.page(data, self.catalog, self.planner)
+        page = report_index.page(data, self.catalog)
         page["failures"] = [*self.data.tables["failures"], *self.failures()]
         return [self.write("index", page, "index.html")]
 
     def models(self, models: Sequence[str]) -> list[Path]:
         """The pages of models and of their pairs."""
-        data, planner, written = self.data, self.planner, []
-        canvases = [
-            report_canvas.Canvas(p) for model in models for p in report_canvas.pairs(data, model)
-        ]
-        views = [report_model.View(data, model) for model in models]
-        planner.prepare(
-            [each.folded.scene for each in canvases] + [s for view in views for s in view.scenes]
-        )
-        for canvas in canvases:
-            page = canvas.context(planner) | {"spec": data.spec, "opsets": []}
-            written.append(self.write("pair", page, canvas.pair.place))
-        for view in views:
-            page = view.page(planner)
-            written.append(self.write("model", page, f"models/{view.model}.html"))
+        written = []
+        for model in models:
+            for pair in report_canvas.pairs(self.data, model):
+                page = report_canvas.Canvas(pair).context() | {"spec": self.data.spec, "opsets": []}
+                written.append(self.write("pair", page, pair.place))
+            page = report_model.page(self.data, model)
+            written.append(self.write("model", page, f"models/{model}.html"))
             if self.cards:
                 text = render(self.pages, "model", page, alone=True)
-                write_text(self.cards / f"{view.model}.html", text)
-        planner.forget()
+                write_text(self.cards / f"{model}.html", text)
         return written
 
     def write(self, template: str, page: dict[str, Any], place: str) -> Path:

@@ -8,23 +8,15 @@ own words. The page provides all styles.
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
+from opset_atlas.drawing.layered.place import Route
+from opset_atlas.drawing.layered.routes import TIP, Point
+from opset_atlas.drawing.plan import HEAD, LINE, PAD, Plan, column, short, spelled
+from opset_atlas.drawing.scene import Box, Card, Line, Link, Scene, Side
 from opset_atlas.graph.spelling import visible
-from opset_atlas.stages.report.drawing.layout import (
-    HEAD,
-    LINE,
-    PAD,
-    Path,
-    Plan,
-    column,
-    short,
-    spelled,
-)
-from opset_atlas.stages.report.drawing.scene import Box, Card, Line, Link, Scene, Side
 
 MARGIN = 12  # room for the numbers, which stick out of their boxes
 
@@ -39,10 +31,9 @@ def draw(scene: Scene, plan: Plan, side: Side, label: str, prefix: str, numbers:
         prefix: of every id, so that ids stay unique on the page.
         numbers: of the changes that concern a box, by the box's key.
     """
-    places = {key: number for number, key in enumerate(scene.boxes)}
-    parts = list(_links(scene, plan, side, places))
-    for key, box in scene.boxes.items():
-        parts += _box(box, plan.boxes[places[key]], side, f"{prefix}-{key}", numbers.get(key, ()))
+    parts = list(_links(scene, plan, side))
+    for (key, box), place in zip(scene.boxes.items(), plan.boxes, strict=True):
+        parts += _box(box, place, side, f"{prefix}-{key}", numbers.get(key, ()))
     width, height = plan.width + 2 * MARGIN, plan.height + 2 * MARGIN
     return Markup(
         f'<svg class="scene" viewBox="{-MARGIN} {-MARGIN} {width:.0f} {height:.0f}"'
@@ -51,36 +42,32 @@ def draw(scene: Scene, plan: Plan, side: Side, label: str, prefix: str, numbers:
     )
 
 
-def _links(scene: Scene, plan: Plan, side: Side, places: Mapping[str, int]) -> Iterator[str]:
-    used: Counter[tuple[int, int]] = Counter()
-    for link in scene.links.values():
-        ends = places[link.source], places[link.target]
-        path = plan.links[ends][used[ends]]
-        used[ends] += 1
+def _links(scene: Scene, plan: Plan, side: Side) -> Iterator[str]:
+    for link, route in zip(scene.links.values(), plan.links, strict=True):
         text = getattr(link, side)
         if text is not None:
-            yield _link(link, path, text)
+            yield _link(link, route, text)
 
 
-def _link(link: Link, path: Path, text: str) -> str:
+def _link(link: Link, route: Route, text: str) -> str:
     alone = link.left is None or link.right is None
-    (x, y), *rest = path.points
+    (x, y), *rest = route.points
     curve = f"M{x:g} {y:g}C" + " ".join(f"{x:g} {y:g}" for x, y in rest)
     differs = " diff" if alone or link.left != link.right else ""
-    words = _text(f"flow{differs}", path.label[0], path.label[1] + 3.5, spelled(link, text))
-    tip = _tip(path.points[-2], path.points[-1])
+    words = _text(f"flow{differs}", route.label[0], route.label[1] + 3.5, spelled(link, text))
+    tip = _tip(route.points[-2], route.points[-1])
     kind = "link only" if alone else "link"
     return f'<g class="{kind}"><path d="{curve}"/><path class="tip" d="{tip}"/>{words}</g>'
 
 
-def _tip(before: tuple[float, float], end: tuple[float, float]) -> str:
-    """An arrow's head: graphviz ends a curve where the head begins, nine pixels from the box."""
+def _tip(before: Point, end: Point) -> str:
+    """An arrow's head, which begins where a curve ends."""
     dx, dy = end[0] - before[0], end[1] - before[1]
     length = (dx * dx + dy * dy) ** 0.5 or 1.0
     ux, uy = dx / length, dy / length
     x, y = end
     left, right = (f"{x - w * uy:.1f} {y + w * ux:.1f}" for w in (3, -3))
-    return f"M{left}L{x + 9 * ux:.1f} {y + 9 * uy:.1f}L{right}Z"
+    return f"M{left}L{x + TIP * ux:.1f} {y + TIP * uy:.1f}L{right}Z"
 
 
 def _box(

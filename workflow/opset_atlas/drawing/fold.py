@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from opset_atlas.stages.report.drawing.scene import Box, Card, Line, Link, Scene, counted, neighbors
+from opset_atlas.drawing.scene import Box, Card, Line, Link, Scene, counted, neighbors
 
 MOST_BOXES = 90  # boxes that can still be read as one picture
 DEEPEST = 6  # levels of module scope

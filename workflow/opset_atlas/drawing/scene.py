@@ -1,25 +1,24 @@
-"""Both graphs of a pair as one scene: shared parts occur once, missing parts leave a gap.
+"""What a picture shows of a graph, or of two: boxes with a card per side, and links.
 
-A box is a node, an input or an output of either graph, or of both if the alignment pairs them. It
-has a card per side; the lines of two cards are aligned, so that a parameter has the same height in
-both pictures. Links are edges, labelled with the formal parameter that they feed.
+A box is a node, an input or an output of either graph, or of both if they are paired. The lines of
+two cards are aligned, so that a parameter has the same height in both pictures. Links are edges,
+labelled with the formal parameter that they feed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from opset_atlas.differences.align import Alignment, align
 from opset_atlas.graph.spelling import content_of, operator, type_of, visible
 from opset_atlas.records import Graph, Node, Port
 
 MOST_TITLES = 4  # of operators that a group names
 
 Side = Literal["left", "right"]
-Passing = dict[tuple[str, str | None], list[str]]
+Name = Callable[[Node, str | None], str]  # of a node and the box that it reads first
 SIDES: tuple[Side, Side] = ("left", "right")
 NAME, TEXT, TITLE = 30, 32, 34  # characters of a parameter's name, of what it is given, of a title
 
@@ -103,31 +102,35 @@ class Scene:
     right: dict[int, str] = field(default_factory=dict)
 
 
-def scene(left: Graph, right: Graph) -> Scene:
-    """The scene of two graphs; the same graph given twice has no differences."""
-    found, alignment = Scene(), align(left, right)
-    passing: Passing = {}
-    for side, graph in zip(SIDES, (left, right), strict=True):
-        _Side(found, side, graph, alignment, passing).add()
+def alone(graph: Graph) -> Scene:
+    """The scene of one graph, which is on both sides."""
+    found = Scene()
+    for side in SIDES:
+        add(found, side, graph, lambda node, _: f"n{node['index']}")
     return found
 
 
-@dataclass
-class _Side:
-    """One graph being added to the scene.
+def add(scene: Scene, side: Side, graph: Graph, name: Name) -> None:
+    """Add a graph as one side of a scene.
 
-    `passing`: boxes of nodes that the alignment leaves out, by operator and the box that they read.
+    Args:
+        name: the key of a node's box, which both sides share where they have the same node.
     """
+    _Adding(scene, side, graph, name).add()
+
+
+@dataclass
+class _Adding:
+    """One graph being added to a scene; `producers` are the boxes of values."""
 
     scene: Scene
     side: Side
     graph: Graph
-    alignment: Alignment
-    passing: Passing
+    name: Name
     producers: dict[str, str] = field(default_factory=dict)
 
     def add(self) -> None:
-        """Add the whole graph; the left side goes first."""
+        """Add the whole graph."""
         results = {port["name"] for port in self.graph["outputs"]}
         for place, port in enumerate(self.graph["inputs"]):
             self._port(f"in{place}", port)
@@ -143,7 +146,8 @@ class _Side:
         self._box(key, "port", Card(visible(port["name"], TITLE), "", (Line("", type_of(port)),)))
 
     def _node(self, node: Node) -> None:
-        key = self._key(node)
+        first = self.producers.get(node["inputs"][0]["name"]) if node["inputs"] else None
+        key = self.name(node, first)
         index: dict[int, str] = getattr(self.scene, self.side)
         index[node["index"]] = key
         self._box(key, "node", Card(operator(node), node["scope"], tuple(_lines(node))))
@@ -154,25 +158,6 @@ class _Side:
             self._link(port, key, "inside")
         for port in node["outputs"]:
             self.producers[port["name"]] = key
-
-    def _key(self, node: Node) -> str:
-        """Matched nodes share a key; so do Identities and Constants in the same place."""
-        index = node["index"]
-        if self.side == "left" and index in self.alignment.forward:
-            return f"n{index}_{self.alignment.forward[index]}"
-        if self.side == "right" and index in self.alignment.backward:
-            return f"n{self.alignment.backward[index]}_{index}"
-        own = f"n{index}_" if self.side == "left" else f"n_{index}"
-        view = self.alignment.left if self.side == "left" else self.alignment.right
-        if index in view.nodes:
-            return own
-        source = self.producers.get(node["inputs"][0]["name"]) if node["inputs"] else None
-        waiting = self.passing.setdefault((node["op"], source), [])
-        if self.side == "left":
-            waiting.append(own)
-        elif waiting:
-            return waiting.pop(0)
-        return own
 
     def _box(self, key: str, kind: Literal["node", "port"], card: Card) -> None:
         setattr(self.scene.boxes.setdefault(key, Box(key, kind)), self.side, card)

@@ -1,1 +1,0 @@
-"""Two graphs in one layout: contents, folding, positions and drawing."""

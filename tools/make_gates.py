@@ -1,7 +1,7 @@
 """Measure which opset and IR version each release of onnxruntime loads: `runtimes/_gates.py`.
 
-`python tools/make_gates.py FOLDER` installs the last patch release of every minor version that has a
-wheel for this Python into an environment of its own below FOLDER (some 200 MB each), tries a file
+`python tools/make_gates.py FOLDER` installs the last patch release of every minor version that has
+a wheel for this Python into an environment of its own below FOLDER (some 200 MB each), tries a file
 of one Relu, and prints the table. It needs a package index.
 """
 

@@ -25,6 +25,7 @@ TYPES = {
     "audit": records.AuditRecord,
     "run": records.RunSettings,
     "diff": records.DiffReport,
+    "check": records.CheckReport,
     "answer": records.Answer,
 }
 

@@ -19,6 +19,7 @@ from opset_atlas import sources
 # In the order of `--help`: a command, and what it answers.
 FILES = {
     "diff": "what differs between two ONNX files, and why",
+    "check": "one ONNX file: what loads it, and whether it gives what it declares",
     "text": "an ONNX file as text that `git diff` can compare",
     "op": "the history of an operator",
 }

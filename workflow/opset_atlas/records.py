@@ -799,6 +799,52 @@ class FileFacts(TypedDict):
     nodes: int
 
 
+class OperatorUse(TypedDict):
+    """An operator of a file in the version that its opset uses, and its next version, if any.
+
+    `summary` classifies the step to `following`; `numeric`: results can differ there.
+    """
+
+    operator: str
+    domain: str
+    op: str
+    since: int | None
+    nodes: int
+    deprecated: bool
+    following: int | None
+    summary: str
+    numeric: bool
+
+
+class Loader(TypedDict):
+    """A library, the newest opset and IR version that it reads, and what it says of the file.
+
+    `oldest` is the first release that reads files of this opset and IR version, "" if unknown.
+    `problem` is "" where it reads the file, None where it was not tried.
+    """
+
+    name: str
+    version: str
+    opset: int | None
+    ir_version: int | None
+    oldest: str
+    problem: str | None
+
+
+class CheckReport(TypedDict):
+    """What `opset-atlas check --json` prints. `problems` in words; without any, all is well."""
+
+    version: int
+    file: FileFacts
+    size_bytes: int
+    problems: list[str]
+    loaders: list[Loader]
+    declared: Declared
+    run: RunAlone | None
+    departures: list[Departure]
+    operators: list[OperatorUse]
+
+
 class DiffReport(TypedDict):
     """What `opset-atlas diff --json` prints.
 

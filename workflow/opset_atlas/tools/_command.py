@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from opset_atlas.numerics.random_runs import Choice
 
 SECONDS, MEMORY_MB = 300.0, 8000
-# A run of two files that could not take place.
-NOT_RUN = {"runtime": "onnxruntime", "sets": [], "sizes": {}, "notes": [], "outputs": []}
 
 
 @dataclass(frozen=True)
@@ -74,17 +73,20 @@ def add_run(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def runs() -> bool:
+    """Whether onnxruntime is installed."""
+    return importlib.util.find_spec("onnxruntime") is not None
+
+
 def choice(options: argparse.Namespace) -> Choice:
     """What the options of `add_run` say.
 
     Raises:
         Refusal: one of them cannot be read, or onnxruntime is not installed.
     """
-    from importlib.util import find_spec
-
     from opset_atlas.numerics.random_runs import Choice
 
-    if find_spec("onnxruntime") is None:
+    if not runs():
         raise Refusal("--run needs onnxruntime: pip install onnxruntime")
     sizes = {name: _numbers(text) for name, text in map(_named, options.size)}
     if long := next((name for name, numbers in sizes.items() if len(numbers) != 1), None):
@@ -133,6 +135,12 @@ def isolated(what: str, item: Any, work: Callable[[Any], Any], given: Limits) ->
     if "refusal" in result.value:
         raise Refusal(result.value["refusal"])
     return result.value["value"]
+
+
+def not_run(problem: str, **more: Any) -> Any:
+    """The record of a run on random inputs that could not take place."""
+    shared = {"runtime": "onnxruntime", "sets": [], "sizes": {}, "outputs": []}
+    return {**shared, "problem": problem, **more}
 
 
 def reading(name: str, error: Exception) -> Refusal:

@@ -108,7 +108,7 @@ def _report(paths: tuple[Path, Path], options: argparse.Namespace) -> tuple[Diff
             both = paths, tuple(found["declared"]), choice
             run = _command.isolated("running them", both, _ran, limits)
         except Refusal as refusal:
-            run = {**_command.NOT_RUN, "problem": str(refusal)}
+            run = _command.not_run(str(refusal), notes=[])
     report: DiffReport = {
         "version": VERSION,
         "verdict": settle(found["changes"], run),

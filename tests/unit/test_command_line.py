@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx.parser
 import pytest
 from opset_atlas import __main__, sources
 from opset_atlas.execution import environments
@@ -52,6 +53,36 @@ def test_every_command_has_help_with_an_example(
     out = capsys.readouterr().out
     assert f"usage: opset-atlas {command}" in out and "\nexamples:\n  " in out
     assert max(map(len, out.splitlines())) <= 100
+
+
+# Absent where only the package and onnxruntime are installed.
+MISSING = ("torch", "safetensors", "pandas", "jsonschema", "snakemake", "onnxscript", "rich")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "diff {0} {0} --run",
+        "diff {0} {0} --html page.html --markdown",
+        "check {0}",
+        "text {0}",
+        "op Resize 11 13",
+        "completion bash",
+    ],
+)
+def test_commands_about_files_need_little(arguments: str, tmp_path: Path) -> None:
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Relu(x) }'
+    (tmp_path / "a.onnx").write_bytes(onnx.parser.parse_model(text).SerializeToString())
+    code = f"import sys; sys.modules.update(dict.fromkeys({MISSING}))\n"
+    code += "from opset_atlas.__main__ import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments.format("a.onnx").split()],
+        cwd=tmp_path,
+        env=environments.variables(),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout
 
 
 def test_a_misspelled_command_is_named_with_the_nearest(

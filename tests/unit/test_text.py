@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opset_atlas.base import messages
-from opset_atlas.base.messages import LIMIT, clean, describe, shorten, text_of, trace
-from opset_atlas.numerics.running import impersonal
+from opset_atlas.base.messages import LIMIT, clean, describe, impersonal, shorten, text_of, trace
 
 
 def test_folders_become_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ RUNS = {
     "baseline": "what differs between two runs",
     "coverage": "which operator versions a run has reached",
 }
-COMMANDS = FILES | RUNS
+SHELL = {"completion": "completion of these commands for bash, zsh and fish"}
+COMMANDS = FILES | RUNS | SHELL
 
 _USAGE = """usage: opset-atlas COMMAND ...
 
@@ -79,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
 def usage() -> str:
     """What `--help` prints."""
     width = max(map(len, COMMANDS))
-    groups = {"Files:": FILES, "Runs of the workflow:": RUNS}
+    groups = {"Files:": FILES, "Runs of the workflow:": RUNS, "Your shell:": SHELL}
     lines = []
     for title, commands in groups.items():
         lines += ["", title, *(f"  {name:{width}}  {what}" for name, what in commands.items())]

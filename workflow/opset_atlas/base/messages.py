@@ -58,6 +58,13 @@ def replace_folder(text: str, folder: str, name: str) -> str:
     return "".join([*parts, text[done:]])
 
 
+def impersonal(detail: str, path: Path) -> str:
+    """A message about a file without the file's folder."""
+    for folder in (path.parent.resolve(), path.parent.absolute(), path.parent):
+        detail = replace_folder(detail, f"{folder}/", "")
+    return clean(detail)
+
+
 def _begins(text: str, start: int, folder: str) -> bool:
     """Whether a path can begin here, that is, the text before it is not part of it."""
     before = start

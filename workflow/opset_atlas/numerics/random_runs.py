@@ -16,11 +16,10 @@ import ml_dtypes
 import numpy as np
 
 from opset_atlas.base.arrays import Array, dtype_name
-from opset_atlas.base.messages import shorten
+from opset_atlas.base.messages import impersonal, shorten
 from opset_atlas.models import inputs
 from opset_atlas.numerics import declared
 from opset_atlas.numerics.measure import measure
-from opset_atlas.numerics.running import impersonal
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.numerics.verdicts import judge_output
 from opset_atlas.records import (

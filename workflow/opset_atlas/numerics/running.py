@@ -14,7 +14,7 @@ import numpy as np
 
 from opset_atlas import runtimes
 from opset_atlas.base.arrays import dtype_name
-from opset_atlas.base.messages import clean, replace_folder, shorten
+from opset_atlas.base.messages import clean, impersonal, shorten
 from opset_atlas.models.sizes import is_traced
 from opset_atlas.numerics import declared, ties
 from opset_atlas.numerics.measure import blank_measure, is_flat
@@ -170,10 +170,3 @@ def _of_random(found: Measure, blank: Measure, what: Randomness) -> Measure:
 def nothing(outcome: RunOutcome, detail: str) -> dict[str, Any]:
     """The result of a file that did not run."""
     return {"outcome": outcome, "detail": detail, "measures": [], "misdeclared": []}
-
-
-def impersonal(detail: str, path: Path) -> str:
-    """A message without the run's folder."""
-    for folder in (path.parent.resolve(), path.parent.absolute(), path.parent):
-        detail = replace_folder(detail, f"{folder}/", "")
-    return clean(detail)

@@ -24,10 +24,11 @@ from typing import Any, cast
 from opset_atlas import runtimes
 from opset_atlas.base import failures, stopped
 from opset_atlas.base.files import digest, file_sha256, read_json, write_json
+from opset_atlas.base.messages import impersonal
 from opset_atlas.execution.isolate import Result, run_isolated
 from opset_atlas.numerics import metrics
 from opset_atlas.numerics import reference as frozen
-from opset_atlas.numerics.running import SECONDS, impersonal, nothing, run_file
+from opset_atlas.numerics.running import SECONDS, nothing, run_file
 from opset_atlas.records import (
     VERSION,
     Cell,

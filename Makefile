@@ -19,8 +19,8 @@ SHORT := --models 3 --repeat 1 --output $(NIGHT)/speed.jsonl
 
 .PHONY: help report test unit nightly architectures env dev lint format types schemas \
 	pictures rooms figures explained growth validate bench bench-zoo bench-chunks bench-medium \
-	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-torch bench-all bench-report truth compare-torch \
-	lock clean
+	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-install bench-torch \
+	bench-all bench-report truth compare-torch lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -83,7 +83,7 @@ bench-report: dev  ## how the report grows, from a finished run
 rooms: dev  ## lines by room, in CONTRIBUTING.md
 	$(BIN)/python docs/rooms.py --write
 
-figures: env  ## the figures of the README, from a finished run
+figures: env  ## the counts of docs/figures.md, from a finished run
 	$(BIN)/python docs/figures.py
 
 bench: env  ## the workflow against the loops that a user would write, on the default configuration
@@ -124,6 +124,9 @@ $(VENV)-bench/stamp: envs/main.lock envs/bench.lock pyproject.toml
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+bench-install: env  ## from a clone to the first comparison, without a cache
+	$(BIN)/python bench/install.py
+
 bench-growth: env  ## jobs, time, memory and disk at 10 to 10,000 models
 	$(BIN)/python bench/growth.py $(ARGS)
 
@@ -161,7 +164,7 @@ nightly: test  ## all tests, every program in docs/ and short versions of every 
 	$(MAKE) bench-chunks MINUTES=5 ARGS="$(SHORT)"
 	$(MAKE) bench-growth ARGS="--run 10 --copy 100 --graph 10 100 --output $(NIGHT)/growth.jsonl"
 	$(MAKE) bench-others ARGS="--output $(NIGHT)/others.jsonl"
-	$(MAKE) bench-docs
+	$(MAKE) bench-docs bench-install
 	cp -R envs $(NIGHT)
 	$(MAKE) lock ENVS=$(NIGHT)/envs
 

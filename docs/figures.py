@@ -1,4 +1,4 @@
-"""The figures of the README, from a finished run: `python docs/figures.py` prints them.
+"""The counts of docs/figures.md, from a finished run: `make figures` prints them.
 
 Times and peak resident sets are read from the last lines of the jobs' logs. A child of the warm
 worker shares most of its memory with it; `worker: false` shows what a job takes on its own.

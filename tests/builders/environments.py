@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
@@ -49,3 +50,19 @@ def pip(*arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout
+
+
+def run(
+    folder: Path, program: Path, *arguments: str, expected: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as a user would, who has no PYTHONPATH and stands in `folder`."""
+    done = subprocess.run(
+        [program, *arguments],
+        cwd=folder,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == expected, done.stdout[-3000:] + done.stderr[-3000:]
+    return done

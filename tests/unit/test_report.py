@@ -11,6 +11,7 @@ import onnx
 import onnx.parser
 import pytest
 from builders import small_report
+from opset_atlas.findings import glossary
 from opset_atlas.findings.advice import as_ranges
 from opset_atlas.findings.grouped import group_surprises
 from opset_atlas.numerics.tolerances import Tolerances
@@ -186,6 +187,14 @@ def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
         "How the exporter was run, opset" in page
         and ": memoized, reusing from cell to cell" in page
     )
+
+
+def test_the_words_are_explained_in_the_report_and_in_the_documentation(folder: Path) -> None:
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert [word for word in glossary.WORDS if f"<dt>{word}</dt>" not in page] == []
+    assert "<code>eps · max|y64|</code>" in page
+    text = (Path(__file__).parents[2] / "docs/glossary.md").read_text(encoding="utf-8")
+    assert glossary.document() in text
 
 
 def test_a_pair_shows_what_parity_measured_of_both_sides(folder: Path, data: Data) -> None:

@@ -1,4 +1,4 @@
-"""The setup commands of the README, as far as they can be tested without a fresh machine."""
+"""The setup of a clone by make, as far as it can be tested without a fresh machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from builders.project import PARTS, ROOT
+from builders.project import ROOT
 
 pytestmark = pytest.mark.workflow
 
@@ -44,15 +44,3 @@ def test_the_index_of_torch_can_be_chosen(tmp_path: Path) -> None:
     planned = make(tmp_path, "-n", "env", "TORCH_INDEX=https://example.org/cpu").stdout
     assert "--index-url https://example.org/cpu torch==2.13.0" in planned
     assert "--index-url" not in make(tmp_path, "-n", "env").stdout
-
-
-def test_the_readme_names_commands_that_exist() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = {line.split(":")[0] for line in (ROOT / "Makefile").read_text().splitlines()}
-    for target in ("report", "test"):
-        assert f"make {target}" in readme
-        assert target in targets
-    for part in ("docs/report.png", "docs/rulegraph.svg", "config/README.md", "CONTRIBUTING.md"):
-        assert part in readme
-        assert (ROOT / part).is_file()
-    assert all((ROOT / part).exists() for part in PARTS)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
-from builders.environments import pip, sharing_packages, wheel
+from builders.environments import run
 from builders.project import ROOT
 
 pytestmark = pytest.mark.workflow
@@ -31,46 +30,6 @@ import torch
 class Layer(torch.nn.Linear):
     pass
 """
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return wheel(tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="module")
-def alone(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with the wheel and what it asks for, from pip's index."""
-    folder = tmp_path_factory.mktemp("alone")
-    sharing_packages(folder, without=("",))
-    python, locked = str(folder / "bin/python"), str(ROOT / "envs/main.lock")
-    pip("--python", python, "install", "--quiet", "--constraint", locked, str(built))
-    return folder / "bin"
-
-
-@pytest.fixture(scope="module")
-def complete(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with the wheel and all that the workflow needs."""
-    folder = tmp_path_factory.mktemp("complete")
-    python = sharing_packages(folder)
-    pip("--python", str(python), "install", "--quiet", "--no-deps", str(built))
-    return folder / "bin"
-
-
-def run(
-    folder: Path, program: Path, *arguments: str, expected: int = 0
-) -> subprocess.CompletedProcess[str]:
-    """Run a program as a user would, who has no PYTHONPATH and stands in `folder`."""
-    done = subprocess.run(
-        [program, *arguments],
-        cwd=folder,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == expected, done.stdout[-3000:] + done.stderr[-3000:]
-    return done
 
 
 def test_it_is_small_and_brings_the_workflow(built: Path) -> None:

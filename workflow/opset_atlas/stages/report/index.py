@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from opset_atlas.findings import coverage
+from opset_atlas.findings import coverage, glossary
 from opset_atlas.findings.grouped import group_surprises
 from opset_atlas.records import RunOutcome, Verdict
 from opset_atlas.stages.report.canvas import Canvas, of_step
@@ -76,6 +76,7 @@ def page(data: Data, catalog: Catalog) -> dict[str, Any]:
         "files": [cell for cell in data.tables["cells"] if cell["sha256"]],
         "most_files": MOST_FILES,
         "machine": machine(),
+        "words": glossary.WORDS,
     }
 
 

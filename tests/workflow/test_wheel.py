@@ -62,8 +62,11 @@ def test_without_torch_it_compares_files(alone: Path, tmp_path: Path) -> None:
     assert "Resize-13 made it optional" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Resize" in run(tmp_path, atlas, "text", str(OLD)).stdout
     assert "roi" in run(tmp_path, atlas, "op", "Resize", "11", "13").stdout
+    assert "nothing found" in run(tmp_path, atlas, "check", str(OLD)).stdout
     missed = run(tmp_path, atlas, "model", "net.py:Net", "--input", "1", expected=2)
     assert "pip install 'opset-atlas[workflow]'" in missed.stderr
+    missed = run(tmp_path, atlas, "check_config", "mine.yaml", expected=2)
+    assert missed.stderr.startswith("opset-atlas check_config: it needs jsonschema. Install")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 

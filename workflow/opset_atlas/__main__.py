@@ -92,6 +92,14 @@ def _command(name: str, arguments: list[str]) -> int:
     try:
         status = importlib.import_module(f"opset_atlas.tools.{name}").main(arguments)
         sys.stdout.flush()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "opset_atlas"}:
+            raise
+        from opset_atlas.tools._command import INSTALL
+
+        print(f"opset-atlas {name}: it needs {package}. {INSTALL}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `opset-atlas op Resize | head -3`

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from opset_atlas.numerics.random_runs import Choice
 
 SECONDS, MEMORY_MB = 300.0, 8000
+# For commands that need more than the comparison of files does.
+INSTALL = (
+    "Install the package with what the workflow needs: pip install 'opset-atlas[workflow]', or in a"
+    " clone: pip install '.[workflow]'"
+)
 
 
 @dataclass(frozen=True)

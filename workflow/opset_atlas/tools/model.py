@@ -28,7 +28,7 @@ from typing import Any
 from opset_atlas import sources
 from opset_atlas.execution import environments
 from opset_atlas.tools import _command
-from opset_atlas.tools._command import Refusal
+from opset_atlas.tools._command import INSTALL, Refusal
 
 _EXAMPLES = """
   opset-atlas model torchvision.models:resnet18 --input 1,3,224,224
@@ -103,11 +103,7 @@ def _check_installed() -> None:
     if problem := environments.unsupported():
         raise Refusal(problem)
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise Refusal(
-            f"it runs the whole workflow, which needs {', '.join(missing)}. Install the package"
-            " with what the workflow needs: pip install 'opset-atlas[workflow]', or in a clone:"
-            " pip install '.[workflow]'"
-        )
+        raise Refusal(f"it runs the whole workflow, which needs {', '.join(missing)}. {INSTALL}")
 
 
 def _checked(options: argparse.Namespace, folder: Path) -> str:

@@ -416,6 +416,22 @@ def test_real_exporters(root: Path) -> None:
     assert converter["cells"][1]["base"] == "torchscript at opset 14"
 
 
+def test_a_conversion_is_kept_as_long_as_the_cell_that_it_starts_from(root: Path) -> None:
+    run_define(root, SMALL)
+    path = root / "results/export/m/converter/cells/opset_15.onnx"
+
+    def converted(base: list[int], opset: int) -> tuple[set[str], int]:
+        run_export(root, SMALL, "torchscript", opsets=base)
+        start = {"exporter": "torchscript", "opset": opset}
+        cells = run_export(root, SMALL, "converter", opsets=[15], converter=start)["cells"]
+        assert [cell["base"] for cell in cells] == [f"torchscript at opset {opset}"]
+        return {cell["fingerprint"] for cell in cells}, path.stat().st_mtime_ns
+
+    first = converted([13, 14], opset=14)
+    assert converted([13, 14, 15, 16], opset=14) == first
+    assert converted([13, 14], opset=13)[0] != first[0]
+
+
 def test_a_real_exporter_that_writes_weights_beside_the_file(root: Path) -> None:
     model = {**SMALL, "kwargs": {"size": 400}, "options": {"dynamo": {"external_data": True}}}
     run_define(root, model)

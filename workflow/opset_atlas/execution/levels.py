@@ -14,16 +14,10 @@ versions are installed. It declines where a fork would lose something (`lost_by_
 
 from __future__ import annotations
 
-import gc
-import importlib
+# The process of every job reads this module: what only a worker uses is imported in functions.
 import sys
-import threading
-import traceback
 from collections.abc import Iterable
 from types import ModuleType
-
-from opset_atlas import plugins, sources
-from opset_atlas.execution import processes
 
 LOWEST = "files"
 BELOW = {"torch": "files", "exporters": "torch"}
@@ -43,6 +37,8 @@ def of_stage(stage: str) -> str:
 
 def of_exporter(name: str) -> str:
     """The level that an exporter names, read from its source; the lowest if it names none."""
+    from opset_atlas import plugins
+
     return str(plugins.constants("exporters", name).get("LEVEL", LOWEST))
 
 
@@ -75,6 +71,10 @@ def preload(level: str) -> str:
     Raises:
         ImportError: a library is not installed.
     """
+    import gc
+    import importlib
+    import traceback
+
     importlib.import_module("numpy")  # its OpenBLAS has threads from here on, and minds forks
     native = _native_threads()
     for library in LIBRARIES.get(level, ()):
@@ -98,6 +98,8 @@ def lost_by_a_fork(native: int) -> str:
     Args:
         native: how many threads that are not Python's there were before.
     """
+    import threading
+
     _end_monitor()
     names = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
     if names:
@@ -111,6 +113,10 @@ def lost_by_a_fork(native: int) -> str:
 
 
 def _native_threads() -> int:
+    import threading
+
+    from opset_atlas.execution import processes
+
     return processes.threads() - threading.active_count()
 
 
@@ -122,6 +128,10 @@ def _end_monitor() -> None:
 
 
 def _modules(level: str) -> list[ModuleType]:
+    import importlib
+
+    from opset_atlas import plugins, sources
+
     programs = sources.programs("stages")
     stages = [module for stage, module in programs.items() if of_stage(stage) == level]
     exporters = [name for name in plugins.names("exporters") if of_exporter(name) == level]

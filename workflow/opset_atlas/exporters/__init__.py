@@ -18,6 +18,8 @@ and in functions:
 - optionally `option_problems(options) -> {option: problem}`: which of the user's options it does
   not take. Without this function it takes none. Runs whenever Snakemake starts;
 - optionally `options_notice() -> str`: what `option_problems` cannot check here, and why, or "";
+- optionally `base_of(job)`: what its cells depend on of the sweep in `job.base`, as a JSON value;
+  without it they are made again whenever that sweep has changed, by one more opset for example;
 - optionally `speed_notice() -> str`: what it cannot do faster with the installed versions, or "";
   said when a run begins that exports with it;
 - optionally `warm_up()`: makes the exporter do once what is slow the first time only;

@@ -34,6 +34,12 @@ def prepare(job: Job) -> Export:
     return _Sweep(path, note, by_reference=job.spec["memoize"])
 
 
+def base_of(job: Job) -> list[Any]:
+    """The one cell that every opset is converted from, with the tensors beside it; or why not."""
+    cell, note = _base_cell(job)
+    return [note, cell["sha256"], cell["tensors"]] if cell else [note]
+
+
 class _Sweep:
     """An `Export`; `way` is for the record."""
 
@@ -76,6 +82,13 @@ def _refusal(error: RuntimeError, model: Any, opset: int) -> Refusal:
 
 
 def _base(job: Job) -> tuple[Path | None, str]:
+    cell, note = _base_cell(job)
+    if job.base is None or cell is None:
+        return None, note
+    return job.base / "cells" / str(cell["file"]), note
+
+
+def _base_cell(job: Job) -> tuple[Cell | None, str]:
     assert job.base is not None
     record: ExportRecord = read_json(job.base / "record.json", "export")
     wanted: int = job.spec["base"]["opset"]
@@ -83,9 +96,7 @@ def _base(job: Job) -> tuple[Path | None, str]:
     if not usable:
         return None, f"no usable export of {record['exporter']} to convert from"
     cell = min(usable, key=lambda cell: _distance(cell, wanted))
-    return job.base / "cells" / str(
-        cell["file"]
-    ), f"{record['exporter']} at opset {cell['requested']}"
+    return cell, f"{record['exporter']} at opset {cell['requested']}"
 
 
 def _distance(cell: Cell, wanted: int) -> tuple[bool, int]:

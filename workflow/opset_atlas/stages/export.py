@@ -148,9 +148,17 @@ def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
             model["detail"] if model["outcome"] == "failed" else "",
         ],
         "code": code,
-        "base": file_sha256(job.base / "record.json") if job.base else "",
+        "base": _base_of(job),
     }
     return {opset: digest({**shared, "opset": opset}) for opset in job.spec["opsets"]}
+
+
+def _base_of(job: exporters.Job) -> Any:
+    """What a conversion depends on of the sweep that it starts from."""
+    if job.base is None:
+        return ""
+    part = getattr(exporters.load(job.spec["exporter"]), "base_of", None)
+    return part(job) if part else file_sha256(job.base / "record.json")
 
 
 def _kept(folder: Path, prints: Mapping[int, str]) -> Iterator[Cell]:

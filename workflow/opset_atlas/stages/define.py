@@ -29,6 +29,8 @@ from opset_atlas.records import VERSION, DefineRecord, Failure, Source
 FLOAT64 = "float64 run: "  # precedes the reason why it ended
 TENSOR_FILES = ("weights", "inputs", "reference")
 
+_INSTALLED = frozenset(["site-packages", "dist-packages"])  # tracked by the package's version
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the stage."""
@@ -342,7 +344,8 @@ def _sources(spec: Mapping[str, Any]) -> list[Source]:
     the run's folder, unless its neighbor was declared with an absolute path.
     """
     declared = {Path(path) for path in spec.get("source_files", [])}
-    folders = {Path.cwd(): Path()} | {path.parent.resolve(): path.parent for path in declared}
+    own = [path.parent for path in declared if not _INSTALLED.intersection(path.parts)]
+    folders = {Path.cwd(): Path()} | {folder.resolve(): folder for folder in own}
     others = tuple(f"{path}/" for path in (Path(__file__).parents[1], sys.prefix, sys.base_prefix))
     imported = set()
     for module in list(sys.modules.values()):

@@ -4,11 +4,15 @@ The models of a finished run in results/ are copied under other names until the 
 1,000, 10,000 and 100,000 cells. The stage reads its records from disk as in a run; then Chromium
 opens the first page, filters it to one model, and shows another view of the matrix. Graphs of 100,
 1,000 and 10,000 nodes are drawn as a pair. Times in the browser are the smallest of five.
+
+`make bench-report ARGS=--run` builds the report of the finished run as it is, and says what takes
+how much of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import resource
 import shutil
@@ -28,7 +32,7 @@ from opset_atlas.findings import columns
 from opset_atlas.records import Graph, Node
 from opset_atlas.stages.report.canvas import Canvas, File, Pair
 from opset_atlas.stages.report.data import load
-from opset_atlas.stages.report.stage import build
+from opset_atlas.stages.report.stage import THRESHOLDS, build
 from playwright.sync_api import Page, sync_playwright
 
 RESULTS = Path("results")
@@ -42,11 +46,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--nodes", type=int, nargs="*", default=[100, 1_000, 10_000])
+    parser.add_argument("--run", action="store_true", help="only the report of the run as it is")
     parser.add_argument("--build", type=Path, nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.build:
         spec, results, report = options.build
+        gc.set_threshold(*THRESHOLDS)
         build(load(json.loads(spec.read_text(encoding="utf-8")), results), report)
+        return
+    if options.run:
+        _header("models build memory folder files pairs models tables")
+        print(_as_it_is())
         return
     _header("cells models index folder build memory load filter view")
     for cells in options.cells:
@@ -65,19 +75,7 @@ def _header(names: str) -> None:
 def _pages(folder: Path, cells: int) -> str:
     spec, report = _multiply(folder / "results", cells), folder / "report"
     (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # A separate process, so that its memory can be measured.
-    command = [
-        sys.executable,
-        __file__,
-        "--build",
-        folder / "spec.json",
-        folder / "results",
-        report,
-    ]
-    subprocess.run(command, check=True)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    seconds, memory = _built(folder / "spec.json", folder / "results", report)
     files = [path.stat().st_size for path in report.rglob("*") if path.is_file()]
     index = report / "index.html"
     with sync_playwright() as playwright:
@@ -92,9 +90,32 @@ def _pages(folder: Path, cells: int) -> str:
     return (
         f"| {asked:,} | {len(spec['sweeps']):,} | {index.stat().st_size / 1e6:.2f} MB"
         f" | {sum(files) / 1e6:.0f} MB, {len(files):,} files | {seconds:.0f} s of CPU"
-        f" | {used.ru_maxrss / 1024:.0f} MiB | {opened:.2f} s | {filtered * 1000:.0f} ms"
+        f" | {memory} | {opened:.2f} s | {filtered * 1000:.0f} ms"
         f" | {switched * 1000:.0f} ms |"
     )
+
+
+def _built(spec: Path, results: Path, report: Path) -> tuple[float, str]:
+    """Build a report in a process of its own: its CPU seconds and its memory."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, __file__, "--build", spec, results, report], check=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, f"{used.ru_maxrss / 1024:.0f} MiB"
+
+
+def _as_it_is() -> str:
+    with tempfile.TemporaryDirectory(prefix="bench-report-", dir=".") as folder:
+        report = Path(folder) / "report"
+        seconds, memory = _built(RESULTS / "run.json", RESULTS, report)
+        sizes = [_size(report / part) for part in (".", "files", "pairs", "models", "tables")]
+        models = len(list((report / "models").glob("*.html")))
+    return f"| {models} | {seconds:.0f} s of CPU | {memory} | {' | '.join(sizes)} |"
+
+
+def _size(folder: Path) -> str:
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return f"{sum(sizes) / 1e6:.1f} MB, {len(sizes):,} files"
 
 
 def _multiply(results: Path, cells: int) -> dict[str, Any]:

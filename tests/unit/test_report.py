@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from opset_atlas.findings import glossary
 from opset_atlas.findings.advice import as_ranges
 from opset_atlas.findings.grouped import group_surprises
 from opset_atlas.numerics.tolerances import Tolerances
-from opset_atlas.stages.report import rendering
+from opset_atlas.stages.report import files, rendering
 from opset_atlas.stages.report import stage as report
+from opset_atlas.stages.report.canvas import contrasts, pairs
 from opset_atlas.stages.report.changes import cited, first_to_show
 from opset_atlas.stages.report.data import Data, load
 from opset_atlas.stages.report.index import figures
@@ -329,3 +331,62 @@ def test_a_cell_that_declares_something_else_has_a_state_of_its_own(
     found = state({"outcome": outcome, "delivered": 18}, given)
     assert (found.key, found.text) == (key, text)
     assert key in {entry[0] for entry in LEGEND}
+
+
+def test_a_large_graph_is_carried_zipped_and_the_page_says_what_is_not_in_the_report(
+    tmp_path: Path,
+) -> None:
+    folder = small_report.build(tmp_path)
+    graphs = folder.parent / "dump" / "alpha" / "graphs"
+    for suffix in (".txt", ".json"):
+        source = graphs / f"aaaa{suffix}"
+        source.write_text(source.read_text() + " " * files.PLAIN)
+    report.build(load({"sweeps": small_report.SWEEPS}, folder.parent), folder)
+    carried = folder / "files" / "alpha" / "aaaa.txt.zip"
+    with zipfile.ZipFile(carried) as archive:
+        assert archive.read("aaaa.txt") == (graphs / "aaaa.txt").read_bytes()
+    assert not (folder / "files" / "alpha" / "aaaa.txt").exists()
+    assert not (folder / "files" / "alpha" / "aaaa.json").exists()
+    page = (folder / "models" / "alpha.html").read_text()
+    assert 'href="../files/alpha/aaaa.txt.zip">text (zip)</a>' in page
+    assert "<code>dump/alpha/graphs</code>: 1 graph in JSON" in page
+    assert "aaaa.txt.zip" in (folder / "pairs" / "alpha" / "torchscript-12-13.html").read_text()
+    before = carried.stat().st_mtime_ns
+    report.build(load({"sweeps": small_report.SWEEPS}, folder.parent), folder)
+    assert carried.stat().st_mtime_ns == before, "an equal archive is not written again"
+
+
+def test_equal_onnx_files_of_a_model_are_carried_once(tmp_path: Path) -> None:
+    folder = small_report.build(tmp_path)
+    data = load({"sweeps": small_report.SWEEPS}, folder.parent)
+    places = files.onnx_places(data, "alpha")
+    assert len(places) > 3
+    assert set(places.values()) == {"files/alpha/torchscript/opset_11.onnx"}, "all have one hash"
+    assert [path.name for path in (folder / "files").rglob("*.onnx")] == ["opset_11.onnx"]
+
+
+def test_contrasts_with_the_same_changes_are_one(tmp_path: Path) -> None:
+    folder = small_report.build(tmp_path)
+    path = folder.parent / "compare" / "alpha" / "record.json"
+    record = json.loads(path.read_text())
+    change = record["sweeps"]["torchscript"]["steps"][0]["changes"][0]
+    moved = {**change, "places": [{**place, "from_node": 7} for place in change["places"]]}
+    other = {**change, "before": "something else"}
+    record["pairs"] = [
+        {
+            "left": "torchscript",
+            "right": "dynamo",
+            "opsets": [opset],
+            "left_graph": "aaaa",
+            "right_graph": "aaaa",
+            "changes": changes,
+        }
+        for opset, changes in ((11, [change]), (12, [moved]), (13, [other]), (14, [change]))
+    ]
+    path.write_text(json.dumps(record))
+    data = load({"sweeps": small_report.SWEEPS}, folder.parent)
+    assert [pair["opsets"] for pair in contrasts(data, "alpha")] == [[11, 12, 14], [13]]
+    assert [pair.title for pair in pairs(data, "alpha") if "vs" in pair.place] == [
+        "torchscript and dynamo, opset 11, and the same differences at 12, 14",
+        "torchscript and dynamo, opset 13",
+    ]

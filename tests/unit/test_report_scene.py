@@ -212,9 +212,11 @@ def test_records_are_read_when_asked_for_and_few_are_held() -> None:
         records[5]
 
 
-def test_a_large_file_stays_where_it_is() -> None:
-    assert report_files.carried(report_files.LARGEST)
-    assert not report_files.carried(report_files.LARGEST + 1)
+def test_a_large_file_stays_where_it_is_unless_it_is_recommended() -> None:
+    assert report_files.carried(report_files.PLAIN)
+    assert not report_files.carried(report_files.PLAIN + 1)
+    assert report_files.carried(report_files.PLAIN + 1, recommended=True)
+    assert not report_files.carried(report_files.LARGE + 1, recommended=True)
     assert not report_files.carried(None)
 
 

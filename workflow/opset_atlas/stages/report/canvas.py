@@ -5,6 +5,7 @@ A pair is two opsets of a sweep, two exporters at one opset, or any two files.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +17,13 @@ from opset_atlas.drawing.fold import Folded, fold
 from opset_atlas.drawing.pairs import scene
 from opset_atlas.drawing.plan import plan
 from opset_atlas.drawing.scene import SIDES, Scene
+from opset_atlas.findings.advice import as_ranges
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.operators import definitions
 from opset_atlas.records import Change, Contrast, GraphFile, Step
 from opset_atlas.stages.report.changes import cited
 from opset_atlas.stages.report.data import Data, Sweep
+from opset_atlas.stages.report.files import Link, graph_links
 from opset_atlas.stages.report.versions import VersionRow, side_by_side
 
 
@@ -41,7 +44,8 @@ class Parity:
 class File:
     """One of two graphs: its name, opset, content and parity in each runtime.
 
-    `key` is its digest in the run; "" for a file outside any run, which has no `parity`.
+    `key` is its digest in the run; "" for a file outside any run, which has no `parity` and no
+    `links` to files in the report.
     """
 
     name: str
@@ -49,6 +53,7 @@ class File:
     graph: GraphFile
     key: str = ""
     parity: Sequence[Parity] = ()
+    links: Sequence[Link] = ()
 
 
 @dataclass(frozen=True)
@@ -112,9 +117,23 @@ def pairs(data: Data, model: str) -> Iterator[Pair]:
         for step in sweep.compare["steps"]:
             if step["changes"]:
                 yield of_step(data, sweep, step)
-    for contrast in data.comparisons[model]["pairs"]:
+    for contrast in contrasts(data, model):
         if contrast["changes"]:
             yield _of_contrast(data, model, contrast)
+
+
+def contrasts(data: Data, model: str) -> list[Contrast]:
+    """The contrasts of a model's exporters; those with the same changes are one, at their opsets.
+
+    Its graphs and places are those of the first opset.
+    """
+    found: dict[tuple[str, str, str], Contrast] = {}
+    for pair in data.comparisons[model]["pairs"]:
+        changes = [{**change, "places": len(change["places"])} for change in pair["changes"]]
+        key = pair["left"], pair["right"], json.dumps(changes)
+        same = found.get(key, {**pair, "opsets": []})
+        found[key] = {**same, "opsets": sorted([*same["opsets"], *pair["opsets"]])}
+    return list(found.values())
 
 
 def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()) -> Pair:
@@ -127,6 +146,7 @@ def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()
             data.graph(sweep.model, key),
             key,
             parity(data, sweep.model, sweep.exporter, opset),
+            graph_links(data, sweep.model, key),
         )
         for opset, key in ((first, step["from_graph"]), (last, step["to_graph"]))
     )
@@ -141,18 +161,26 @@ def of_step(data: Data, sweep: Sweep, step: Step, changes: Sequence[Change] = ()
 
 
 def _of_contrast(data: Data, model: str, contrast: Contrast) -> Pair:
-    opset = contrast["opsets"][0]
+    opset, *others = contrast["opsets"]
     ends = [
         (contrast["left"], contrast["left_graph"]),
         (contrast["right"], contrast["right_graph"]),
     ]
     left, right = (
-        File(name, opset, data.graph(model, key), key, parity(data, model, name, opset))
+        File(
+            name,
+            opset,
+            data.graph(model, key),
+            key,
+            parity(data, model, name, opset),
+            graph_links(data, model, key),
+        )
         for name, key in ends
     )
     return Pair(
         model,
-        f"{contrast['left']} and {contrast['right']}, opset {opset}",
+        f"{contrast['left']} and {contrast['right']}, opset {opset}"
+        + (f", and the same differences at {as_ranges(others)}" if others else ""),
         contrast_place(model, contrast),
         left,
         right,

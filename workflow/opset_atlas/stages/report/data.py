@@ -28,6 +28,8 @@ from opset_atlas.records import (
 K = TypeVar("K")
 V = TypeVar("V")
 
+GRAPHS = 32  # kept in memory: about as many as a model has, each of which is in several pairs
+
 Row = dict[str, Any]
 Key = tuple[str, str, int]
 _DEFAULTS: dict[str, Any] = {
@@ -159,7 +161,14 @@ class Data:
         return self.results / "dump" / model / "graphs"
 
     def graph(self, model: str, digest: str) -> GraphFile:
-        """One distinct graph of a model as data."""
+        """One distinct graph of a model as data; the last few stay in memory."""
+        return self._graphs(model, digest)
+
+    @cached_property
+    def _graphs(self) -> Callable[[str, str], GraphFile]:
+        return lru_cache(GRAPHS)(self._read_graph)
+
+    def _read_graph(self, model: str, digest: str) -> GraphFile:
         path = self.graph_folder(model) / self.dumps[model]["graphs"][digest]["json"]
         graph: GraphFile = json.loads(path.read_text(encoding="utf-8"))
         return graph

@@ -14,7 +14,9 @@ from opset_atlas.drawing.fold import Folded, fold
 from opset_atlas.drawing.plan import plan
 from opset_atlas.drawing.scene import alone
 from opset_atlas.records import Cell, Step
+from opset_atlas.stages.report.canvas import contrasts
 from opset_atlas.stages.report.data import Data, Row, Sweep
+from opset_atlas.stages.report.files import graph_links, left_out, onnx_places
 from opset_atlas.stages.report.matrix import LEGEND, Line, columns, least, line, state
 from opset_atlas.stages.report.plot import facets
 from opset_atlas.stages.report.reference import remarks
@@ -94,7 +96,8 @@ def page(data: Data, model: str) -> dict[str, Any]:
             for view in sweeps
             if view.shown
         },
-        "contrasts": data.comparisons[model]["pairs"],
+        "contrasts": contrasts(data, model),
+        "left_out": left_out(data, model),
         "operator_rows": operators_of(data, model),
     }
 
@@ -218,17 +221,20 @@ def _cells(data: Data, sweep: Sweep) -> list[Row]:
     """Rows of the cells table with the state and the files' names from the records."""
     recorded: dict[int, Cell] = {cell["requested"]: cell for cell in sweep.export["cells"]}
     dumped = {cell["requested"]: cell for cell in sweep.dump}
+    places = onnx_places(data, sweep.model)
     rows = []
     for row in data.rows("cells", sweep.model, sweep.exporter):
         opset = row["requested"]
         cell, dump = recorded[opset], dumped.get(opset)
+        graph = dump["graph"] if dump else None
         verdicts = data.verdicts_of.get((sweep.model, sweep.exporter, opset), [])
         rows.append(
             {
                 **row,
                 "file": cell["file"],
                 "state": state(row, verdicts),
-                "graph": dump["graph"] if dump else None,
+                "place": places.get((sweep.exporter, opset)),
+                "links": graph_links(data, sweep.model, graph) if graph else [],
             }
         )
     return rows

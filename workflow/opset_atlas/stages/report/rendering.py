@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from opset_atlas.findings.advice import as_ranges
 from opset_atlas.graph.spelling import visible
-from opset_atlas.stages.report import canvas, changes, files
+from opset_atlas.stages.report import canvas, changes
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_TEXT = 2000  # characters of a text on a page; the tables hold all of it
@@ -41,7 +41,6 @@ def environment() -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "bytes": _bytes,
-        "carried": files.carried,
         "cited": changes.cited,
         "digits": _digits,
         "fold": _fold,

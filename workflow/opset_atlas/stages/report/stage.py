@@ -13,6 +13,7 @@ before it enters a page; the pages allow no scripts or requests other than their
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
@@ -32,6 +33,10 @@ from opset_atlas.stages.report.rendering import environment, render
 
 MODELS_AT_ONCE = 40  # models that a process takes at a time
 
+# Of garbage collection. Graphs are many small objects without cycles: with the default thresholds a
+# third of the time goes into looking for some.
+THRESHOLDS = (100_000, 50, 1000)
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the stage."""
@@ -46,6 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cards", type=Path, help="folder for a self-contained page per model")
     parser.add_argument("--processes", type=int, default=1, help="that write pages")
     options = parser.parse_args(arguments)
+    gc.set_threshold(*THRESHOLDS)
     data = load(options.spec, options.results)
     build(data, options.output, options.cards, options.processes)
 

@@ -1,6 +1,7 @@
 """The files copied into a report, so that its folder is complete when sent to somebody.
 
-Tables (a large one as CSV alone), the reproducers of wrong results and, per model, its graphs and ONNX files: each content
+Tables (a large one as CSV alone), the reproducers of wrong results and, per model, its graphs and
+ONNX files: each content
 once, as cells of one model often share it. A text that is large is carried as a zip archive. Large
 graphs in JSON and large ONNX files stay in the results, except the file that is recommended; the
 model's page says where they are.

@@ -1,10 +1,9 @@
 """The files copied into a report, so that its folder is complete when sent to somebody.
 
 Tables (a large one as CSV alone), the reproducers of wrong results and, per model, its graphs and
-ONNX files: each content
-once, as cells of one model often share it. A text that is large is carried as a zip archive. Large
-graphs in JSON and large ONNX files stay in the results, except the file that is recommended; the
-model's page says where they are.
+ONNX files: each content once, as cells of one model often share it. A text that is large is carried
+as a zip archive. Large graphs in JSON and large ONNX files stay in the results, except the file
+that is recommended; the model's page says where they are.
 """
 
 from __future__ import annotations
@@ -116,11 +115,11 @@ def _files(data: Data) -> Iterator[tuple[Path, Path]]:
                 yield place, source
         places = onnx_places(data, model)
         for (exporter, opset), cell in _cells(data, model):
-            place = places.get((exporter, opset), "")
-            if place == f"files/{model}/{exporter}/{cell['file']}":
+            own = f"files/{model}/{exporter}/{cell['file']}"
+            if places.get((exporter, opset)) == own:
                 cells = data.results / "export" / model / exporter / "cells"
                 for name in (str(cell["file"]), *cell["tensors"]):
-                    yield Path(place).with_name(name), cells / name
+                    yield Path(own).with_name(name), cells / name
     located = {row["reproducer"] for row in data.tables["located"] if row["reproducer"]}
     if data.spec["audit"]:
         located |= {row["reproducer"] for row in rows(data.audits()) if row["reproducer"]}

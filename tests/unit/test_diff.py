@@ -224,3 +224,20 @@ def test_streams_that_are_no_terminal_get_whole_lines(monkeypatch: pytest.Monkey
     assert Terminal.of(io.StringIO()).colors
     monkeypatch.setenv("NO_COLOR", "1")
     assert not Terminal.of(io.StringIO()).colors
+
+
+def test_integers_that_are_places_in_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> g (int64[4] places, float factor)'
+        " => (float[4] y) <float[2] table = {1, 2}>"
+        " { t = Gather(table, places) y = Mul(t, factor) }"
+    )
+    onnx.save(model, tmp_path / "a.onnx")
+    one = str(tmp_path / "a.onnx")
+    status, found = report(capsys, one, one, "--run")
+    assert status == 0 and found["run"]["integers"] == 1
+    diff.main([one, one, "--run", "--value", "places=0", "--value", "factor=0.5"])
+    out = capsys.readouterr().out
+    assert "integers" not in out and "y (float32): constant or empty" in out

@@ -766,23 +766,29 @@ class Apart(TypedDict):
 class RunTogether(TypedDict):
     """Two files run on the same random inputs; `sizes` are those that the files leave open.
 
-    `problem` says why they could not be run; `outputs` is then empty.
+    Integer inputs are 0 to `integers`. `problem` says why they could not be run; `outputs` is then
+    empty.
     """
 
     runtime: str
     sets: list[str]
     sizes: dict[str, int]
+    integers: int
     notes: list[str]
     problem: str
     outputs: list[Apart]
 
 
 class RunAlone(TypedDict):
-    """A file run on random inputs: what it gives, and what of that it declares otherwise."""
+    """A file run on random inputs: what it gives, and what of that it declares otherwise.
+
+    `sizes`, `integers` and `problem` are as in `RunTogether`.
+    """
 
     runtime: str
     sets: list[str]
     sizes: dict[str, int]
+    integers: int
     problem: str
     outputs: list[Signature]
     misdeclared: list[Misdeclared]

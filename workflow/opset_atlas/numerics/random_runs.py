@@ -1,7 +1,8 @@
 """Run files on random inputs that fit what they declare: one file, or two on the same tensors.
 
-A size that a file leaves open is chosen: the first of `SIZES` at which the files run. Files are run
-node by node as they are written, so that no optimization of the runtime is compared.
+A size that a file leaves open is chosen: the first of `SIZES` at which the files run. So is the
+range of integers, since they may be places in a table. Files are run node by node as they are
+written, so that no optimization of the runtime is compared.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from opset_atlas.runtimes import Phase, Session
 from opset_atlas.runtimes._oracle import NAME, ORACLE
 
 SIZES = (3, 1, 8, 16, 32, 64, 128, 224, 256)
+INTEGERS = (9, 3, 1, 0)
 SEED = 0
 MOST_ELEMENTS = 1 << 28
 
@@ -47,10 +49,13 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user chose: sizes by name, whole shapes by input, and how many random input sets."""
+    """What the user chose: sizes by name, by input a whole shape or one value for all elements, and
+    how many random input sets.
+    """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
     sets: int = 3
 
     @property
@@ -59,12 +64,41 @@ class Choice:
         return [f"random-{number}" for number in range(self.sets)]
 
 
+@dataclass(frozen=True)
+class _Feed:
+    """What tensors of `ports` look like: the open sizes, and the largest integer."""
+
+    ports: Sequence[DeclaredPort]
+    choice: Choice
+    sizes: dict[str, int]
+    integers: int
+
+    def tensors(self, set_name: str) -> dict[str, Array]:
+        """The tensors of an input set by the names of the inputs."""
+        items = []
+        for port in self.ports:
+            if not port["dtype"]:
+                raise CannotRun(f"the input {port['name']} is not a tensor")
+            shape = [_number(size, self.sizes) for size in _open_named(port, self.choice)]
+            if min(shape, default=0) < 0 or math.prod(shape) > MOST_ELEMENTS:
+                raise CannotRun(f"the input {port['name']} has the shape {shape}")
+            whole = port["dtype"] == "string" or "int" in port["dtype"]
+            item = {"name": port["name"], "shape": shape, "dtype": port["dtype"]}
+            items.append(item | {"dtype": "int64", "range": (0, self.integers)} if whole else item)
+        made = inputs.make(items, set_name, SEED)
+        for i, port in enumerate(self.ports):
+            if port["name"] in self.choice.values:
+                made[i] = np.full(made[i].shape, self.choice.values[port["name"]])
+        return {p["name"]: _cast(a, p["dtype"]) for p, a in zip(self.ports, made, strict=True)}
+
+
 def run_alone(path: Path, promised: Declared, choice: Choice) -> RunAlone:
     """Run a file on random inputs, and compare what it declares with what it gives."""
     found: RunAlone = {
         "runtime": runtime(),
         "sets": choice.names,
         "sizes": {},
+        "integers": 0,
         "problem": "",
         "outputs": [],
         "misdeclared": [],
@@ -72,13 +106,13 @@ def run_alone(path: Path, promised: Declared, choice: Choice) -> RunAlone:
     try:
         session = _load(path)
         ports = _fed(promised["inputs"], session)
-        sizes, first, _ = _first(ports, choice, lambda feed: _run(session, path, feed))
-        found["sizes"] = sizes
+        feed, first, _ = _first(ports, choice, lambda tensors: _run(session, path, tensors))
+        found["sizes"], found["integers"] = feed.sizes, feed.integers
         found["outputs"] = [_signature(*each) for each in _by_name(session, first).items()]
         kept = {}
         for name in choice.names:
-            feed = _tensors(ports, sizes, choice, name)
-            kept[name] = declared.disagreements(promised, feed, _run(session, path, feed))
+            tensors = feed.tensors(name)
+            kept[name] = declared.disagreements(promised, tensors, _run(session, path, tensors))
         found["misdeclared"] = declared.summary(kept)
     except CannotRun as reason:
         found["problem"] = str(reason)
@@ -93,6 +127,7 @@ def run_together(
         "runtime": runtime(),
         "sets": choice.names,
         "sizes": {},
+        "integers": 0,
         "notes": [],
         "problem": "",
         "outputs": [],
@@ -100,13 +135,13 @@ def run_together(
     try:
         pair = _Pair.load(paths, both)
         found["notes"] += pair.notes
-        sizes, first, reason = _first(pair.ports, choice, pair.run)
-        found["sizes"] = sizes
+        feed, first, reason = _first(pair.ports, choice, pair.run)
+        found["sizes"], found["integers"] = feed.sizes, feed.integers
         if reason:
-            found["notes"].append(f"other sizes were tried before: {reason}")
+            found["notes"].append(f"other inputs were tried before: {reason}")
         names, notes = _pairs(*(list(results) for results in first))
         found["notes"] += notes
-        _measure(pair, choice, names, found)
+        _measure(pair, feed, names, found)
     except CannotRun as reason:
         found["problem"] = str(reason)
     return found
@@ -165,15 +200,15 @@ class _Pair:
 
 
 def _measure(
-    pair: _Pair, choice: Choice, names: Sequence[tuple[str, str]], found: RunTogether
+    pair: _Pair, feed: _Feed, names: Sequence[tuple[str, str]], found: RunTogether
 ) -> None:
     """Measure every output on every set; one that changes from run to run cannot be compared."""
     measures: dict[str, list[Measure]] = {}
     random = set()
-    for set_name in choice.names:
-        feed = _tensors(pair.ports, found["sizes"], choice, set_name)
-        ours, theirs = pair.run(feed)
-        again = pair.run(feed)[0] if set_name == choice.names[0] else ours
+    for set_name in found["sets"]:
+        tensors = feed.tensors(set_name)
+        ours, theirs = pair.run(tensors)
+        again = pair.run(tensors)[0] if set_name == found["sets"][0] else ours
         random |= {name for name, _ in names if not _same(ours[name], again[name])}
         for name, other in names:
             values = ours[name], theirs[other]
@@ -188,15 +223,17 @@ def _measure(
 
 def _first(
     ports: Sequence[DeclaredPort], choice: Choice, run: Callable[[Mapping[str, Array]], T]
-) -> tuple[dict[str, int], T, str]:
-    """The first sizes that can be run, what that gave, and why earlier ones could not be."""
+) -> tuple[_Feed, T, str]:
+    """The first inputs that can be run, what that gave, and why earlier ones could not be."""
     reason = ""
-    for default in _defaults(ports, choice):
-        sizes = _sizes(ports, choice, default)
-        try:
-            return sizes, run(_tensors(ports, sizes, choice, choice.names[0])), reason
-        except CannotRun as error:
-            reason = reason or str(error)
+    whole = any("int" in port["dtype"] for port in ports if port["name"] not in choice.values)
+    for integers in INTEGERS if whole else INTEGERS[:1]:
+        for default in _defaults(ports, choice):
+            feed = _Feed(ports, choice, _sizes(ports, choice, default), integers)
+            try:
+                return feed, run(feed.tensors(choice.names[0])), reason
+            except CannotRun as error:
+                reason = reason or str(error)
     raise CannotRun(reason)
 
 
@@ -279,23 +316,6 @@ def _open_named(port: DeclaredPort, choice: Choice) -> list[int | str]:
     if shape is None:
         raise CannotRun(f"the input {port['name']} declares no shape: --shape {port['name']}=1,3,8")
     return [f"{port['name']}.{axis}" if s is None else s for axis, s in enumerate(shape)]
-
-
-def _tensors(
-    ports: Sequence[DeclaredPort], sizes: Mapping[str, int], choice: Choice, set_name: str
-) -> dict[str, Array]:
-    """The tensors of an input set by the names of the inputs."""
-    items = []
-    for port in ports:
-        if not port["dtype"]:
-            raise CannotRun(f"the input {port['name']} is not a tensor")
-        shape = [_number(size, sizes) for size in _open_named(port, choice)]
-        if min(shape, default=0) < 0 or math.prod(shape) > MOST_ELEMENTS:
-            raise CannotRun(f"the input {port['name']} has the shape {shape}")
-        plain = "int64" if port["dtype"] == "string" else port["dtype"]
-        items.append({"name": port["name"], "shape": shape, "dtype": plain})
-    made = inputs.make(items, set_name, SEED)
-    return {p["name"]: _cast(array, p["dtype"]) for p, array in zip(ports, made, strict=True)}
 
 
 def _number(size: int | str, sizes: Mapping[str, int]) -> int:

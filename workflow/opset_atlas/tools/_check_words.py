@@ -63,6 +63,8 @@ def _loads(report: CheckReport, terminal: Terminal) -> Iterator[str]:
 def _since(report: CheckReport) -> str:
     """Since which release onnxruntime lets the file in, and whether the IR version decides it."""
     opset, ir_version = report["file"]["opset"] or 0, report["file"]["ir_version"]
+    if opset < 7:
+        return f"onnxruntime supports opsets from 7 on: {OLDER}"
     gate, without = oldest(opset, ir_version), oldest(opset, 0)
     if gate is None:
         return "no release of onnxruntime that was measured lets it in"

@@ -74,6 +74,9 @@ def add_run(parser: argparse.ArgumentParser, what: str) -> None:
         "--shape", action="append", default=[], metavar="INPUT=N,N", help="the shape of an input"
     )
     group.add_argument(
+        "--value", action="append", default=[], metavar="INPUT=X", help="all elements of an input"
+    )
+    group.add_argument(
         "--seeds", type=int, default=3, metavar="N", help="random input sets (default: %(default)s)"
     )
 
@@ -99,7 +102,9 @@ def choice(options: argparse.Namespace) -> Choice:
     if options.seeds < 1:
         raise Refusal("--seeds: expected a positive number")
     shapes = {name: _numbers(text) for name, text in map(_named, options.shape)}
-    return Choice({name: numbers[0] for name, numbers in sizes.items()}, shapes, options.seeds)
+    values = {name: _value(text) for name, text in map(_named, options.value)}
+    one = {name: numbers[0] for name, numbers in sizes.items()}
+    return Choice(one, shapes, values, options.seeds)
 
 
 def _named(text: str) -> tuple[str, str]:
@@ -107,6 +112,13 @@ def _named(text: str) -> tuple[str, str]:
     if not name:
         raise Refusal(f"{text!r}: expected a name, an equals sign and numbers, such as batch=4")
     return name, value
+
+
+def _value(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Refusal(f"{text!r}: expected a number, such as 0.5") from None
 
 
 def _numbers(text: str) -> list[int]:
@@ -144,8 +156,8 @@ def isolated(what: str, item: Any, work: Callable[[Any], Any], given: Limits) ->
 
 def not_run(problem: str, **more: Any) -> Any:
     """The record of a run on random inputs that could not take place."""
-    shared = {"runtime": "onnxruntime", "sets": [], "sizes": {}, "outputs": []}
-    return {**shared, "problem": problem, **more}
+    shared = {"runtime": "onnxruntime", "sets": [], "sizes": {}, "integers": 0}
+    return {**shared, "problem": problem, "outputs": [], **more}
 
 
 def reading(name: str, error: Exception) -> Refusal:

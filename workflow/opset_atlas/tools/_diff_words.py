@@ -14,6 +14,7 @@ LONGEST = 4000  # characters of a sentence
 _TONES: dict[str, Role] = {"equal": "good", "can differ": "warn", "open": "warn", "differs": "bad"}
 _EXPECTED = re.compile(r" where (.*) was expected$")
 _UNBROKEN = "\u00a0"
+MOST_INTEGERS = 9  # where integer inputs need no fewer
 _FAR = 4096  # units of rounding from which a number of digits says more
 
 
@@ -125,6 +126,7 @@ def _run_words(run: RunTogether) -> Iterator[str]:
         return
     sizes = ", ".join(f"{name} = {size}" for name, size in run["sizes"].items())
     chosen = f", with {sizes} (chosen; --size sets others)" if sizes else ""
+    chosen += f"; integers 0 to {run['integers']}" if run["integers"] < MOST_INTEGERS else ""
     sets = _count(len(run["sets"]), "random input set")
     yield f"Run in {run['runtime']}, node by node as written, on {sets}{chosen}:"
     yield from (_output(each) for each in run["outputs"])

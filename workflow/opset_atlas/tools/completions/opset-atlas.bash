@@ -7,8 +7,8 @@
 
 _shtab_opset_atlas_subparsers=(diff check text op model check_config baseline coverage completion)
 
-_shtab_opset_atlas_diff_option_strings=(-h --help --json --markdown -q --quiet --html --open --run --size --shape --seeds --seconds --memory-mb)
-_shtab_opset_atlas_check_option_strings=(-h --help --json --no-run --size --shape --seeds --seconds --memory-mb)
+_shtab_opset_atlas_diff_option_strings=(-h --help --json --markdown -q --quiet --html --open --run --size --shape --value --seeds --seconds --memory-mb)
+_shtab_opset_atlas_check_option_strings=(-h --help --json --no-run --size --shape --value --seeds --seconds --memory-mb)
 _shtab_opset_atlas_text_option_strings=(-h --help --seconds --memory-mb)
 _shtab_opset_atlas_op_option_strings=(-h --help)
 _shtab_opset_atlas_model_option_strings=(-h --help --input --opsets --exporters --runtimes --kwargs --weights --dynamic --output --cores --open)

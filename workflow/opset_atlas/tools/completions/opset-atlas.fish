@@ -51,7 +51,7 @@ function _shtab_opset_atlas_using
 end
 
 set -g _shtab_opset_atlas_commands diff check text op model check_config baseline coverage completion
-set -g _shtab_opset_atlas_opts_with_value --cores --dynamic --exporters --html --input --kwargs --memory-mb --opsets --output --root --runtimes --seconds --seeds --shape --size --weights
+set -g _shtab_opset_atlas_opts_with_value --cores --dynamic --exporters --html --input --kwargs --memory-mb --opsets --output --root --runtimes --seconds --seeds --shape --size --value --weights
 
 complete -c opset-atlas -e
 complete -c opset-atlas -f
@@ -68,6 +68,7 @@ complete -c opset-atlas -n '_shtab_opset_atlas_using diff' -l open -d 'open it i
 complete -c opset-atlas -n '_shtab_opset_atlas_using diff' -l run -d 'run both in onnxruntime on the same random inputs'
 complete -c opset-atlas -n '_shtab_opset_atlas_using diff' -l size -x -d 'a size that is left open'
 complete -c opset-atlas -n '_shtab_opset_atlas_using diff' -l shape -x -d 'the shape of an input'
+complete -c opset-atlas -n '_shtab_opset_atlas_using diff' -l value -x -d 'all elements of an input'
 complete -c opset-atlas -n '_shtab_opset_atlas_using diff' -l seeds -x -d 'random input sets (default: 3)'
 complete -c opset-atlas -n '_shtab_opset_atlas_using diff' -l seconds -x -d 'for each step (default: 300)'
 complete -c opset-atlas -n '_shtab_opset_atlas_using diff' -l memory-mb -x -d 'address space (default: 8000)'
@@ -78,6 +79,7 @@ complete -c opset-atlas -n '_shtab_opset_atlas_using check' -l json -d 'data; do
 complete -c opset-atlas -n '_shtab_opset_atlas_using check' -l no-run -d 'only read it'
 complete -c opset-atlas -n '_shtab_opset_atlas_using check' -l size -x -d 'a size that is left open'
 complete -c opset-atlas -n '_shtab_opset_atlas_using check' -l shape -x -d 'the shape of an input'
+complete -c opset-atlas -n '_shtab_opset_atlas_using check' -l value -x -d 'all elements of an input'
 complete -c opset-atlas -n '_shtab_opset_atlas_using check' -l seeds -x -d 'random input sets (default: 3)'
 complete -c opset-atlas -n '_shtab_opset_atlas_using check' -l seconds -x -d 'for each step (default: 300)'
 complete -c opset-atlas -n '_shtab_opset_atlas_using check' -l memory-mb -x -d 'address space (default: 8000)'

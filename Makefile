@@ -18,7 +18,7 @@ NIGHT := results/nightly
 SHORT := --models 3 --repeat 1 --output $(NIGHT)/speed.jsonl
 
 .PHONY: help report test unit nightly architectures env dev lint format types schemas \
-	pictures rooms figures explained growth validate bench bench-zoo bench-chunks bench-medium \
+	pictures console rooms figures explained growth validate bench bench-zoo bench-chunks bench-medium \
 	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-install bench-torch \
 	bench-all bench-report truth compare-torch lock clean
 
@@ -76,6 +76,9 @@ schemas: dev  ## generate workflow/opset_atlas/schemas from the types in records
 
 pictures: dev  ## the pictures of the README, from a finished run
 	$(BIN)/python docs/pictures.py
+
+console: dev  ## how much a run writes, a recording of its console and a picture
+	$(BIN)/python docs/console.py $(ARGS)
 
 bench-report: dev  ## how the report grows, from a finished run
 	$(BIN)/python docs/bench_report.py $(ARGS)
@@ -153,7 +156,7 @@ nightly: test  ## all tests, every program in docs/ and short versions of every 
 	mkdir -p $(NIGHT)
 	$(MAKE) report architectures
 	$(MAKE) report CONFIG=config/zoo.yaml
-	$(MAKE) unit pictures explained figures validate growth bench-report
+	$(MAKE) unit pictures console explained figures validate growth bench-report
 	$(BIN)/python docs/outcomes.py >$(NIGHT)/outcomes.md
 	$(BIN)/python docs/silently_wrong.py >$(NIGHT)/silently-wrong.md
 	$(BIN)/python docs/large.py >$(NIGHT)/large.md

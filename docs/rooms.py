@@ -17,6 +17,7 @@ PAGE = ROOT / "CONTRIBUTING.md"
 BESIDE = {
     "workflow/rules": "*.smk",
     "workflow/zoo": "*.py",
+    "workflow/snakemake_logger_plugin_opset_atlas": "*.py",
     "tests": "*.py",
     "tools": "*.py",
     "docs": "*.py",

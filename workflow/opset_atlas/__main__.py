@@ -74,7 +74,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(problem, file=sys.stderr)
         return 2
     level = given.get("--level") or levels.of_stage(name)
-    return client.run(words, level, Path(given["--log"]) if "--log" in given else None)
+    try:
+        return client.run(words, level, Path(given["--log"]) if "--log" in given else None)
+    except KeyboardInterrupt:  # Ctrl-C in a run reaches its jobs too
+        return 130
 
 
 def usage() -> str:

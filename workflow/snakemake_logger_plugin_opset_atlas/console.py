@@ -10,6 +10,7 @@ answer comes with a record that the Snakefile logs; this package knows nothing a
 from __future__ import annotations
 
 import os
+import re
 import sys
 import textwrap
 import threading
@@ -42,6 +43,11 @@ _STOPPING = ("Terminating processes on user request", "Will exit after finishing
 _NOTHING = "Nothing to be done"
 _RETRIED = "Trying to restart job"
 _SAID_HERE = ("Exiting because a job execution failed", "At least one job did not complete")
+_EXIT = re.compile(
+    r"CalledProcessError in file .* returned non-zero (exit status \d+)"
+    r"|CalledProcessError in file .* died with <Signals\.(\w+)",
+    re.DOTALL,
+)
 _NEVER = ("Assuming unrestricted shared filesystem usage",)
 _LOGS = "Complete log(s): "
 
@@ -70,9 +76,10 @@ class Console:
         self._ended = threading.Event()
         self._progress: Progress | None = None  # of a run that executes jobs
         self._started = False
-        self._nothing = self._stopping = False
+        self._nothing = self._stopping = self._erred = False
         self._answer: Answer | None = None
         self._held: list[Any] = []  # failures that the answer says better
+        self._exits: list[str] = []  # errors that name a job's command, before those of the job
         self._logs = ""
         self._spoke = time.time()
         self._looked: tuple[float, str, str] = (0.0, "", "")
@@ -190,7 +197,7 @@ class Console:
     def _failure(self, name: str, given: Any, seconds: float | None = None) -> None:
         """A failed job in full, with the end of its log."""
         after = f" after {clock(seconds)}" if seconds is not None else ""
-        self._say(f"failed: {name}{after}", "bad")
+        self._say(f"failed: {name}{after}{self._exit(given)}", "bad")
         if given.get("rule_msg"):
             self._say(f"  {given['rule_msg']}")
         for key, value in dict(given.get("aux") or {}).items():
@@ -206,13 +213,26 @@ class Console:
             for line in lines:
                 self._say(f"  | {line}")
 
+    def _exit(self, given: Any) -> str:
+        """How a failed job's process ended: `, exit status 1`."""
+        command = str(given.get("shellcmd") or "").strip()
+        for text in self._exits:
+            if command and command in text and (found := _EXIT.search(text)):
+                self._exits.remove(text)
+                return f", {found[1] or found[2]}"
+        return ""
+
     def _problem(self, record: LogRecord) -> None:
         """A warning, or an error that is not that of a job: in full."""
         text = record.getMessage()
         failed = self._progress and self._progress.failed
         if any(said in text for said in _SAID_HERE) and failed:
             return
+        if self._progress and _EXIT.search(text):
+            self._exits.append(text)
+            return
         if record.levelno >= ERROR:
+            self._erred = True
             for line in text.splitlines():
                 self._say(line, "bad")
         elif "all" not in self._quiet:
@@ -222,8 +242,9 @@ class Console:
     def _note(self, text: str) -> None:
         """What Snakemake says by the way: shown if no run has begun, which is another command."""
         if text.startswith(_STOPPING):
+            if not self._stopping:
+                self._say(text, "warn")
             self._stopping = True
-            self._say(text, "warn")
         elif text.startswith(_NOTHING):
             self._nothing = True
         elif text.startswith(_LOGS):
@@ -284,6 +305,9 @@ class Console:
         if not self._answer:
             for given in self._held:
                 self._failure(given["rule_name"], given)
+        if not (self._stopping or self._held):
+            for text in self._exits:
+                self._say(text, "bad")
         if "all" in self._quiet and not (self._progress and self._progress.failed):
             return
         self._outcome(time.time())
@@ -298,21 +322,25 @@ class Console:
     def _outcome(self, now: float) -> None:
         progress = self._progress
         if self._nothing:
-            self._log.line("Nothing to do: every result is up to date.")
+            self._log.line("Nothing to do.")
         if not progress:
             return
         took = clock(now - progress.begun)
         if self._stopping:
-            text = f"Stopped after {took} with {progress.done} of {progress.total} jobs done."
-            self._log.line(f"{text} The same command goes on from there.", "warn")
+            text = f"Stopped after {took}"
+            if "progress" not in self._quiet:
+                text += f" with {progress.done} of {progress.total} jobs done"
+            self._log.line(f"{text}. The same command goes on from there.", "warn")
         elif progress.failed:
             failed = progress.failed
             rest = progress.total - progress.done - len(failed)
             text = f"{len(failed)} of {progress.total} jobs failed"
-            text += f", and {rest} that need them did not run" * bool(rest)
+            if rest and "progress" not in self._quiet:  # else Snakemake does not say what ended
+                text += f", and {rest} that need them did not run"
             self._log.line(f"{text}: {', '.join(failed[:5])}{', …' * (len(failed) > 5)}", "bad")
-        elif progress.done:
-            self._log.line(f"{progress.done} jobs done in {took}.")
+        elif not self._erred:
+            jobs = "1 job" if progress.total == 1 else f"{progress.total} jobs"
+            self._log.line(f"{jobs} done in {took}.")
 
 
 def _relative(paths: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _LEAST_DONE, _LEAST_SECONDS = 3, 3.0  # before a guess about the rest is worth showing
-_TAIL = 2000  # bytes at the end of a log
+_LINES = 20  # at the end of a log, in which progress is looked for
+_LINE = 200  # bytes that a line of a log usually has at most
+# What stages write when they begin a part of long work.
+_COUNTS = re.compile(r"\b\d+ of \d+$")
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,12 @@ class Job:
         return f"{self.rule} {' · '.join(self.wildcards)}".rstrip()
 
     def progress(self) -> str:
-        """The last line of its log, without what the name says: `14: exporting, 3 of 12`."""
-        lines = tail(self.log[0]) if self.log else []
-        text = lines[-1] if lines else ""
+        """The last line of its log that counts, without what the name says.
+
+        `14: exporting, 3 of 12`
+        """
+        lines = tail(self.log[0], _LINES) if self.log else []
+        text = next((line for line in reversed(lines) if _COUNTS.search(line)), "")
         for value in self.wildcards:
             text = text.removeprefix(value).lstrip(" ×:·")
         return text
@@ -83,7 +90,7 @@ def tail(path: Path, lines: int = 1) -> list[str]:
     """The last lines of a file; none if it cannot be read."""
     try:
         with path.open("rb") as stream:
-            stream.seek(max(0, path.stat().st_size - _TAIL * lines))
+            stream.seek(max(0, path.stat().st_size - _LINE * lines))
             text = stream.read().decode(errors="replace")
     except OSError:
         return []

@@ -15,15 +15,16 @@ MESSAGE = "Nothing to be done"
 
 def call_when_nothing_is_done(workflow: Any, action: Callable[[], None]) -> None:
     """Call `action` in a run that ends without a job, but not in a dry run or a cluster's job."""
-    if workflow.is_main_process and not workflow.dryrun:
-        logging.getLogger("snakemake.logging").addHandler(_Listener(action))
+    if workflow.is_main_process:
+        logging.getLogger("snakemake.logging").addHandler(_Listener(workflow, action))
 
 
 class _Listener(logging.Handler):
-    def __init__(self, action: Callable[[], None]) -> None:
+    def __init__(self, workflow: Any, action: Callable[[], None]) -> None:
         super().__init__()
-        self._action = action
+        self._workflow, self._action = workflow, action
 
     def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.msg, str) and record.msg.startswith(MESSAGE):
+        said = isinstance(record.msg, str) and record.msg.startswith(MESSAGE)
+        if said and not self._workflow.dryrun:  # known only while the workflow is executed
             self._action()

@@ -110,7 +110,7 @@ def _advice(answer: Answer, width: int) -> Iterator[Line]:
     running = answer["models"] - len(answer["not_run"])
     others = answer["exceptions"]
     best = answer["setting"]
-    whose = f"all {running} models" if running > 1 else "the model"
+    whose = {1: "the model", 2: "both models"}.get(running, f"all {running} models")
     whose += " that run" * bool(answer["not_run"] and running > 1)
     if best and not others:
         yield from _wrapped("good", f"Use {_setting(best)}: right for {whose}.", width)

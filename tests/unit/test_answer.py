@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from opset_atlas.findings.advice import SEVERITY
-from opset_atlas.findings.answer import answer
-from opset_atlas.findings.answer_lines import MOST_FINDINGS, lines
+from opset_atlas.findings.answer import SHOWN, answer
+from opset_atlas.findings.answer_lines import KINDS, MOST_FINDINGS, OTHERS, lines
 from opset_atlas.records import Answer
 
 Rows = list[dict[str, Any]]
@@ -126,6 +126,11 @@ def test_a_model_for_which_nothing_is_right_says_so() -> None:
         [surprise("a", "x", 11, "fixed-size")],
     )
     assert "\nfixed size  a, x 11 → nothing is right: differs\n" in said(found)
+
+
+def test_every_kind_of_surprise_has_its_words() -> None:
+    assert set(SHOWN) == set(KINDS)
+    assert sorted([*KINDS, *OTHERS]) == sorted(SEVERITY)
 
 
 def test_many_findings_are_cut_and_say_where_the_rest_is() -> None:

@@ -9,7 +9,7 @@ CONFIG ?=
 TORCH_INDEX ?=
 MINUTES ?= 90
 ENVS ?= envs
-CHANGES := nothing,opset,model,tolerance,template
+CHANGES := nothing,opset,model,added,tolerance,template
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' envs/main.lock)

@@ -8,7 +8,8 @@
 
 Every run starts from scratch in a separate folder, under this Python or the one of `--python`. The
 way `plain` is the workflow as it is with versions that were not compared. The changes of `--then`
-follow each cold run of the workflow. After each round a line is appended to a file: seconds,
+follow each cold run of the workflow; where the straight loop runs, it also runs over the cells that
+each of them changed. After each round a line is appended to a file: seconds,
 outcomes of cells, where the CPU time went, and the machine. write_docs.py makes tables of them.
 """
 
@@ -151,7 +152,7 @@ def rounds(config: Config, chunk: int | None, repeat: int) -> Iterator[Config]:
 
 def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
     """Run every way once. A failure is recorded too, but gives no ratio."""
-    measured: dict[str, Any] = {"runs": {}, "then": {}}
+    measured: dict[str, Any] = {"runs": {}, "then": {}, "over": {}}
     for way in ways:
         with tempfile.TemporaryDirectory(prefix="bench-") as place:
             folder = copy_to(Path(place), config)
@@ -165,6 +166,12 @@ def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> 
             except usage.Failed as failure:
                 measured.setdefault("failed", {})[way] = machine.impersonal(str(failure))
                 say(f"{way} failed: {failure}")
+    for change in OVER if "straight" in ways else ():
+        if change in measured["then"]:
+            with tempfile.TemporaryDirectory(prefix="bench-") as place:
+                folder = copy_to(Path(place), OVER[change](config))
+                measured["over"][change] = WAYS["straight"](folder, options)
+                say(f"loop over {change}: {measured['over'][change]['seconds']:.1f} s")
     counts = {way: sum(run["outcomes"].values()) for way, run in measured["runs"].items()}
     if len(set(counts.values())) > 1:
         measured.setdefault("failed", {})["cells"] = f"not the same number of cells: {counts}"
@@ -236,20 +243,40 @@ def _append_to(path: Path, text: str) -> None:
 
 
 def _touch_model(folder: Path) -> None:
-    """Change the file of a model that shares it with the fewest others."""
     config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
+    _append_to(folder / _least_shared(config), "# changed\n")
+
+
+def _least_shared(config: Config) -> str:
+    """The file of a model that shares it with the fewest others."""
     files = Counter(spec["factory"].rpartition(":")[0] for spec in config["models"].values())
-    _append_to(folder / min(files, key=lambda name: files[name]), "# changed\n")
+    return min(files, key=lambda name: files[name])
 
 
+def _only(config: Config, chosen: Callable[[Any], bool]) -> Config:
+    models = {name: spec for name, spec in config["models"].items() if chosen(spec)}
+    return {**config, "models": models}
+
+
+ADDED = {"factory": "workflow/zoo/relu6.py:Relu6", "inputs": [{"name": "x", "shape": [2, 7]}]}
 CHANGES: dict[str, Callable[[Path], object]] = {
     "nothing": lambda folder: None,
     "opset": lambda folder: _edit(folder, lambda c: c["opsets"].append(max(c["opsets"]) + 1)),
     "model": _touch_model,
+    "added": lambda folder: _edit(folder, lambda c: c["models"].update(added=ADDED)),
     "tolerance": lambda folder: _edit(folder, lambda c: c.update(tolerances={"noise_factor": 9})),
     "template": lambda folder: _append_to(
         folder / "workflow/opset_atlas/stages/report/templates/index.html.j2", "\n"
     ),
+}
+
+# What the straight loop runs over for a change: the cells that it changed, at the opsets before it.
+OVER: dict[str, Callable[[Config], Config]] = {
+    "opset": lambda config: {**config, "opsets": [max(config["opsets"]) + 1]},
+    "model": lambda config: _only(
+        config, lambda spec: spec["factory"].startswith(_least_shared(config))
+    ),
+    "added": lambda config: {**config, "models": {"added": ADDED}},
 }
 
 

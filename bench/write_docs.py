@@ -35,6 +35,7 @@ THEN = {
     "nothing": "nothing to do",
     "opset": "one more opset",
     "model": "one model's file",
+    "added": "one more model",
     "tolerance": "another tolerance",
     "template": "another template",
 }
@@ -46,6 +47,10 @@ AIMS = (
     ("nothing to do, seconds", "nothing", "", ("config",), 3.0),
     ("nothing to do, seconds", "nothing", "", ("zoo, 1000 models",), 15.0),
     ("one more opset ÷ cold run", "opset", "workflow", ("config", "zoo, 100 models"), 0.15),
+    ("one more opset ÷ loop over it", "opset", "over opset", ("config",), 0.7),
+    ("one more opset ÷ loop over it", "opset", "over opset", ("zoo, 100 models",), 0.25),
+    ("one model's file ÷ loop over it", "model", "over model", ("config", "zoo, 100 models"), 0.8),
+    ("one more model ÷ loop over it", "added", "over added", ("config", "zoo, 100 models"), 0.8),
     ("one model's file ÷ cold run", "model", "workflow", ("zoo, 100 models",), 0.03),
     ("another tolerance ÷ cold run", "tolerance", "workflow", ("config", "zoo, 100 models"), 0.05),
     ("another template ÷ cold run", "template", "workflow", ("config", "zoo, 100 models"), 0.05),
@@ -111,7 +116,8 @@ def seconds(line: Line, what: str) -> float | None:
     if what == "floor":
         cpu = runs.get("accelerated", {}).get("cpu")
         return sum(cpu.values()) / line["cores"] if cpu else None
-    found = runs.get(what) or line["then"].get(what)
+    over = line.get("over", {}).get(what.removeprefix("over "))
+    found = over if what.startswith("over ") else runs.get(what) or line["then"].get(what)
     return found["seconds"] if found else None
 
 
@@ -218,12 +224,15 @@ def _torches(cases: dict[str, list[Line]]) -> Iterator[str]:
 
 
 def _then(cases: dict[str, list[Line]]) -> Iterator[str]:
-    yield "| case | then | seconds | ÷ cold run |\n|---|---|---|---|"
+    yield "| case | then | seconds | ÷ cold run | ÷ straight loop over what changed |"
+    yield "|---|---|---|---|---|"
     for case, lines in cases.items():
         for change, words in THEN.items():
             if took := ratio(lines, change):
-                of = _spread(ratio(lines, change, "workflow"))
-                yield f"| {_name(case)} | {words} | {_spread(took)} | {of} |"
+                of = [
+                    _spread(ratio(lines, change, each)) for each in ("workflow", f"over {change}")
+                ]
+                yield _row(_name(case), [words, _spread(took), *of])
 
 
 def _bars(lines: Sequence[Line]) -> dict[str, float]:

@@ -110,6 +110,25 @@ def test_ratios_are_of_rounds_with_both_and_of_sums_over_chunks(bench: Any) -> N
     assert docs.ratio(chunks, "workflow", "accelerated") is None
 
 
+def test_a_change_is_beside_the_loop_over_the_cells_that_it_changed(
+    bench: Any, tmp_path: Path
+) -> None:
+    run, docs = bench("run"), bench("write_docs")
+    config = run.read(ROOT / "config/config.yaml", None)
+    assert run.OVER["opset"](config)["opsets"] == [21]
+    assert list(run.OVER["model"](config)["models"]) == ["topk"]
+    run.copy_to(tmp_path, config)
+    for change in run.OVER:
+        run.CHANGES[change](tmp_path)
+    changed = run.read(tmp_path / "config/config.yaml", None)
+    assert changed["opsets"] == [*config["opsets"], 21]
+    assert changed["models"].keys() - config["models"].keys() == {"added"}
+    lines = [line("1", None, workflow=9.0, straight=20.0)]
+    lines[0] |= {"then": {"opset": {"seconds": 3.0}}, "over": {"opset": {"seconds": 4.0}}}
+    assert docs.ratio(lines, "opset", "over opset") == (0.75, 0.75, 0.75)
+    assert docs.ratio(lines, "opset", "over model") is None
+
+
 def test_what_is_generated_stands_between_its_markers(bench: Any) -> None:
     docs = bench("write_docs")
     text = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n"

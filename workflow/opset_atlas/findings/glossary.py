@@ -15,7 +15,10 @@ WORDS = {
     "requested and delivered opset": (
         "What the exporter was asked for, and what the file says that it is."
     ),
-    "moved": "The exporter returned normally, with another opset than requested.",
+    "moved": (
+        "Of a cell: the exporter returned normally, with another opset than requested. Of a metric:"
+        " it is further from that of torch's outputs than its tolerance."
+    ),
     "surprise": "A file that was reported as a success and is not what was asked for.",
     "reference": (
         "The outputs of the module itself, in its own type and in float64, on every input set."
@@ -26,6 +29,7 @@ WORDS = {
     ),
     "noise": "What rounding alone changes: torch's own distance from its float64 result.",
     "parity": "How far a file's outputs are from the reference, and the verdict on that.",
+    "metric": "A function of yours that says how well outputs do the model's job, such as top-1.",
     "change": "A difference between the graphs of two cells, with its cause.",
     "cause": (
         "Why there is a change: the `schema` of an operator, the `replacement` of what an opset"

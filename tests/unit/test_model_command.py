@@ -119,6 +119,16 @@ def test_a_mistake_is_named_before_anything_starts(
     assert [path.name for path in here.iterdir()] == ["net.py"]
 
 
+def test_results_of_something_else_are_left_alone(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "results").mkdir()
+    (here / "results/mine.txt").touch()
+    assert model.main(["net.py:Net", "--input", "1"]) == 2
+    assert "has files of something else; name a folder: --output" in capsys.readouterr().err
+    assert [path.name for path in (here / "results").iterdir()] == ["mine.txt"]
+
+
 def test_what_is_missing_is_named_with_how_to_install_it(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-m", "opset_atlas", "model", "net.py:Net", "--input", "1"],

@@ -80,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = options.output.resolve()
     try:
         _check_installed()
+        _check_free(folder)
         text = _checked(options, folder)
     except Refusal as refusal:
         print(f"opset-atlas model: {refusal}", file=sys.stderr)
@@ -104,6 +105,18 @@ def _check_installed() -> None:
         raise Refusal(problem)
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise Refusal(f"it runs the whole workflow, which needs {', '.join(missing)}. {INSTALL}")
+
+
+def _check_free(folder: Path) -> None:
+    """Leave alone what is not ours.
+
+    Raises:
+        Refusal: the folder has a `results` that no run of opset-atlas made.
+    """
+    results = folder / "results"
+    others = any(results.glob("[!.]*"))
+    if others and not (folder / CONFIG).exists() and not (results / "run.json").exists():
+        raise Refusal(f"{results} has files of something else; name a folder: --output FOLDER")
 
 
 def _checked(options: argparse.Namespace, folder: Path) -> str:

@@ -80,7 +80,7 @@ def page(data: Data, model: str) -> dict[str, Any]:
         "model": model,
         "description": data.spec["descriptions"].get(model, ""),
         "definition": data.definitions[model],
-        "remarks": list(remarks(data.definitions[model])),
+        "remarks": [*remarks(data.definitions[model]), *_vain(data, model)],
         "advice": data.rows("models", model)[0],
         "failures": data.rows("failures", model),
         "opsets": _opsets(data, model),
@@ -161,6 +161,20 @@ def _metrics(data: Data, model: str) -> list[Row]:
     found = merge(rows, ("metric", "exporter", "runtime"), _METRIC)
     return sorted(
         found, key=lambda row: (order.index(row["metric"]), exporters.index(row["exporter"]))
+    )
+
+
+def _vain(data: Data, model: str) -> list[str]:
+    """Metrics that have no value for torch's own outputs, so that nothing can be compared."""
+    keys = ((model, row["exporter"], row["requested"]) for row in data.rows("cells", model))
+    return list(
+        dict.fromkeys(
+            f"Your metric {each['metric']} has no value: {each['detail']}"
+            for key in keys
+            for verdict in data.verdicts_of.get(key, [])
+            for each in verdict.get("metrics", [])
+            if each["reference"] is None
+        )
     )
 
 

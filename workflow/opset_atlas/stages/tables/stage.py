@@ -129,8 +129,6 @@ def tables(
         key = (row["model"], row["exporter"], row["requested"])
         row["computing_nodes"] = computing.get(key, row["nodes"])
     verdicts = [row for cell in judged["cells"] for row in _parity(cell)]
-    metrics = [row for cell in judged["cells"] for row in _metrics(cell)]
-    own_metrics = _by_model(metrics)
     contrasts = [row for record in compared for row in _contrasts(record)]
     failed = list(_failures(results, sweeps, judged, audited))
     own_cells, own_verdicts = _by_model(cells), _by_model(judged["cells"])
@@ -138,7 +136,7 @@ def tables(
     return {
         "cells": cells,
         "parity": verdicts,
-        "metrics": metrics,
+        "metrics": [row for cell in judged["cells"] for row in _metrics(cell)],
         "changes": [row for record in compared for row in _changes(record)],
         "ranges": [row for record in compared for row in _ranges(record, sizes)],
         "opsets": list(_opsets(results, dumped, compared, cells, judged["cells"])),
@@ -148,7 +146,7 @@ def tables(
             _named(
                 recommend(record, own_cells[record["model"]], own_verdicts[record["model"]]),
                 failed,
-                own_metrics[record["model"]],
+                own_verdicts[record["model"]],
             )
             for record in definitions
         ],
@@ -177,12 +175,13 @@ def _failures(
                     yield {"model": model, "stage": stage, **failure, "what": what}
 
 
-def _named(row: Row, failed: Iterable[Row], metrics: Iterable[Row]) -> Row:
+def _named(row: Row, failed: Iterable[Row], verdicts: Iterable[CellVerdict]) -> Row:
     """The row of a model, with metrics that fail on torch's own outputs, and with this program's
     failures after the model was defined.
     """
     own = [e for e in failed if e["model"] == row["model"] and e["stage"] != "define"]
-    lost = [e for e in metrics if e["reference"] is None and e["value"] is None and e["detail"]]
+    metrics = [metric for verdict in verdicts for metric in verdict.get("metrics", [])]
+    lost = [each for each in metrics if each["reference"] is None]
     told = [f"{each['stage']}: {each['detail']}" for each in own]
     vain = [f"metric {each['metric']} has no value: {each['detail']}" for each in lost]
     said = [f"{NAMED} in {'; '.join(dict.fromkeys(told))}"] if told else []

@@ -84,7 +84,7 @@ def test_inputs_are_mapped_by_name_else_by_position(defined: Path, tmp_path: Pat
     assert set(verdicts(record)) <= PASSES
     assert [cell["detail"] for cell in record["cells"][::2]] == [
         "",
-        "inputs are called input.1, unused",
+        "inputs are matched by position: x is called input.1",
         "the graph has no input unused",
     ]
 

@@ -269,9 +269,16 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     ),
     "neither": (
         {"models": {"m": {}}},
-        ["models.m: expected either 'factory' or 'onnx', got neither"],
+        ["models.m: expected 'factory' or 'onnx', or both, got neither"],
     ),
-    "both": (one(onnx="net.onnx"), ["models.m: expected either 'factory' or 'onnx', got both"]),
+    "a file beside the factory that says no opset": (
+        one(onnx="models.py"),
+        ['models.m.onnx: is no ONNX file with an opset of the default domain: "models.py"'],
+    ),
+    "what delivers that file, chosen": (
+        one(exporters=["given_file"]),
+        ['models.m.exporters[0]: expected one of converter, dynamo, torchscript, got "given_file"'],
+    ),
     "no colon": (
         one(factory="models.py"),
         ["models.m.factory: expected 'path/to/file.py:callable'"],

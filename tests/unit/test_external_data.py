@@ -69,3 +69,24 @@ def test_a_file_that_is_no_model_has_none(tmp_path: Path) -> None:
         other.write_bytes(content)
         assert external_data.files(other) in ([], ["a.data"])
     assert external_data.files(tmp_path / "gone.onnx") == []
+
+
+@pytest.mark.parametrize(
+    ("domains", "expected"),
+    [([("", 17)], 17), ([("own", 1), ("ai.onnx", 9)], 9), ([("own", 3)], None), ([], None)],
+)
+def test_the_opset_is_that_of_the_default_domain(
+    tmp_path: Path, domains: list[tuple[str, int]], expected: int | None
+) -> None:
+    path = save(tmp_path / "m.onnx", tensor("w"))
+    model = onnx.load(path)
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(*each) for each in domains)
+    path.write_bytes(model.SerializeToString())
+    assert external_data.default_opset(path) == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff" * 50])
+def test_what_is_no_onnx_file_has_no_opset(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+    assert external_data.default_opset(tmp_path / "m.onnx") is None

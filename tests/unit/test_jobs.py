@@ -63,7 +63,7 @@ def test_a_sweep_of_another_toolchain_has_a_folder_of_its_own() -> None:
 
 def test_exporters_are_told_apart_by_what_they_start_from(jobs: Jobs) -> None:
     assert jobs.exporters_that(convert=True) == "converter"
-    assert jobs.exporters_that(convert=False) == "dynamo|torchscript"
+    assert jobs.exporters_that(convert=False) == "dynamo|given_file|torchscript"
     assert level(of("net", exporter="converter")) == "files"
     assert level(of("net", exporter="dynamo")) == "exporters"
 

@@ -19,6 +19,7 @@ from opset_atlas.config import metrics, objects
 from opset_atlas.config.reading import NUMBERED, ConfigError
 from opset_atlas.config.references import callable_problem, file_problem, version
 from opset_atlas.config.schema import KeyPath, key_path, schema_problems, show, suggestion
+from opset_atlas.onnx_files import external_data
 
 Problem = tuple[KeyPath, str]
 
@@ -109,7 +110,7 @@ def _beyond_schema(
         if model.get("factory") and config["models"][name].get("inputs") is None:
             text = "is missing; a factory needs a list of inputs, or a callable that makes them"
             found.append(((*path, "inputs"), text))
-        if model.get("onnx"):
+        if model.get("onnx") and not model.get("factory"):
             found += _onnx_problems(model, path, package)
         found += _file_problems(model, path, root)
         found += objects.problems(model.get("kwargs") or {}, root, (*path, "kwargs"))
@@ -178,6 +179,11 @@ def needs_base(exporter: str, package: Path) -> bool:
     return bool(plugins.constants("exporters", exporter, package)["NEEDS_BASE"])
 
 
+def delivers_file(exporter: str, package: Path) -> bool:
+    """Whether an exporter delivers the file that a model has beside its factory."""
+    return bool(plugins.constants("exporters", exporter, package).get("DELIVERS_FILE"))
+
+
 def _onnx_problems(model: Mapping[str, Any], path: KeyPath, package: Path) -> Iterator[Problem]:
     for key in NOT_FOR_ONNX:
         if key in model:
@@ -206,7 +212,7 @@ def _file_problems(model: Mapping[str, Any], path: KeyPath, root: Path) -> Itera
             inputs if isinstance(inputs, str) else None,
             lambda name: callable_problem(name, root),
         ),
-        (("onnx",), model.get("onnx"), lambda name: file_problem(name, root, "ONNX file")),
+        (("onnx",), model.get("onnx"), lambda name: _onnx_problem(name, root, model)),
         (("weights",), model.get("weights"), lambda name: _weights_problem(name, root)),
     ]
     for i, source in enumerate(model.get("sources") or []):
@@ -214,6 +220,14 @@ def _file_problems(model: Mapping[str, Any], path: KeyPath, root: Path) -> Itera
     for key, name, problem_of in named:
         if name and (problem := problem_of(name)):
             yield (*path, *key), problem
+
+
+def _onnx_problem(name: str, root: Path, model: Mapping[str, Any]) -> str:
+    """A file beside a factory is asked for at its own opset, so it must say one."""
+    problem = file_problem(name, root, "ONNX file")
+    if problem or not model.get("factory") or external_data.default_opset(root / name):
+        return problem
+    return f"is no ONNX file with an opset of the default domain: {show(name)}"
 
 
 def _weights_problem(name: str, root: Path) -> str:
@@ -311,7 +325,7 @@ def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
     """`dynamic_shapes` must name existing inputs and axes, `dynamic_sizes` dimensions of these."""
     inputs = model.get("inputs")
     declared = model.get("dynamic_shapes") or {}
-    if not model.get("onnx"):
+    if model.get("factory"):
         named = {name for axes in declared.values() for name in axes.values()}
         known = sorted(name for name in named if not dimensions.is_sum(name))
         for name in model.get("dynamic_sizes") or {}:

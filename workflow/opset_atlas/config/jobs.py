@@ -29,8 +29,11 @@ class Jobs:
         self._settings = settings
 
     def sources(self, wildcards: Any) -> list[str]:
-        """The user's files that a model is made from."""
-        return self._settings.models[wildcards.model].source_files()
+        """The user's files that a model is made from; of a sweep, also what it delivers."""
+        own = self._settings.models[wildcards.model]
+        exporter = getattr(wildcards, "exporter", "")
+        delivered = own.given_files if self._settings.delivers_file(exporter) else []
+        return [*own.source_files(), *delivered]
 
     def metrics(self, wildcards: Any) -> list[str]:
         """The user's files that a model's metrics are made from."""

@@ -30,7 +30,12 @@ KeyPath = tuple[str | int, ...]
 def schema(package: Path) -> Schema:
     """The schema, with the exporters and runtimes that `package` has."""
     loaded: Schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    loaded["$defs"]["exporter"]["enum"] = plugins.names("exporters", package)
+    # What delivers a model's own file is not chosen: having the file chooses it.
+    loaded["$defs"]["exporter"]["enum"] = [
+        name
+        for name in plugins.names("exporters", package)
+        if not plugins.constants("exporters", name, package).get("DELIVERS_FILE")
+    ]
     loaded["$defs"]["runtime"]["enum"] = plugins.names("runtimes", package)
     return loaded
 
@@ -154,11 +159,9 @@ def _describe(error: Any, root: Schema) -> Iterator[tuple[KeyPath, str]]:
         for key in part["required"]:
             if key not in value:
                 yield (key,), f"is missing; expected {_expected(part['properties'][key], root)}"
-    elif error.validator == "oneOf" and isinstance(value, Mapping):
-        both = {"factory", "onnx"} <= set(value)
-        yield (), f"expected either 'factory' or 'onnx', got {'both' if both else 'neither'}"
-    elif error.validator == "oneOf":
-        return  # a model that is not a mapping: its type already says so
+    elif error.validator == "anyOf" and all("required" in each for each in error.validator_value):
+        keys = " or ".join(repr(key) for each in error.validator_value for key in each["required"])
+        yield (), f"expected {keys}, or both, got neither"
     elif error.validator == "uniqueItems":
         twice = [item for i, item in enumerate(value) if item in value[:i]]
         yield (), f"{show(twice[0])} is listed twice"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from opset_atlas import plugins
 from opset_atlas.config import metrics, objects
-from opset_atlas.config.checks import NOT_FOR_ONNX, check, needs_base
+from opset_atlas.config.checks import NOT_FOR_ONNX, check, delivers_file, needs_base
 from opset_atlas.config.reading import ConfigError, load, merge
 from opset_atlas.config.references import distribution, source_file, version
 from opset_atlas.config.schema import fill, schema
@@ -22,6 +22,8 @@ __all__ = ["ConfigError", "ModelSpec", "Settings", "load", "resolve"]
 
 PACKAGE = Path(__file__).parents[1]
 
+# What is found out about a model, and not in the configuration.
+_FOUND = ("id", "kind", "files", "given_files", "given_opset", "metric_files", "distributions")
 _INHERITED = ("opsets", "exporters", "options", "tolerances")
 
 
@@ -51,6 +53,8 @@ class ModelSpec:
     options: dict[str, dict[str, Any]]
     tolerances: dict[str, Any]
     files: list[str]
+    given_files: list[str]
+    given_opset: int | None
     metric_files: list[str]
     distributions: dict[str, str | None]
 
@@ -89,6 +93,10 @@ class Settings:
         """All exporters that there are, chosen or not."""
         return plugins.names("exporters", Path(self.package))
 
+    def delivers_file(self, exporter: str) -> bool:
+        """Whether an exporter delivers the file that a model has beside its factory."""
+        return delivers_file(exporter, Path(self.package))
+
     def needs_base(self, exporter: str) -> bool:
         """Whether an exporter starts from another exporter's file."""
         return needs_base(exporter, Path(self.package))
@@ -104,7 +112,8 @@ class Settings:
             del plain[key]
         for spec in plain["models"].values():
             unused = NOT_FOR_ONNX if spec["kind"] == "onnx" else ()
-            for key in ("id", "kind", "files", "metric_files", "distributions", *unused):
+            spec["exporters"] = [e for e in spec["exporters"] if not self.delivers_file(e)]
+            for key in (*_FOUND, *unused):
                 del spec[key]
             for key in [key for key, value in spec.items() if value is None]:
                 del spec[key]
@@ -142,18 +151,26 @@ def _model(
         mapping = isinstance(top[key], Mapping)
         spec[key] = merge(top[key], raw.get(key) or {}) if mapping else raw.get(key) or top[key]
     spec = fill(spec, parts["model"], {"$defs": parts})
-    kind: Literal["torch", "onnx"] = "onnx" if spec["onnx"] else "torch"
+    kind: Literal["torch", "onnx"] = "torch" if spec["factory"] else "onnx"
+    of_file = _of_file(spec["onnx"], root) if spec["onnx"] else []
+    given = of_file if kind == "torch" else []
     if isinstance(spec["inputs"], list):
         spec["inputs"] = [_input(item, kind, spec["dtype"]) for item in spec["inputs"]]
     if kind == "onnx":
         spec["exporters"] = _converters(spec["exporters"], package)
-    spec["opsets"] = sorted(spec["opsets"])
+    opset = external_data.default_opset(root / spec["onnx"]) if given else None
+    if given:  # the others are exported at its opset too, so that there is something to compare
+        spec["exporters"] = [*_delivering(package), *spec["exporters"]]
+        spec["opsets"] = [*spec["opsets"], *[opset] * (opset is not None)]
+    spec["opsets"] = sorted(set(spec["opsets"]))
     spec["metric"] = metrics.listed(spec["metric"])
     spec["metric_files"] = metrics.files(spec["metric"], spec["sources"], root)
     found: dict[str, str | None] = {package: version(package) for package in spec["packages"]}
     for reference in _named(spec):
         found |= distribution(reference)
-    return ModelSpec(id=name, kind=kind, files=_files(spec, root), distributions=found, **spec)
+    files = _files(spec, root, [] if given else of_file)
+    spec |= {"files": files, "given_files": given, "given_opset": opset, "distributions": found}
+    return ModelSpec(id=name, kind=kind, **spec)
 
 
 def _converters(wanted: Iterable[str], package: Path) -> list[str]:
@@ -189,11 +206,19 @@ def _named(spec: Mapping[str, Any]) -> list[str]:
     return [*filter(None, named), *objects.references([spec["kwargs"], inputs])]
 
 
-def _files(spec: Mapping[str, Any], root: Path) -> list[str]:
+def _delivering(package: Path) -> list[str]:
+    """What delivers the file that a model has beside its factory."""
+    return [name for name in plugins.names("exporters", package) if delivers_file(name, package)]
+
+
+def _of_file(onnx: str, root: Path) -> list[str]:
+    """An ONNX file and those with its tensors."""
+    folder = PurePath(onnx).parent
+    return [onnx, *(str(folder / name) for name in external_data.files(root / onnx))]
+
+
+def _files(spec: Mapping[str, Any], root: Path, onnx: list[str]) -> list[str]:
     """Files that a model is made from, in a fixed order, each once."""
     found = [source_file(reference, root) for reference in _named(spec)]
-    named = [*found, spec["weights"], spec["onnx"], *spec["sources"]]
-    if spec["onnx"]:
-        folder = PurePath(spec["onnx"]).parent
-        named += [str(folder / name) for name in external_data.files(root / spec["onnx"])]
+    named = [*found, spec["weights"], *onnx[:1], *spec["sources"], *onnx[1:]]
     return list(dict.fromkeys(name for name in named if name))

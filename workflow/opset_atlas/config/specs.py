@@ -175,6 +175,9 @@ class Specs:
         }
         if self._settings.constants("exporters", exporter).get("MEMOIZES"):
             shared["memoize"] = self._settings.memoize
+        if self._settings.delivers_file(exporter):
+            files = {"onnx": spec.onnx, "files": spec.given_files}
+            return {**shared, **files, "opsets": [spec.given_opset]}
         if spec.kind == "onnx":
             return {**shared, "onnx": spec.onnx}
         if self._settings.needs_base(exporter):

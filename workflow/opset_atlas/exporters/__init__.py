@@ -8,7 +8,9 @@ A file says about itself, in constants that are read from its text without impor
 - `LEVEL`: what has to be imported before it can start: `files` (numpy, onnx), `torch` or
   `exporters` (torch and onnxscript). It is the part of the warm worker that runs it; another name
   is a part of its own on top of `files`, and `torch.NAME` one on top of `torch`;
-- optionally `MEMOIZES = True`: it obeys `memoize` of the configuration.
+- optionally `MEMOIZES = True`: it obeys `memoize` of the configuration;
+- optionally `DELIVERS_FILE = True`: it delivers the file that a model has beside its factory. Those
+  models have it, at the file's opset, without naming it, and no others can.
 
 and in functions:
 

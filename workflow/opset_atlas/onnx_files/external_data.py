@@ -1,4 +1,4 @@
-"""Find the files with an ONNX file's external data, without onnx: needed at every Snakemake start.
+"""An ONNX file's external data and its opset, without onnx: needed at every Snakemake start.
 
 Importing onnx takes 0.2 s. This takes no longer than reading the file once, and parses its messages
 only if the file contains `location`. Field numbers are those of onnx.proto, as a test checks.
@@ -24,6 +24,7 @@ _FIELDS: dict[str, dict[int, str]] = {
     "TensorProto": {13: "StringStringEntryProto"},
 }
 _KEY, _VALUE = 1, 2  # of a StringStringEntryProto
+_OPSET_IMPORT, _DOMAIN, _VERSION = 8, 1, 2  # of a ModelProto, and of an OperatorSetIdProto
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
 
@@ -41,6 +42,33 @@ def files(path: Path) -> list[str]:
     except (OSError, ValueError, IndexError):
         return []
     return sorted(name for name in found if _inside(name) and (path.parent / name).is_file())
+
+
+def default_opset(path: Path) -> int | None:
+    """The opset of the default domain that a file imports; None where it says none."""
+    try:
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ) as data:
+            for number, start, end in _parts(data, 0, len(data)):
+                if number == _OPSET_IMPORT:
+                    domain = {n: data[a:b] for n, a, b in _parts(data, start, end)}.get(_DOMAIN)
+                    if domain in (None, b"", b"ai.onnx"):
+                        return _number(data, start, end, _VERSION)
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+def _number(data: mmap.mmap, at: int, end: int, wanted: int) -> int | None:
+    """A field of a message that is a varint, the message having no other kinds than text."""
+    found = None
+    while at < end:
+        tag, at = _varint(data, at)
+        value, at = _varint(data, at)
+        if tag & 7 == _BYTES:
+            at += value
+        elif tag >> 3 == wanted:
+            found = value
+    return found
 
 
 def _inside(name: str) -> bool:

@@ -38,15 +38,19 @@ def input_positions(
 ) -> tuple[list[int] | None, list[str]]:
     """Which of the model's inputs each input of a graph takes, and notes on the mapping.
 
-    Inputs map by name if the graph has no other names (exporters drop unused inputs), else by
-    position; None where neither is possible.
+    Inputs map by name if the graph has no other names (exporters drop unused inputs). Of as many
+    inputs, those with other names map by position among themselves. None where neither is possible.
     """
     if set(graph) <= set(names):
         unused = [name for name in names if name not in graph]
         note = f"the graph has no input {', '.join(unused)}"
         return [names.index(name) for name in graph], [note] if unused else []
     if len(graph) == len(names):
-        return list(range(len(names))), [f"inputs are called {', '.join(graph)}"]
+        left = (i for i, name in enumerate(names) if name not in graph)
+        positions = [names.index(name) if name in names else next(left) for name in graph]
+        pairs = ((names[i], name) for i, name in zip(positions, graph, strict=True))
+        called = [f"{ours} is called {theirs}" for ours, theirs in pairs if ours != theirs]
+        return positions, [f"inputs are matched by position: {', '.join(called)}"]
     return None, [
         f"the graph takes {len(graph)} inputs ({', '.join(graph)}), "
         f"the model has {len(names)} ({', '.join(names)})"

@@ -149,6 +149,7 @@ def _fingerprints(job: exporters.Job, code: str) -> dict[int, str]:
         ],
         "code": code,
         "base": _base_of(job),
+        "files": [file_sha256(Path(path)) for path in job.spec.get("files", [])],
     }
     return {opset: digest({**shared, "opset": opset}) for opset in job.spec["opsets"]}
 

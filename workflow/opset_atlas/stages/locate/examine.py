@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from opset_atlas.numerics.running import DOES_NOT_RUN
 from opset_atlas.onnx_files.parts import Wires
-from opset_atlas.records import Located, Measure
+from opset_atlas.records import Graph, Located, Measure, Node
 from opset_atlas.stages.locate import reproduce, source, stops
 from opset_atlas.stages.locate.case import Case, Unreadable
 from opset_atlas.stages.locate.diagnose import Finding, blamed_node, diagnose
 from opset_atlas.stages.locate.right_computations import RightComputations
-from opset_atlas.stages.locate.suspect import Blame
 from opset_atlas.stages.locate.words import listed, sentence, spelled
 
 
@@ -167,20 +168,41 @@ def _examine_output(
         "repairs": expected.repairs,
         "idle": finding.idle,
         "early": finding.blame.early,
-        "instead": "" if finding.blame.early else _instead(finding.blame),
+        "instead": "" if finding.blame.early else _instead(finding, case.graph["graph"]),
         "right_at": finding.right_at,
         "shows": finding.shows,
     }, finding
 
 
-def _instead(blame: Blame) -> str:
-    """What a right computation has in place of the faulty part, as a sentence."""
-    if blame.instead is None:
+def _instead(finding: Finding, graph: Graph) -> str:
+    """What a right computation has in place of the faulty part, as a sentence.
+
+    Args:
+        graph: the faulty file's.
+    """
+    instead = finding.blame.instead
+    if instead is None:
         return ""
-    if isinstance(blame.instead, str):
-        return f"In the module this is {blame.instead}."
-    graph, label, nodes = blame.instead
-    return f"{label} has {listed([spelled(graph['nodes'][i]) for i in nodes])}."
+    if isinstance(instead, str):
+        return f"In the module this is {instead}."
+    right, label, indices = instead
+    theirs = [right["nodes"][i] for i in indices]
+    ours = [graph["nodes"][each["index"]] for each in finding.nodes if not each["inside"]]
+    if sorted(map(spelled, ours)) == sorted(map(spelled, theirs)):
+        there, here = _constants(theirs), _constants(ours)
+        others, every = (here - there).total(), here.total()
+        if others:
+            which = f"{others} of their {every}" if others < every else f"all of their {every}"
+            return f"{label} has the same nodes, with other values in {which} constants."
+    return f"{label} has {listed([spelled(node) for node in theirs])}."
+
+
+def _constants(nodes: Iterable[Node]) -> Counter[str]:
+    """The constants that nodes read, each by what it is and holds."""
+    ports = (port for node in nodes for port in node["inputs"])
+    fixed = (port for port in ports if port["given"] in ("initializer", "constant"))
+    kinds = ("parameter", "dtype", "shape", "value", "sha256")
+    return Counter(json.dumps([port.get(kind) for kind in kinds]) for port in fixed)
 
 
 def _flips(measure: Measure) -> str:

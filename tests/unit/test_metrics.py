@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from opset_atlas.config.places import located
 from opset_atlas.config.settings import ConfigError, resolve
 from opset_atlas.config.specs import Specs
 from opset_atlas.findings.advice import surprises
@@ -142,3 +143,13 @@ def test_what_a_metric_is_made_of_counts_for_parity_and_its_tolerance_for_judge(
     assert "0.1" not in str(parity)
     assert Specs(settings).judge()["metrics"] == {"net": {"top1": 0.1, "mean": 0}}
     assert resolve(settings.as_config(), root) == settings
+
+
+def test_paths_of_metrics_may_start_at_the_configurations_file(tmp_path: Path) -> None:
+    (tmp_path / "metrics.py").write_text(METRICS)
+    (tmp_path / "labels.json").write_text("[1]")
+    given = [{"callable": "metrics.py:top1", "labels": "labels.json"}, "metrics.py:mean", "m:mean"]
+    found = located(config(given), tmp_path, tmp_path.parent)["models"]["net"]["metric"]
+    here = tmp_path.name
+    top1 = {"callable": f"{here}/metrics.py:top1", "labels": f"{here}/labels.json"}
+    assert found == [top1, f"{here}/metrics.py:mean", "m:mean"]

@@ -41,10 +41,24 @@ def _model(model: Any, place: Callable[[str], str]) -> Any:
     for key in _CALLABLES:
         if isinstance(model.get(key), str):
             found[key] = _callable(model[key], place)
+    if "metric" in model:
+        found["metric"] = _metric(model["metric"], place)
     if isinstance(model.get("sources"), list):
         given = model["sources"]
         found["sources"] = [place(each) if isinstance(each, str) else each for each in given]
     return found
+
+
+def _metric(metric: Any, place: Callable[[str], str]) -> Any:
+    """A metric as its callable, a mapping, or a list of these; labels are a file or a callable."""
+    if isinstance(metric, list):
+        return [_metric(each, place) for each in metric]
+    if isinstance(metric, str):
+        return _callable(metric, place) if ":" in metric else place(metric)
+    if not isinstance(metric, Mapping):
+        return metric
+    named = {key: metric[key] for key in ("callable", "labels") if isinstance(metric.get(key), str)}
+    return {**metric, **{key: _metric(each, place) for key, each in named.items()}}
 
 
 def _objects(value: Any, place: Callable[[str], str]) -> Any:

@@ -15,7 +15,7 @@ from opset_atlas.execution import environments
 CAUSES = [f"causes.{name}" for name in plugins.names("causes")]
 STAGES: dict[str, list[str]] = {
     "define": [],
-    "export": ["exporters.torchscript", "exporters.dynamo", "exporters.converter"],
+    "export": [f"exporters.{name}" for name in plugins.names("exporters")],
     "dump": [],
     "parity": ["runtimes.onnxruntime", "runtimes.reference"],
     "judge": [],
@@ -129,7 +129,7 @@ def test_every_module_belongs_to_a_program() -> None:
 
 
 def test_plugins_are_found_by_their_files() -> None:
-    assert plugins.names("exporters") == ["converter", "dynamo", "torchscript"]
+    assert plugins.names("exporters") == ["converter", "dynamo", "given_file", "torchscript"]
     assert {"schema", "replacement", "exporter"} <= set(plugins.names("causes"))
     assert "onnxruntime" in plugins.names("runtimes")
 

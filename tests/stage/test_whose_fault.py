@@ -238,7 +238,7 @@ def test_a_failure_of_ours_is_not_the_models(root: Path, monkeypatch: pytest.Mon
     (cell,) = run_export(root, model("Net"), "torchscript")["cells"]
     assert (cell["outcome"], cell["detail"]) == ("internal-error", record["detail"])
     # The control: what also raises on its own is the model's fault.
-    assert run_define(root, model("Nested"))["outcome"] == "failed"
+    assert run_define(root, model("Opaque"))["outcome"] == "failed"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_forms_that_are_right_stay_as_they_are(root: Path) -> None:
     items = [X, {"value": None}, {"keyword": "k", "items": {"a": {"value": CALL}}}]
     made = resolve(one(inputs=items, kwargs={"act": CALL}), root)
     (spec,) = made.models.values()
-    assert spec.inputs == [{**X, "dtype": "float32", "range": None}, *items[1:]]
+    assert spec.inputs == [{**X, "dtype": "float32", "range": None, "values": None}, *items[1:]]
     assert spec.kwargs == {"act": CALL} and spec.files == ["models.py"]
     assert resolve(made.as_config(), root) == made
 
@@ -161,3 +161,100 @@ models:
         "kwargs": {"k": [{"$python": "configs/own.py:Net"}]},
     }
     assert both["factory"] == "models.py:Net" and neither["factory"] == "no.py:Net"
+
+
+SHARED = {
+    "sizes": {"batch": 2, "length": 6, "past": 3},
+    "inputs": [
+        {"name": "a", "shape": ["batch", "length"]},
+        {"items": [{"name": "b", "shape": ["past+length", "batch", 4]}]},
+        {"name": "c", "shape": ["past"]},
+    ],
+}
+
+
+def test_inputs_share_a_size_by_name(root: Path) -> None:
+    made = resolve(one(**SHARED, dynamic_shapes=["length", "batch"]), root)
+    (spec,) = made.models.values()
+    assert isinstance(spec.inputs, list)
+    assert [spec.inputs[0]["shape"], spec.inputs[1]["items"][0]["shape"]] == [[2, 6], [9, 2, 4]]
+    assert spec.dynamic_shapes == {
+        "a": {"0": "batch", "1": "length"},
+        "b": {"0": "3+length", "1": "batch"},
+    }
+    assert resolve(made.as_config(), root) == made
+
+
+VALUES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "an unknown size": (
+        {**SHARED, "sizes": {"batch": 2, "lenght": 6, "past": 3}},
+        [
+            "inputs[0].shape[1]: no size \"length\" in `sizes`; did you mean 'lenght'?",
+            "inputs[1].items[0].shape[0]: no size \"length\" in `sizes`; did you mean 'lenght'?",
+        ],
+    ),
+    "an unknown dynamic size": (
+        {**SHARED, "dynamic_shapes": ["width"]},
+        ['dynamic_shapes[0]: no size "width" in `sizes`; expected one of batch, length, past'],
+    ),
+    "names for a callable": (
+        {"inputs": "models.py:act", "dynamic_shapes": ["n"]},
+        [
+            "dynamic_shapes: expected {input: {axis: name}}: only the shapes of a list of inputs "
+            "have names"
+        ],
+    ),
+    "two generators": (
+        {"inputs": [{**X, "values": {"one_hot": True, "positions": 1}}]},
+        [
+            "inputs[0].values: expected one of choice, padding_mask, tokens, boxes, one_hot, "
+            'sorted, positions, got {"one_hot": true, "positions": 1}'
+        ],
+    ),
+    "an unknown generator": (
+        {"inputs": [{**X, "values": {"onehot": True}}]},
+        ["inputs[0].values.onehot: unknown key; did you mean 'one_hot'?"],
+    ),
+    "boxes of another shape": (
+        {"inputs": [{**X, "values": {"boxes": [3, 4]}}]},
+        [
+            "inputs[0].values.boxes: makes [x1, y1, x2, y2]; expected a shape that ends in 4, "
+            "got [2, 3]"
+        ],
+    ),
+    "tokens without a range": (
+        {"inputs": [{**X, "values": {"tokens": {"first": 1}}}]},
+        ["inputs[0].values.tokens: expected an integer `dtype` and a `range` of ids"],
+    ),
+    "tokens of an unknown mask": (
+        {"inputs": [{**X, "dtype": "int64", "range": [0, 9], "values": {"tokens": {"mask": "y"}}}]},
+        ["inputs[0].values.tokens.mask: no such input; expected one of x"],
+    ),
+    "a mask of another shape": (
+        {
+            "inputs": [
+                {**X, "dtype": "int64", "range": [0, 9], "values": {"tokens": {"mask": "y"}}},
+                {"name": "y", "shape": [3]},
+            ]
+        },
+        ["inputs[0].values.tokens.mask: expected another input of shape [2, 3], got [3]"],
+    ),
+    "a value of another type": (
+        {"inputs": [{**X, "dtype": "uint8", "values": {"choice": [1, 256]}}]},
+        ["inputs[0].values.choice: expected whole numbers from 0 to 255 for uint8, got 256"],
+    ),
+    "ragged lists": (
+        {"inputs": [{**X, "values": [[1, 2, 3], [4]]}]},
+        ["inputs[0].values: expected lists of one length at each level, got [[1, 2, 3], [4]]"],
+    ),
+    "too deep": (
+        {"inputs": [{"name": "x", "shape": [2], "values": [[1, 2]]}]},
+        ["inputs[0].values: expected at most 1 levels for the shape [2], got 2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_values_that_do_not_fit_are_named(case: str, root: Path) -> None:
+    changes, said = VALUES[case]
+    assert problems(one(**changes), root) == said

@@ -235,12 +235,12 @@ def test_tolerances_and_rows_reach_the_last_stages(
 def test_defaults_are_filled_in_and_the_top_level_is_inherited(
     project: Path, package: Path
 ) -> None:
-    settings = resolve(load(project / "mine.yaml"), project, package)
+    settings = resolve(load(project / "mine.yaml", root=project), project, package)
     assert settings.models["simple"].opsets == list(range(9, 21))
     assert settings.exporters_of("simple") == list(EXPORTERS)
     assert settings.limits == {"cell_seconds": 300, "memory_mb": 8000}
     overridden = changed(
-        load(project / "mine.yaml"), "models/simple/tolerances", {"noise_floor": 3}
+        load(project / "mine.yaml", root=project), "models/simple/tolerances", {"noise_floor": 3}
     )
     overridden["tolerances"] = {"noise_factor": 20, "close": {"float32": {"atol": 1}}}
     tolerances = resolve(overridden, project, package).models["simple"].tolerances
@@ -260,8 +260,8 @@ def test_models_know_their_files_inputs_and_versions(
     assert models["file"].source_files() == ["net.onnx"]
     assert models["file"].exporters == ["converter"]
     assert models["simple"].inputs == [
-        {"name": "x", "shape": [1, 3], "dtype": "float32", "range": None},
-        {"name": "n", "shape": [], "dtype": "int8", "range": [0, 9]},
+        {"name": "x", "shape": [1, 3], "dtype": "float32", "range": None, "values": None},
+        {"name": "n", "shape": [], "dtype": "int8", "range": [0, 9], "values": None},
     ]
     assert models["simple"].dynamic_shapes == {"x": {"0": "batch"}}
     half = changed(config, "models/simple/dtype", "float16")
@@ -279,7 +279,7 @@ def test_what_only_running_the_code_can_tell_is_left_to_the_stages(
 
 
 def test_opsets_beyond_what_anything_knows_are_no_error(project: Path, package: Path) -> None:
-    config = load(project / "mine.yaml") | {"opsets": [9999, 28]}
+    config = load(project / "mine.yaml", root=project) | {"opsets": [9999, 28]}
     assert resolve(config, project, package).models["simple"].opsets == [28, 9999]
 
 
@@ -324,10 +324,10 @@ def test_a_configuration_read_by_snakemake_resolves_to_the_same(
     project: Path, package: Path
 ) -> None:
     path = project / "mine.json"
-    path.write_text(json.dumps(load(project / "mine.yaml")))
+    path.write_text(json.dumps(load(project / "mine.yaml", root=project)))
     theirs = load_configfile(path)
     assert isinstance(theirs, OrderedDict)
-    assert resolve(theirs, project, package) == resolve(load(path), project, package)
+    assert resolve(theirs, project, package) == resolve(load(path, root=project), project, package)
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
@@ -380,7 +380,12 @@ def test_written_out_settings_resolve_to_themselves(
 
 
 # Where there is one of several, none of them has a default.
-WITHOUT_DEFAULT = {"factory", "onnx", "name", "shape", "keyword", "value", "items"}
+WITHOUT_DEFAULT = {
+    "factory", "onnx",
+    "name", "shape", "keyword", "value", "items",
+    "choice", "padding_mask", "tokens", "boxes", "one_hot", "sorted", "positions",
+    "lengths", "first", "last", "padding", "mask",
+}  # fmt: skip
 
 
 def test_every_key_of_the_schema_is_described_and_has_a_default_that_is_valid() -> None:

@@ -1,8 +1,8 @@
 """No stale results: each dependency of a cell is changed in turn, and the right jobs run again.
 
 `config/specs.py` lists it. Four models: `net` from a file of the user's that imports another one,
-undeclared, with weights; `kept`, an ONNX file with its tensors beside it; `slow`, which
-runs into the time limit; `other`, to which nothing of this happens.
+undeclared, with weights and inputs in files; `kept`, an ONNX file with its tensors beside it;
+`slow`, which runs into the time limit; `other`, to which nothing of this happens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONFIG = """
 models:
   net:
     factory: mine/net.py:Net
-    inputs: [{name: x, shape: [2, 3]}]
+    inputs: {files: mine/*.npz}
     weights: mine/net.safetensors
     metric: {callable: mine/metric.py:mean, labels: mine/labels.json}
   kept: {onnx: mine/kept.onnx}
@@ -97,6 +97,7 @@ def finished(new_project: Callable[..., Project]) -> Project:
     (mine / "labels.json").write_text("[1]")
     (mine / "hang").touch()
     save_file({"weight": np.array([1, 2, 3], np.float32)}, mine / "net.safetensors")
+    np.savez(mine / "x.npz", x=np.ones((2, 3), np.float32))
     save_kept(mine, [1, 2, 3])
     project.run()
     assert outcome(project, "slow") == "timeout"
@@ -159,7 +160,17 @@ CHANGES: dict[str, tuple[Callable[[Project], None], str, dict[str, int]]] = {
         {"define": 1, "convert": 1, **AFTER},
     ),
     "inputs": (
-        config("net.py:Net\n    inputs: [{name: x,", "net.py:Net\n    inputs: [{name: y,"),
+        config("inputs: {files: mine/*.npz}", "inputs: [{name: y, shape: [2, 3]}]"),
+        "net",
+        {"define": 1, "export": 1, **AFTER},
+    ),
+    "an input file": (
+        lambda project: np.savez(project.folder / "mine/x.npz", x=np.zeros((2, 3), np.float32)),
+        "net",
+        {"define": 1, "export": 1, **AFTER},
+    ),
+    "another input file": (
+        lambda project: np.savez(project.folder / "mine/y.npz", x=np.zeros((2, 3), np.float32)),
         "net",
         {"define": 1, "export": 1, **AFTER},
     ),

@@ -99,7 +99,7 @@ class DefineRecord(TypedDict):
     precise floating-point type that any part of the model is computed in; "" where unknown.
     `call`: what the module is called with, in Python's words. `flattened`: the exporters get a
     `forward` that takes and returns tensors instead, since not every argument is a tensor that is
-    given by position, or the result holds a cache or a dataclass.
+    given by position, or a parameter has a default, or the result holds a cache or a dataclass.
     """
 
     version: int
@@ -116,8 +116,8 @@ class DefineRecord(TypedDict):
     seed: int
     inputs: list[Signature]
     outputs: list[Signature]
-    call: NotRequired[str]
-    flattened: NotRequired[bool]
+    call: str
+    flattened: bool
     sets: list[ReferenceSet]
     sources: list[Source]
     weights_sha256: str

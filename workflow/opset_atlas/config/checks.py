@@ -15,7 +15,7 @@ from typing import Any
 
 from opset_atlas import exporters, plugins
 from opset_atlas.base import dimensions
-from opset_atlas.config import metrics, objects
+from opset_atlas.config import input_files, metrics, named_sizes, objects
 from opset_atlas.config.reading import NUMBERED, ConfigError
 from opset_atlas.config.references import callable_problem, file_problem, version
 from opset_atlas.config.schema import KeyPath, key_path, schema_problems, show, suggestion
@@ -33,7 +33,7 @@ INTEGERS = {
 # Keys that do not apply to a model that is an ONNX file.
 NOT_FOR_ONNX = ("kwargs", "outputs", "dynamic_shapes", "dtype", "weights", "packages", "options")
 # Keys of an item of `inputs` that say something about a tensor.
-_OF_TENSORS = ("shape", "dtype", "range")
+_OF_TENSORS = ("shape", "dtype", "range", "values")
 STATE_DICTS = (".safetensors", ".pt", ".pth")
 
 
@@ -49,6 +49,7 @@ def check(config: Mapping[str, Any], root: Path, package: Path) -> tuple[dict[st
     if not isinstance(config, Mapping):
         raise ConfigError([f"expected a mapping with 'models', got {show(config)}"])
     plain = _plain(config, (), problems)
+    plain = named_sizes.replaced(plain, problems)
     known = {path for path, _ in problems}
     problems += [found for found in schema_problems(plain, package) if found[0] not in known]
     problems += _beyond_schema(plain, problems, root, package)
@@ -114,6 +115,9 @@ def _beyond_schema(
             found += _onnx_problems(model, path, package)
         found += _file_problems(model, path, root)
         found += objects.problems(model.get("kwargs") or {}, root, (*path, "kwargs"))
+        if isinstance(model.get("inputs"), Mapping):
+            wrong = input_files.problems(model["inputs"], root)
+            found += [((*path, "inputs", *key), text) for key, text in wrong]
         found += _input_problems(model, path, sound.get("input_sets"))
         listed = model.get("inputs")
         for place, item in input_items(listed if isinstance(listed, list) else []):
@@ -193,7 +197,7 @@ def _onnx_problems(model: Mapping[str, Any], path: KeyPath, package: Path) -> It
             text = f"{exporter} exports modules; expected one that converts ONNX files"
             yield (*path, "exporters", i), text
     inputs = model.get("inputs")
-    if isinstance(inputs, str):
+    if isinstance(inputs, str | Mapping):
         yield (*path, "inputs"), "expected a list: the inputs of an ONNX file are generated"
     for i, item in enumerate(inputs if isinstance(inputs, list) else []):
         if item.get("dtype"):
@@ -247,6 +251,8 @@ def _input_problems(
             text = "a callable makes random input sets only; expected at least one in input_sets"
             yield (*path, "inputs"), text
         return
+    if isinstance(inputs, Mapping):
+        return
     seen = set(model.get("outputs") or [])
     outputs = set(seen)
     for place, item in input_items(inputs):
@@ -261,6 +267,9 @@ def _input_problems(
         seen.add(name)
         if item.get("range") and (text := _range_problem(item)):
             yield (*where, "range"), text
+        if item.get("values") is not None:
+            found = _values_problems(item, inputs, bool(model.get("onnx")))
+            yield from ((where + key, text) for key, text in found)
     yield from _keyword_problems(inputs, path)
 
 
@@ -281,6 +290,72 @@ def _form_problems(item: Mapping[str, Any], nested: bool) -> Iterator[Problem]:
             yield (key,), f"does not go with `{kind}`; remove one of the two"
     if nested and "keyword" in item:
         yield ("keyword",), "only an item at the top of the list is an argument; remove it"
+
+
+def _values_problems(item: Mapping[str, Any], inputs: Any, of_file: bool) -> Iterator[Problem]:
+    """`values` must suit the shape, the type and the range of its input.
+
+    `of_file`: the model is an ONNX file, which knows the type.
+    """
+    values, shape = item["values"], item["shape"]
+    dtype = item.get("dtype") or "float32"
+    name = next(iter(values)) if isinstance(values, Mapping) else ""
+    options = values[name] if name else None
+    where: KeyPath = ("values", name)
+    if name in ("padding_mask", "tokens", "one_hot", "sorted", "positions") and not shape:
+        yield where, "needs a shape with at least one axis, got []"
+    if name == "boxes" and (not shape or shape[-1] != 4):
+        yield where, f"makes [x1, y1, x2, y2]; expected a shape that ends in 4, got {show(shape)}"
+    if name == "tokens":
+        if ("int" not in dtype and not of_file) or not item.get("range"):
+            yield where, "expected an integer `dtype` and a `range` of ids"
+        mask = (options or {}).get("mask")
+        shapes = {one["name"]: one["shape"] for _, one in input_items(inputs) if "shape" in one}
+        if mask is not None and mask not in shapes:
+            yield (*where, "mask"), f"no such input; {suggestion(mask, list(shapes))}"
+        elif mask is not None and (shapes[mask] != shape or mask == item["name"]):
+            text = f"expected another input of shape {show(shape)}, got {show(shapes[mask])}"
+            yield (*where, "mask"), text
+    if name in ("", "choice") and (
+        text := _numbers_problem(values if not name else options, dtype)
+    ):
+        yield where if name else ("values",), text
+    if not name and isinstance(values, list) and (text := _nest_problem(values, shape)):
+        yield ("values",), text
+
+
+def _numbers_problem(values: Any, dtype: str) -> str:
+    """Why values are not of a type, or ""."""
+    numbers = list(_flat(values))
+    if dtype == "bool":
+        return "" if all(isinstance(each, bool) for each in numbers) else "expected true or false"
+    if dtype in INTEGERS:
+        low, high = INTEGERS[dtype]
+        for each in numbers:
+            if type(each) is not int or not low <= each <= high:
+                return f"expected whole numbers from {low} to {high} for {dtype}, got {show(each)}"
+    return ""
+
+
+def _flat(values: Any) -> Iterator[Any]:
+    for each in values if isinstance(values, list) else [values]:
+        yield from _flat(each) if isinstance(each, list) else [each]
+
+
+def _nest_problem(values: list[Any], shape: list[int]) -> str:
+    """Why nested lists cannot fill a shape, or ""; shorter ones are repeated."""
+    depth, level = 0, [values]
+    while level:
+        sizes = {len(each) for each in level}
+        if len(sizes) > 1 or 0 in sizes:
+            return f"expected lists of one length at each level, got {show(values)}"
+        lists = [[x for x in each if isinstance(x, list)] for each in level]
+        if any(lists) and any(len(a) != len(b) for a, b in zip(lists, level, strict=True)):
+            return f"expected lists of one length at each level, got {show(values)}"
+        level, depth = [x for each in lists for x in each], depth + 1
+    if depth > len(shape):
+        return f"expected at most {len(shape)} levels for the shape {show(shape)}, got {depth}"
+    return ""
 
 
 def _keyword_problems(items: list[dict[str, Any]], path: KeyPath) -> Iterator[Problem]:
@@ -325,6 +400,10 @@ def _shape_problems(model: Mapping[str, Any], path: KeyPath) -> Iterator[Problem
     """`dynamic_shapes` must name existing inputs and axes, `dynamic_sizes` dimensions of these."""
     inputs = model.get("inputs")
     declared = model.get("dynamic_shapes") or {}
+    if isinstance(declared, list):
+        text = "expected {input: {axis: name}}: only the shapes of a list of inputs have names"
+        yield (*path, "dynamic_shapes"), text
+        return
     if model.get("factory"):
         named = {name for axes in declared.values() for name in axes.values()}
         known = sorted(name for name in named if not dimensions.is_sum(name))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from opset_atlas.config.input_files import matching
+
 _PATHS = ("onnx", "weights")
 _CALLABLES = ("factory", "inputs")
 _OBJECTS = ("$python", "$call")
@@ -24,7 +26,7 @@ def located(config: dict[str, Any], folder: Path, root: Path) -> dict[str, Any]:
 
     def place(name: str) -> str:
         there = folder / name
-        if Path(name).is_absolute() or (root / name).exists() or not there.exists():
+        if Path(name).is_absolute() or matching(name, root) or not matching(name, folder):
             return name
         return os.path.relpath(there, root)
 
@@ -41,11 +43,25 @@ def _model(model: Any, place: Callable[[str], str]) -> Any:
     for key in _CALLABLES:
         if isinstance(model.get(key), str):
             found[key] = _callable(model[key], place)
+    if isinstance(inputs := model.get("inputs"), Mapping):
+        found["inputs"] = _files(inputs, place)
     if "metric" in model:
         found["metric"] = _metric(model["metric"], place)
     if isinstance(model.get("sources"), list):
         given = model["sources"]
         found["sources"] = [place(each) if isinstance(each, str) else each for each in given]
+    return found
+
+
+def _files(inputs: Mapping[str, Any], place: Callable[[str], str]) -> dict[str, Any]:
+    found = dict(inputs)
+    files = inputs.get("files")
+    if isinstance(files, list):
+        found["files"] = [place(each) if isinstance(each, str) else each for each in files]
+    elif isinstance(files, str):
+        found["files"] = place(files)
+    if isinstance(inputs.get("transform"), str):
+        found["transform"] = _callable(inputs["transform"], place)
     return found
 
 

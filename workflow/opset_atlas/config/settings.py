@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from opset_atlas import plugins
-from opset_atlas.config import metrics, objects
+from opset_atlas.config import input_files, metrics, objects
 from opset_atlas.config.checks import NOT_FOR_ONNX, check, delivers_file, needs_base
 from opset_atlas.config.reading import ConfigError, load, merge
 from opset_atlas.config.references import distribution, source_file, version
@@ -37,7 +37,7 @@ class ModelSpec:
     onnx: str | None
     description: str
     kwargs: dict[str, Any]
-    inputs: list[dict[str, Any]] | str | None
+    inputs: list[dict[str, Any]] | dict[str, Any] | str | None
     outputs: list[str] | None
     index_outputs: dict[str, dict[str, Any]]
     metric: list[dict[str, Any]]
@@ -151,11 +151,14 @@ def _model(
         mapping = isinstance(top[key], Mapping)
         spec[key] = merge(top[key], raw.get(key) or {}) if mapping else raw.get(key) or top[key]
     spec = fill(spec, parts["model"], {"$defs": parts})
+    del spec["sizes"]  # the shapes have them
     kind: Literal["torch", "onnx"] = "torch" if spec["factory"] else "onnx"
     of_file = _of_file(spec["onnx"], root) if spec["onnx"] else []
     given = of_file if kind == "torch" else []
     if isinstance(spec["inputs"], list):
         spec["inputs"] = [_input(item, kind, spec["dtype"]) for item in spec["inputs"]]
+    elif isinstance(spec["inputs"], Mapping):
+        spec["inputs"] = input_files.expanded(spec["inputs"], root)
     if kind == "onnx":
         spec["exporters"] = _converters(spec["exporters"], package)
     opset = external_data.default_opset(root / spec["onnx"]) if given else None
@@ -203,6 +206,8 @@ def _named(spec: Mapping[str, Any]) -> list[str]:
     """The callables and objects that a model names: its factory first."""
     inputs = spec["inputs"]
     named = [spec["factory"], inputs if isinstance(inputs, str) else None]
+    if isinstance(inputs, Mapping):
+        named.append(inputs["transform"])
     return [*filter(None, named), *objects.references([spec["kwargs"], inputs])]
 
 
@@ -220,5 +225,6 @@ def _of_file(onnx: str, root: Path) -> list[str]:
 def _files(spec: Mapping[str, Any], root: Path, onnx: list[str]) -> list[str]:
     """Files that a model is made from, in a fixed order, each once."""
     found = [source_file(reference, root) for reference in _named(spec)]
-    named = [*found, spec["weights"], *onnx[:1], *spec["sources"], *onnx[1:]]
+    data = spec["inputs"]["files"] if isinstance(spec["inputs"], Mapping) else []
+    named = [*found, spec["weights"], *onnx[:1], *data, *spec["sources"], *onnx[1:]]
     return list(dict.fromkeys(name for name in named if name))

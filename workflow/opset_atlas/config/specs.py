@@ -305,16 +305,21 @@ def _imports_changed(record: Path, declared: Iterable[str]) -> bool:
 
 def _structure(items: Any) -> Any:
     """What is given to a module, without what decides the values of its tensors alone."""
+    if isinstance(items, Mapping) and "transform" in items:
+        return {**items, "files": items["files"][:1]}
     if isinstance(items, list):
         return [_structure_of(item) for item in items]
-    if isinstance(items, Mapping):
-        return {key: _structure_of(item) for key, item in items.items()}
     return items
 
 
 def _structure_of(item: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: item[key] for key in ("name", "keyword", "value") if key in item}
-    return {**kept, "items": _structure(item["items"])} if "items" in item else kept
+    if "items" not in item:
+        return kept
+    below = item["items"]
+    if isinstance(below, Mapping):
+        return {**kept, "items": {key: _structure_of(each) for key, each in below.items()}}
+    return {**kept, "items": [_structure_of(each) for each in below]}
 
 
 def _construction(spec: ModelSpec) -> dict[str, Any]:

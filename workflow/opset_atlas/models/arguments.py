@@ -5,12 +5,13 @@ dictionaries, dataclasses, caches of transformers) is flattened as torch.export 
 `torch.utils._pytree`: arguments in the order of the signature, the contents of each in their own
 order. What is not a tensor becomes a constant of the file.
 
-Where every argument is a tensor given by position, both exporters are called as a user would call
-them. Otherwise they get the module with another `forward`, which takes the tensors and returns the
-tensors of the result (`take_tensors`), since they would not agree: the TorchScript exporter makes
-an input of every number, even of a default that nobody gave, so that `input_names` fall on the
-wrong inputs, and refuses dataclasses and caches; torch.export's takes a dictionary in the last
-place for keyword arguments.
+Where every argument is a tensor given by position, and no other parameter has a default but None,
+both exporters are called as a user would call them. Otherwise they get the module with another
+`forward`, which takes the tensors and returns the tensors of the result (`take_tensors`), since
+they would not agree. The TorchScript exporter gives every default by position
+(`_decide_input_format`) and makes an input of each number, so that `input_names` fall on the wrong
+inputs; it refuses dataclasses, caches and keyword-only parameters. torch.export's takes a
+dictionary in the last place for keyword arguments.
 """
 
 from __future__ import annotations
@@ -57,18 +58,24 @@ TENSOR = _Tensor()
 
 @dataclass(frozen=True)
 class Arguments:
-    """What `forward` is called with; `names` are those of the positional arguments."""
+    """What `forward` is called with; `names` are those of the positional arguments.
+
+    `defaults`: parameters that are not given have defaults that the TorchScript exporter would
+    give by position.
+    """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     names: tuple[str, ...]
+    defaults: bool = False
 
 
 @dataclass(frozen=True)
 class Layout:
     """Where the tensors of a call are: `names` in their order, the constants between them.
 
-    `plain`: every argument is a tensor that is given by position.
+    `plain`: every argument is a tensor that is given by position, and nothing is left to a default
+    but None.
     """
 
     names: list[str]
@@ -143,7 +150,10 @@ def ordered(module: torch.nn.Module, arguments: Arguments) -> Arguments:
         names.append(name)
     places = {name: place for place, name in enumerate(parameters)}
     order = sorted(rest, key=lambda name: places.get(name, len(places)))
-    return Arguments(tuple(args), {name: rest[name] for name in order}, tuple(names))
+    left = [each for name, each in parameters.items() if name not in rest][len(args) :]
+    given = [each for each in left if each.default is not each.empty]
+    defaults = any(each.default is not None or each.kind == each.KEYWORD_ONLY for each in given)
+    return Arguments(tuple(args), {name: rest[name] for name in order}, tuple(names), defaults)
 
 
 def positional_names(module: torch.nn.Module, count: int) -> list[str]:
@@ -181,7 +191,8 @@ def flatten(
         names.append((own or {}).get(id(leaf)) or "_".join([first, *map(_key, path[2:])]))
         leaves.append(TENSOR)
         tensors.append(leaf)
-    plain = not arguments.kwargs and all(isinstance(a, torch.Tensor) for a in arguments.args)
+    tensors_only = all(isinstance(each, torch.Tensor) for each in arguments.args)
+    plain = tensors_only and not arguments.kwargs and not arguments.defaults
     return Layout(_distinct(names), leaves, tree, plain), tuple(tensors)
 
 

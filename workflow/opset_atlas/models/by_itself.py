@@ -2,8 +2,8 @@
 
 This text is passed to `python -c` with a JSON object as its argument: `factory`, `kwargs`,
 `weights`, `dtype`, `seed`; `inputs`, a torch file with a list of tuples of tensors, and `items`,
-how they are given, or `callable` and `seeds`, which make what is given; `result`, the file to write
-the outcome to. If that file is missing at the end, the model ended the process.
+how they are given, or `callable` and `seeds`, or `files` and `transform`, which make it; `result`,
+the file to write the outcome to. If that file is missing at the end, the model ended the process.
 """
 
 import importlib
@@ -58,6 +58,8 @@ def given(task: dict[str, Any], module: Any) -> Any:
     """The positional and keyword arguments of each run."""
     import torch
 
+    if task.get("files"):
+        return [bound(read(file, task), module) for file in task["files"]]
     if not task.get("callable"):
         sets = torch.load(task["inputs"], weights_only=True)
         return [listed(task["items"], iter(tensors)) for tensors in sets]
@@ -68,15 +70,35 @@ def given(task: dict[str, Any], module: Any) -> Any:
         random.seed(seed)
         torch.manual_seed(seed)
         made = function(seed) if takes_seed else function()
-        if isinstance(made, Mapping):
-            parameters = inspect.signature(module.forward).parameters
-            named = set(made) <= set(parameters) or any(
-                each.kind == each.VAR_KEYWORD for each in parameters.values()
-            )
-            runs.append(((), dict(made)) if named else (tuple(made.values()), {}))
-        else:
-            runs.append((tuple(made) if isinstance(made, tuple | list) else (made,), {}))
+        runs.append(bound(made, module))
     return runs
+
+
+def bound(made: Any, module: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What was made, as arguments: the keys of a mapping are parameters, if they are."""
+    if not isinstance(made, Mapping):
+        return (tuple(made) if isinstance(made, tuple | list) else (made,)), {}
+    parameters = inspect.signature(module.forward).parameters
+    anything = any(each.kind == each.VAR_KEYWORD for each in parameters.values())
+    if anything or set(made) <= set(parameters):
+        return (), dict(made)
+    return tuple(made.values()), {}
+
+
+def read(file: str, task: dict[str, Any]) -> Any:
+    """What a file of inputs holds."""
+    import torch
+
+    if task["transform"]:
+        return find(task["transform"])(Path(file))
+    if not file.endswith(".npz"):
+        return state_of(file)
+    import numpy
+
+    with numpy.load(file) as arrays:
+        tensors = {name: torch.from_numpy(numpy.asarray(arrays[name])) for name in arrays.files}
+    dtype = getattr(torch, task["dtype"])
+    return {n: t.to(dtype) if t.dtype == torch.float64 else t for n, t in tensors.items()}
 
 
 def listed(items: Any, tensors: Any) -> tuple[list[Any], dict[str, Any]]:

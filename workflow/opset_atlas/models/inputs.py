@@ -10,17 +10,37 @@ from typing import Any
 
 import numpy as np
 
+from opset_atlas.models import generators
+
 INTEGER_RANGE = (0, 9)
 LARGE = 1e3
 
 
 def make(items: Sequence[Mapping[str, Any]], input_set: str, seed: int) -> list[np.ndarray]:
-    """The arrays of one set, in the order of `items`: float32, int64 or bool; cast as declared."""
+    """The arrays of one set, in the order of `items`: float32, int64 or bool; to be cast.
+
+    Raises:
+        ValueError: an item's values do not fit into its shape.
+    """
     kind, _, number = input_set.partition("-")
     # Independent of the other sets and of their number.
     generator = np.random.default_rng([seed, int(number or 0)])
     # asarray: numpy returns a scalar, not an array, for operations on an array without axes.
-    return [np.asarray(_array(item, kind, generator)) for item in items]
+    found: dict[str, np.ndarray] = {}
+    waiting = [item for item in items if generators.after(item)]
+    for item in [*(item for item in items if item not in waiting), *waiting]:
+        if item.get("values") is not None:
+            found[item["name"]] = _fitting(generators.made(item, found, generator), item)
+        else:
+            found[item["name"]] = np.asarray(_array(item, kind, generator))
+    return [found[item["name"]] for item in items]
+
+
+def _fitting(array: np.ndarray, item: Mapping[str, Any]) -> np.ndarray:
+    """Made values in the type of other inputs of this dtype."""
+    dtype = item.get("dtype") or "float32"
+    kind: Any = bool if dtype == "bool" else np.int64 if "int" in dtype else np.float32
+    return np.ascontiguousarray(array.astype(kind)).reshape(array.shape)
 
 
 def tensors_of(items: Any) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch.utils._pytree import tree_leaves
 
-from opset_atlas.models import arguments, inputs
+from opset_atlas.models import arguments, files, inputs
 from opset_atlas.models.arguments import Arguments, Layout, Misused, Unsupported
 from opset_atlas.models.loading import load_callable
 from opset_atlas.models.objects import built
@@ -169,6 +169,8 @@ def given(
         if kind != "random":
             raise LookupError(f"inputs come from a callable; it has no set {input_set!r}")
         return _called(module, spec["inputs"], spec["seed"] + int(number), items, sizes or {})
+    if isinstance(spec["inputs"], Mapping):
+        return _from_file(module, spec, input_set, items)
     return _listed(module, spec["inputs"], make_inputs(spec, input_set, items))
 
 
@@ -176,6 +178,9 @@ def layout_of(module: torch.nn.Module, spec: Spec) -> Layout:
     """How a module is called, whatever the values of its inputs."""
     if isinstance(spec["inputs"], str):
         return _called(module, spec["inputs"], spec["seed"], None, {})[0]
+    if isinstance(spec["inputs"], Mapping):
+        first = next(iter(files.set_names(spec["inputs"]["files"])))
+        return _from_file(module, spec, first, None)[0]
     tensors = [torch.empty(0) for _ in inputs.tensors_of(spec["inputs"])]
     return _listed(module, spec["inputs"], tensors)[0]
 
@@ -208,6 +213,25 @@ def _listed(
             names.append(item.get("name") or f"argument {len(args)}")
     call = arguments.ordered(module, Arguments(tuple(args), kwargs, tuple(names)))
     return arguments.flatten(call, own)
+
+
+def _from_file(
+    module: torch.nn.Module, spec: Spec, input_set: str, items: Items | None
+) -> tuple[Layout, tuple[torch.Tensor, ...]]:
+    """What a file holds, its tensors cut or repeated where `items` has other shapes."""
+    given = spec["inputs"]
+    file = files.set_names(given["files"])[input_set]
+    seed_everything(spec["seed"])
+    made = files.read(file, given.get("transform"), _dtype(spec.get("dtype") or "float32"))
+    call = arguments.ordered(module, arguments.bind(module, made))
+    layout, tensors = arguments.flatten(call)
+    if not tensors:
+        raise Misused(f"inputs: {file} holds no tensor, but {layout.text()}")
+    if not items:
+        return layout, tensors
+    return layout, tuple(
+        _resized(tensor, item["shape"]) for tensor, item in zip(tensors, items, strict=True)
+    )
 
 
 def _called(

@@ -13,7 +13,7 @@ import torch
 
 from opset_atlas.base.messages import clean
 from opset_atlas.execution.isolate import end_copy
-from opset_atlas.models import arguments, inputs
+from opset_atlas.models import arguments, files, inputs
 from opset_atlas.models import module as models
 from opset_atlas.models.arguments import Layout
 from opset_atlas.models.sizes import (
@@ -23,6 +23,7 @@ from opset_atlas.models.sizes import (
     disagreements,
     is_traced,
     run_at_others,
+    spell,
     traced,
 )
 from opset_atlas.models.truth import least_precise, run_in_float64
@@ -92,6 +93,8 @@ class Runs:
             raise models.Misused(
                 f"inputs: {name} calls {difference}; only tensors may differ from set to set"
             )
+        if self.layout and is_traced(name):
+            name += self._other_sizes(name, tensors)
         self.layout = layout
         eager, changes, result = _eager(self.module, layout, tensors)
         if is_traced(name):
@@ -104,6 +107,27 @@ class Runs:
         self.sets.append({"name": name, "random": changing, "float64": False, "why_not": ""})
         self.given |= {f"{name}/{i}": tensor for i, tensor in enumerate(tensors)}
         self.outputs |= {f"{name}/eager/{i}": tensor for i, tensor in enumerate(eager)}
+
+    def _other_sizes(self, name: str, tensors: Sequence[torch.Tensor]) -> str:
+        """`@batch=3` where files hold tensors of other sizes than the first; else ""."""
+        assert self.layout
+        axes = self.spec.get("dynamic_shapes") or {}
+        first = _signatures(self.layout.names, self.inputs_of(self.sets[0]["name"]))
+        these = _signatures(self.layout.names, tensors)
+        for one, other in zip(first, these, strict=True):
+            free = {int(axis) for axis in axes.get(one["name"], {})}
+            pairs = enumerate(zip(one["shape"], other["shape"], strict=False))
+            fixed = [axis for axis, (a, b) in pairs if a != b and axis not in free]
+            if fixed or len(one["shape"]) != len(other["shape"]):
+                raise models.Misused(
+                    f"inputs: {one['name']} is {one['shape']} in {self.sets[0]['name']} and "
+                    f"{other['shape']} in {name}; only dimensions of `dynamic_shapes` may differ"
+                )
+        for text in disagreements(these, axes):
+            raise models.Misused(f"dynamic_shapes: {name}: {text}")
+        now, then = traced(these, axes), traced(first, axes)
+        changed = {key: size for key, size in now.items() if size != then[key]}
+        return f"@{spell(changed)}" if changed else ""
 
     def in_float64(self) -> dict[str, Any]:
         """Run on every set in float64 and keep usable truths; by set, why it is unusable, or ""."""
@@ -131,7 +155,12 @@ class Runs:
 
 
 def traced_sets(spec: Mapping[str, Any]) -> list[str]:
-    """The input sets at the traced sizes; a callable only makes random ones."""
+    """The input sets of the configuration: those of files, or what a list or a callable makes.
+
+    A callable only makes random ones.
+    """
+    if isinstance(spec["inputs"], Mapping):
+        return list(files.set_names(spec["inputs"]["files"]))
     called = isinstance(spec["inputs"], str)
     return [name for name in spec["input_sets"] if name.startswith("random") or not called]
 

@@ -127,13 +127,13 @@ def run_at_others(
     for trial in plan(now, chosen):
         reasons = []
         for sizes in trial.candidates:
-            name = f"{base}@{_spell(sizes)}"
+            name = f"{base}@{spell(sizes)}"
             if name in done:
                 break
             try:
                 run(name, list(_resized(items, axes, sizes)))
             except Exception as error:
-                reasons.append(f"{_spell(sizes)}: {describe(error)}")
+                reasons.append(f"{spell(sizes)}: {describe(error)}")
                 continue
             done.add(name)
             break
@@ -144,7 +144,8 @@ def run_at_others(
     return notes
 
 
-def _spell(sizes: Sizes) -> str:
+def spell(sizes: Sizes) -> str:
+    """`batch=1,length=7`, as in the name of a set."""
     return ",".join(f"{clean(name, 60)}={size}" for name, size in sizes.items())
 
 

@@ -169,6 +169,8 @@ def _by_itself(spec: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
         if isinstance(spec["inputs"], str):
             seeds = [spec["seed"] + int(name.partition("-")[2]) for name in names]
             task |= {"callable": spec["inputs"], "seeds": seeds}
+        elif isinstance(spec["inputs"], Mapping):
+            task |= spec["inputs"]
         else:
             task["items"] = spec["inputs"]
             task["inputs"] = str(Path(folder) / "inputs.pt")
@@ -211,6 +213,8 @@ def _blank_record(spec: Mapping[str, Any]) -> DefineRecord:
         "seed": spec["seed"],
         "inputs": [],
         "outputs": [],
+        "call": "",
+        "flattened": False,
         "sets": [],
         "sources": [],
         "weights_sha256": "",

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -287,3 +287,34 @@ def test_of_what_items_print_the_beginning_is_kept(capfd: pytest.CaptureFixture[
         f"… and {dropped} more bytes, which were dropped",
         "last begins",
     ]
+
+
+def spin(seconds: float) -> None:
+    """Use that much time of a CPU."""
+    while time.process_time() < seconds:
+        pass
+
+
+@pytest.fixture
+def crowded() -> Iterator[None]:
+    """This process and its children share one CPU with four others that never rest."""
+    if not hasattr(os, "sched_setaffinity") or not Path("/proc/self/schedstat").exists():
+        pytest.skip("needs Linux")
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+        for each in busy:
+            each.kill()
+            each.wait()
+
+
+def test_a_limit_does_not_count_the_time_that_others_have_the_cpu(crowded: None) -> None:
+    works = {"work": lambda: spin(0.4), "too much": lambda: spin(9), "sleep": lambda: time.sleep(9)}
+    results = outcomes([*works], lambda item: works[item](), seconds=0.6)
+    assert [result.status for result in results] == ["done", "timeout", "timeout"]
+    assert results[0].seconds > 0.6, "the machine was not crowded"
+    assert results[1].seconds < 6 and results[2].seconds < 2

@@ -29,6 +29,7 @@ from opset_atlas.records import Failure
 
 T = TypeVar("T")
 PRINTED = 100_000  # bytes of one item's output that are passed on
+MOST = 5
 _SLICE = 0.5  # seconds between checks whether a silent process is still alive
 _CHUNK = 1 << 20
 
@@ -68,7 +69,9 @@ def run_isolated(
     Args:
         work: called in a child; returns a JSON value. It catches what the item may raise; any
             exception that escapes is our own defect, and the item's result says so.
-        seconds: limit of wall time for one item, and for `setup`.
+        seconds: limit of the time for one item, and for `setup`. While an item waits for a CPU that
+            others have, it does not count, up to `MOST` times the limit on the clock: the result
+            of a limit is not to depend on what else runs on the machine.
         memory_mb: limit of a child's address space in MiB.
         setup: called once in every child before its first item, for slow imports. If it raises,
             that is the result of every remaining item.
@@ -103,7 +106,7 @@ def _drain(
     """Yield the results of one child; return how many items it has processed."""
     started, done = time.monotonic(), -1  # the first message says that setup is over
     while done < len(items):
-        message = child.receive(started + seconds)
+        message = child.receive(started, seconds)
         took = time.monotonic() - started
         if isinstance(message, Result):
             culprit = max(done, 0)
@@ -151,18 +154,19 @@ class _Child:
         self._stop = signal.SIGTERM if foreign else signal.SIGKILL
         fork = processes.fork_kept if foreign else processes.fork_bare
         self._process = fork(life, (write, output))
+        self._waited: dict[int, float] = {}  # before this item
         for end in (write, output):
             os.close(end)
         for end in self._open:
             os.set_blocking(end, False)
 
-    def receive(self, deadline: float) -> dict[str, Any] | Result:
+    def receive(self, started: float, seconds: float) -> dict[str, Any] | Result:
         """The next message, or how the child failed to send one."""
         while b"\n" not in self._buffer:
-            wait = deadline - time.monotonic()
+            wait = self._left(started, seconds)
             if wait <= 0:
                 return Result("timeout", None, "still running at its time limit; killed", 0.0)
-            if self._results not in self._open or not self._read(min(wait, _SLICE)):
+            if self._results not in self._open or not self._read(min(max(wait, 0.02), _SLICE)):
                 if ended := self._how_it_ended():
                     return Result("crashed", None, ended, 0.0)
                 if self._results not in self._open:
@@ -173,9 +177,19 @@ class _Child:
         except ValueError:
             return Result("crashed", None, "its results were overwritten by its own code", 0.0)
         self._next_item()
+        self._waited = processes.waited(self._process)
         with contextlib.suppress(OSError):
             _write(self._results, b"\n")  # it waits: further output is the next item's
         return message
+
+    def _left(self, started: float, seconds: float) -> float:
+        """The seconds until the limit; how long the item waited is asked only when that is over."""
+        took = time.monotonic() - started
+        if took < seconds or not self._process:
+            return seconds - took
+        now = processes.waited(self._process)
+        waited = max((now[pid] - self._waited.get(pid, 0.0) for pid in now), default=0.0)
+        return min(seconds + waited, MOST * seconds) - took
 
     def _read(self, wait: float) -> bool:
         """Read what is available; False if nothing was."""

@@ -49,6 +49,20 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def waited(pid: int) -> dict[int, float]:
+    """The seconds that a process and each one below it has waited for a CPU, by process ID.
+
+    It waits while it could run and others have the CPUs, not while it sleeps or reads. The second
+    number of `/proc/PID/schedstat` (Linux, Documentation/scheduler/sched-stats.rst), in
+    nanoseconds, is that of the main thread; where there is none, nothing is known.
+    """
+    found: dict[int, float] = {}
+    for each in (pid, *_below(pid)):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            found[each] = int(Path(f"/proc/{each}/schedstat").read_text().split()[1]) / 1e9
+    return found
+
+
 def threads() -> int:
     """How many threads this process has, those of libraries among them; 0 without `/proc`."""
     return len(list(Path("/proc/self/task").glob("*")))

@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from opset_atlas.base.messages import clean
+from opset_atlas.base.messages import clean, describe
 from opset_atlas.models.inputs import default_names
 
 _CACHES = "transformers.cache_utils"
@@ -204,13 +204,14 @@ def register(value: Any, role: str) -> None:
     Raises:
         Unsupported: another object holds tensors.
     """
-    known: set[type] = set()
+    kinds: dict[type, Any] = {}
     while True:
-        kinds = {type(leaf): leaf for leaf in pytree.tree_leaves(value)}
-        new = [kind for kind in kinds if kind not in known and _register(kind)]
-        if not new:
+        try:
+            kinds = {type(leaf): leaf for leaf in pytree.tree_leaves(value)}
+        except Exception as error:  # a function of another package, or of the user
+            raise Unsupported(f"flatten {role}s: {describe(error)}") from error
+        if not any(_register(leaf) for leaf in kinds.values()):
             break
-        known.update(new)
     for kind, leaf in kinds.items():
         held = vars(leaf) if hasattr(leaf, "__dict__") and not isinstance(leaf, type) else {}
         inside = pytree.tree_leaves({str(key): each for key, each in held.items()})
@@ -294,22 +295,36 @@ def _parameters(module: torch.nn.Module) -> Mapping[str, _KINDS]:
         return {}
 
 
-def _register(kind: type) -> bool:
-    """Register a class of leaves that is known to have parts; whether it was."""
+def _register(leaf: Any) -> bool:
+    """Register the class of a leaf that is known to have parts; whether it was."""
+    kind = type(leaf)
     if kind in pytree.SUPPORTED_NODES:
         return False
     if any(base.__module__ == _CACHES for base in kind.__mro__):
-        if kind.__name__ == "DynamicCache" and kind.__module__ == _CACHES:
-            function = _function("integrations.executorch", "register_dynamic_cache_export_support")
-            if function:
-                function()
-                return True
-        if function := _function("exporters.exporter_dynamo", "register_pytree_node"):
-            function(kind)
-            return True
-        return False
+        return _register_cache(leaf)
     if dataclasses.is_dataclass(kind):
         torch.export.register_dataclass(kind)
+        return True
+    return False
+
+
+def _register_cache(cache: Any) -> bool:
+    """As transformers registers it: `DynamicCache` by itself, if its layers are plain ones.
+
+    Every other cache goes by its attributes.
+    """
+    kind = type(cache)
+    own = (kind.__module__, kind.__name__) == (_CACHES, "DynamicCache")
+    place = "integrations.executorch", "register_dynamic_cache_export_support"
+    if own and (function := _function(*place)):
+        function()
+        try:
+            pytree.tree_leaves(cache)
+            return True
+        except RuntimeError:  # layers with a state of another form, as in Mamba
+            pytree._deregister_pytree_node(kind)
+    if function := _function("exporters.exporter_dynamo", "register_pytree_node"):
+        function(kind)
         return True
     return False
 

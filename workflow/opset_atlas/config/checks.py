@@ -268,7 +268,7 @@ def _input_problems(
         if item.get("range") and (text := _range_problem(item)):
             yield (*where, "range"), text
         if item.get("values") is not None:
-            found = _values_problems(item, inputs, bool(model.get("onnx")))
+            found = _values_problems(item, inputs, not model.get("factory"))
             yield from ((where + key, text) for key, text in found)
     yield from _keyword_problems(inputs, path)
 

@@ -99,7 +99,7 @@ def test_it_runs_the_workflow_over_one_model_in_an_empty_folder(
     assert "ok" in {cell["outcome"] for cell in cells}
     assert {path.name for path in tmp_path.iterdir()} == {"results", ".snakemake"}
     again = run(tmp_path, complete / "opset-atlas", *command)
-    assert "Nothing to be done" in again.stdout + again.stderr
+    assert "Nothing to do" in again.stdout + again.stderr
 
 
 def test_a_model_of_several_files_with_its_results_elsewhere(

@@ -40,7 +40,7 @@ def plan(scene: Scene) -> Plan:
     numbers = {key: number for number, key in enumerate(scene.boxes)}
     sizes = tuple(map(size, scene.boxes.values()))
     edges = tuple(
-        Edge(numbers[link.source], numbers[link.target], _label(link))
+        Edge(numbers[link.source], numbers[link.target], extent(link))
         for link in scene.links.values()
     )
     found = _placed(sizes, edges)
@@ -53,7 +53,8 @@ def _placed(sizes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...]) -> 
     return place(sizes, edges)
 
 
-def _label(link: Link) -> tuple[float, float]:
+def extent(link: Link) -> tuple[float, float]:
+    """The width and height of the link's label, with some room beside it; (0, 0) for none."""
     text = label_of(link)
     return (len(text) * SMALL + 10, LABEL) if text else (0.0, 0.0)
 

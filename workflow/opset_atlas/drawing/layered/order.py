@@ -42,19 +42,28 @@ def crossings(graph: Layers, orders: Sequence[Sequence[int]]) -> int:
 
 def _between(graph: Layers, upper: Sequence[int], place: Sequence[int]) -> int:
     """The crossings below a layer: inversions among the lower ends, in order of the upper ones."""
-    found, seen = 0, list[int]()
+    if len(upper) < 2:
+        return 0
+    ends: list[int] = []
     for vertex in upper:
-        ends = sorted([place[other] for other in graph.down[vertex]])
-        if not ends:
-            continue
-        if not seen or seen[-1] <= ends[0]:
-            seen += ends
-            continue
-        at = [bisect_right(seen, end) for end in ends]
-        found += len(seen) * len(at) - sum(at)
-        seen += ends
-        seen.sort()
+        ends += _sorted(graph.down[vertex], place)
+    found, seen = 0, list[int]()
+    for end in ends:
+        if not seen or end >= seen[-1]:
+            seen.append(end)
+        else:
+            at = bisect_right(seen, end)
+            found += len(seen) - at
+            seen.insert(at, end)
     return found
+
+
+def _sorted(vertices: Sequence[int], place: Sequence[int]) -> list[int]:
+    """The places of vertices, in order."""
+    places = [place[vertex] for vertex in vertices]
+    if len(places) > 1:
+        places.sort()
+    return places
 
 
 def _places(graph: Layers, orders: Sequence[Sequence[int]]) -> list[int]:
@@ -121,6 +130,8 @@ def _sweep(graph: Layers, orders: Orders, down: bool, later_first: bool) -> None
     numbers = range(1, len(orders)) if down else range(len(orders) - 2, -1, -1)
     for number in numbers:
         order = orders[number]
+        if len(order) < 2:
+            continue
         mean = {
             vertex: sum([place[other] for other in near[vertex]]) / len(near[vertex])
             for vertex in order
@@ -155,8 +166,8 @@ def _exchanged(graph: Layers, order: list[int], place: list[int]) -> bool:
     improved = False
     ends = {
         vertex: (
-            sorted([place[other] for other in graph.up[vertex]]),
-            sorted([place[other] for other in graph.down[vertex]]),
+            _sorted(graph.up[vertex], place),
+            _sorted(graph.down[vertex], place),
         )
         for vertex in order
     }

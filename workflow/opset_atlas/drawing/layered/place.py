@@ -11,9 +11,9 @@ from opset_atlas.drawing.layered.order import reorder
 from opset_atlas.drawing.layered.ranks import ranks
 from opset_atlas.drawing.layered.routes import TIP, Bands, Point, curve, ports
 
-ABOVE, BELOW = 8.0, 16.0  # room above and below labels; the arrow's head needs some of the latter
-SLANT = 0.1  # more room where lines go far sideways, so that they never get almost horizontal
-MOST_SLANT = 36.0
+ABOVE, BELOW = 8.0, 15.0  # room above and below labels; the arrow's head needs some of the latter
+SLANT = 0.06  # more room where lines go far sideways, so that they never get almost horizontal
+MOST_SLANT = 24.0
 LOOP = 30.0  # how far a loop goes from its box
 APART = 30.0  # between components
 SHAPE = 2.0  # components are packed into about this ratio of width to height
@@ -96,8 +96,8 @@ def _component(sizes: Sequence[Size], links: Sequence[Link]) -> Layout:
     left = min(middle - width / 2 for middle, width in zip(x, graph.widths, strict=True))
     x = [middle - left for middle in x]
     graph.widths[: len(sizes)] = [width for width, _ in sizes]
-    bands = _bands(graph, sizes, [link.label[1] for link in ahead], x)
     at = ports(graph, x)
+    bands = _bands(graph, sizes, [link.label[1] for link in ahead], x, at)
     routes = iter(
         [
             Route(
@@ -127,7 +127,11 @@ def _component(sizes: Sequence[Size], links: Sequence[Link]) -> Layout:
 
 
 def _bands(
-    graph: Layers, sizes: Sequence[Size], labels: Sequence[float], x: Sequence[float]
+    graph: Layers,
+    sizes: Sequence[Size],
+    labels: Sequence[float],
+    x: Sequence[float],
+    at: dict[tuple[int, int], float],
 ) -> Bands:
     """Where each layer begins and ends: high enough for what is in it, and apart."""
     heights = [0.0] * len(graph.layers)
@@ -137,7 +141,10 @@ def _bands(
         heights[graph.layer[vertex]] = max(heights[graph.layer[vertex]], height)
     tops, bottoms = [0.0], [heights[0]]
     for number, (upper, height) in enumerate(zip(graph.layers, heights[1:], strict=False)):
-        aside = max((abs(x[v] - x[w]) for v in upper for w in graph.down[v]), default=0.0)
+        aside = max(
+            (abs(at.get((v, w), x[v]) - at.get((w, v), x[w])) for v in upper for w in graph.down[v]),
+            default=0.0,
+        )
         least = BELOW if number % 2 else ABOVE
         tops.append(bottoms[-1] + least + min(SLANT * aside, MOST_SLANT))
         bottoms.append(tops[-1] + height)

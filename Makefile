@@ -18,7 +18,7 @@ NIGHT := results/nightly
 SHORT := --models 3 --repeat 1 --output $(NIGHT)/speed.jsonl
 
 .PHONY: help report test unit nightly architectures env dev lint format types schemas \
-	pictures console rooms figures explained growth validate bench bench-zoo bench-chunks bench-medium \
+	pictures console rooms figures layout explained growth validate bench bench-zoo bench-chunks bench-medium \
 	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-install bench-torch \
 	bench-all bench-report truth compare-torch lock clean
 
@@ -82,6 +82,9 @@ console: dev  ## how much a run writes, a recording of its console and a picture
 
 bench-report: dev  ## how the report grows, from a finished run
 	$(BIN)/python docs/bench_report.py $(ARGS)
+
+layout: env  ## the layout of graphs beside graphviz's, on the pairs of a finished run
+	$(BIN)/python docs/layout.py $(ARGS)
 
 rooms: dev  ## lines by room, in CONTRIBUTING.md
 	$(BIN)/python docs/rooms.py --write

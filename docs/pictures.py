@@ -1,6 +1,6 @@
 """The pictures of the documentation, from a finished default run: `make pictures`.
 
-Needs Chromium, and for the graph of the rules graphviz.
+Needs Chromium.
 """
 
 from __future__ import annotations
@@ -8,13 +8,18 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import shutil
 import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from pathlib import Path
 
+from opset_atlas.drawing.draw import tip
+from opset_atlas.drawing.layered.place import Link, place
+from opset_atlas.drawing.layered.routes import Point
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.text import Text
@@ -25,6 +30,14 @@ PAIR = Path("results/report/pairs/simple_model/torchscript-12-13.html")
 SIZE = {"width": 1280, "height": 960}
 TALL = {"width": 1280, "height": 9600}  # nothing scrolls, so that headings are where they belong
 COLUMNS = 100
+RULE, MARGIN = 30.0, 12.0  # height of a rule, and the room around all of them
+STYLE = """
+svg { background: #fff; }
+rect { fill: #f1f6fb; stroke: #5b84b1; }
+text { font: 13px sans-serif; text-anchor: middle; fill: #1f2328; }
+path { fill: none; stroke: #8c959f; }
+.tip { fill: #8c959f; stroke: none; }
+"""
 MODELS = "simple_model softmax_inner_axis scatter_add_duplicates layer_norm sum_inner_axis"
 # Parts of the report's first page, by the picture that shows them.
 PARTS = {
@@ -42,7 +55,7 @@ _ONLY = """models => document.querySelectorAll('#matrix tbody').forEach(body => 
 
 def main() -> None:
     """Draw the rule graph, and take pictures of the report and of the console."""
-    _rule_graph()
+    (DOCS / "rulegraph.svg").write_text(_rule_graph(), encoding="utf-8")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -62,15 +75,52 @@ def main() -> None:
         browser.close()
 
 
-def _rule_graph() -> None:
-    """How the rules hang together, where graphviz is installed; nothing else here needs it."""
-    if shutil.which("dot") is None:
-        print("rulegraph.svg stays as it is: dot (graphviz) is not installed")
-        return
+def _rule_graph() -> str:
+    """Which rule needs which, from left to right, as SVG; without what follows from others."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "dot"]
-    graph = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    layout = ["-Grankdir=LR", "-Gbgcolor=white", "-Gmargin=0.2"]
-    subprocess.run(["dot", *layout, "-Tsvg", "-o", DOCS / "rulegraph.svg"], input=graph, check=True)
+    told = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', told, re.MULTILINE))
+    number = {key: place_ for place_, key in enumerate(names)}
+    arrows = _needed(set(re.findall(r"^\s*(\d+) -> (\d+)", told, re.MULTILINE)))
+    links = [Link(number[source], number[target], (0.0, 0.0)) for source, target in arrows]
+    # The layout leads downward, so it gets the boxes lying on their sides.
+    found = place([(RULE, _width(name)) for name in names.values()], links)
+    parts = [_arrow([(y, x) for x, y in route.points]) for route in found.routes]
+    for (y, x), name in zip(found.boxes, names.values(), strict=True):
+        middle = f'x="{x + _width(name) / 2:g}" y="{y + RULE / 2 + 4:g}"'
+        parts.append(
+            f'<rect x="{x:g}" y="{y:g}" width="{_width(name):g}" height="{RULE:g}" rx="5"/>'
+        )
+        parts.append(f"<text {middle}>{name}</text>")
+    width, height = found.height + 2 * MARGIN, found.width + 2 * MARGIN
+    start = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
+    box = f"{-MARGIN:g} {-MARGIN:g} {width:g} {height:g}"
+    return f'{start} viewBox="{box}"><style>{STYLE}</style>{"".join(parts)}</svg>\n'
+
+
+def _needed(arrows: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without arrows that a longer way along others replaces; there are no cycles."""
+
+    def leads(source: str, target: str) -> bool:
+        return any(
+            there == target or leads(there, target) for here, there in arrows if here == source
+        )
+
+    return sorted(
+        (source, target)
+        for source, target in arrows
+        if not any(leads(there, target) for here, there in arrows if here == source)
+    )
+
+
+def _width(name: str) -> float:
+    return 8.0 * len(name) + 20
+
+
+def _arrow(points: Sequence[Point]) -> str:
+    (x, y), *rest = points
+    curve = " ".join(f"{x:g} {y:g}" for x, y in rest)
+    return f'<path d="M{x:g} {y:g}C{curve}"/><path class="tip" d="{tip(*points[-2:])}"/>'
 
 
 def _console(page: Page, path: Path) -> None:

@@ -24,6 +24,7 @@ TARGETS = {
     "explained": ("ARGS=--sample=2", "unexplained: 0"),
     "figures": ("", "lines in workflow/zoo"),
     "growth": ("ARGS=--sizes 50", "random, and another"),
+    "layout": ("ARGS=--random=1", "| ≤ 90 | 2 | own |"),
     "bench-report": ("ARGS=--cells 400 --nodes 100", "| cells |"),
     "pictures": ("", ""),
     "format": ("", "unchanged"),

@@ -92,9 +92,10 @@ def say_the_answer():
         return
     answer = answer_lines.read(RESULTS)
     page = str((RESULTS / "report/index.html").resolve())
+    drawn = answer_lines.pictures(RESULTS)
 
     def words(width):
-        return answer_lines.lines(answer, page, width)
+        return answer_lines.lines(answer, page, width, drawn)
 
     text = "\n".join(line for _, line in words(width=80))
     logger.info(f"\n{text}", extra={"atlas_answer": words})

@@ -55,12 +55,12 @@ def _link(link: Link, route: Route, text: str) -> str:
     curve = f"M{x:g} {y:g}C" + " ".join(f"{x:g} {y:g}" for x, y in rest)
     differs = " diff" if alone or link.left != link.right else ""
     words = _text(f"flow{differs}", route.label[0], route.label[1] + 3.5, spelled(link, text))
-    tip = _tip(route.points[-2], route.points[-1])
+    head = tip(*route.points[-2:])
     kind = "link only" if alone else "link"
-    return f'<g class="{kind}"><path d="{curve}"/><path class="tip" d="{tip}"/>{words}</g>'
+    return f'<g class="{kind}"><path d="{curve}"/><path class="tip" d="{head}"/>{words}</g>'
 
 
-def _tip(before: Point, end: Point) -> str:
+def tip(before: Point, end: Point) -> str:
     """An arrow's head, which begins where a curve ends."""
     dx, dy = end[0] - before[0], end[1] - before[1]
     length = (dx * dx + dy * dy) ** 0.5 or 1.0

@@ -42,11 +42,17 @@ def read(results: Path) -> Answer:
     return {**answer, "failures": answer["failures"] + read_json(results / "report/failures.json")}
 
 
-def lines(answer: Answer, report: str, width: int = 100) -> Iterator[Line]:
+def pictures(results: Path) -> str:
+    """What the report drew, and with what."""
+    count = read_json(results / "report/pictures.json")["pairs"]
+    return f"drawn: {_number(count, 'pair')} of graphs, by opset-atlas itself" if count else ""
+
+
+def lines(answer: Answer, report: str, width: int = 100, drawn: str = "") -> Iterator[Line]:
     """The answer, in lines of at most `width` columns; a word or a path may be longer.
 
     Args:
-        report: path of the report.
+        report: path of the report. drawn: see `pictures`.
     """
     yield from _wrapped("plain", _counts(answer), width)
     yield from _advice(answer, width)
@@ -64,6 +70,8 @@ def lines(answer: Answer, report: str, width: int = 100) -> Iterator[Line]:
         counts = (f"{count} {OTHERS.get(kind, kind)}" for kind, count in answer["others"].items())
         yield from _wrapped("dim", f"Further surprises in the report: {', '.join(counts)}.", width)
     yield "plain", ""
+    if drawn:
+        yield from _wrapped("dim", drawn, width)
     yield "plain", f"report: {report}"
     yield from _failed(answer["failures"], width)
 

@@ -142,7 +142,11 @@ def _bands(
     tops, bottoms = [0.0], [heights[0]]
     for number, (upper, height) in enumerate(zip(graph.layers, heights[1:], strict=False)):
         aside = max(
-            (abs(at.get((v, w), x[v]) - at.get((w, v), x[w])) for v in upper for w in graph.down[v]),
+            (
+                abs(at.get((v, w), x[v]) - at.get((w, v), x[w]))
+                for v in upper
+                for w in graph.down[v]
+            ),
             default=0.0,
         )
         least = BELOW if number % 2 else ABOVE

@@ -76,6 +76,7 @@ def build(data: Data, folder: Path, cards: Path | None = None, processes: int = 
     if writer.lost():  # the index names them too
         writer.whole(writer.index)
     write_json(folder / "failures.json", writer.failures())
+    write_json(folder / "pictures.json", {"pairs": writer.pairs, "drawn_by": "opset_atlas.drawing"})
     _remove_others(folder, writer.written)
     for path in cards.glob("*.html") if cards else ():
         if path.stem not in data.models:
@@ -125,6 +126,11 @@ class _Writer:
     def failures(self) -> list[dict[str, Any]]:
         """The failures of this stage, as rows of the table of failures."""
         return [{"model": model, "stage": "report", **self.failed[model]} for model in self.failed]
+
+    @property
+    def pairs(self) -> int:
+        """The number of pairs of graphs that were drawn."""
+        return sum(path.parents[1] == self.folder / "pairs" for path in self.written)
 
     def lost(self) -> Sequence[Path]:
         """The pages that stand in for those of models that failed."""

@@ -1,35 +1,27 @@
 """The pictures of the documentation, from a finished default run: `make pictures`.
 
-Needs Chromium.
+That of the console is made by docs/console.py, which runs the workflow again. Needs Chromium.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
 import shutil
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Sequence
 from pathlib import Path
 
 from opset_atlas.drawing.draw import tip
 from opset_atlas.drawing.layered.place import Link, place
 from opset_atlas.drawing.layered.routes import Point
-from playwright.sync_api import Page, sync_playwright
-from rich.console import Console
-from rich.text import Text
+from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).parent
 REPORT = Path("results/report/index.html")
 PAIR = Path("results/report/pairs/simple_model/torchscript-12-13.html")
 SIZE = {"width": 1280, "height": 960}
 TALL = {"width": 1280, "height": 9600}  # nothing scrolls, so that headings are where they belong
-COLUMNS = 100
 RULE, MARGIN = 30.0, 12.0  # height of a rule, and the room around all of them
 STYLE = """
 svg { background: #fff; }
@@ -54,7 +46,7 @@ _ONLY = """models => document.querySelectorAll('#matrix tbody').forEach(body => 
 
 
 def main() -> None:
-    """Draw the rule graph, and take pictures of the report and of the console."""
+    """Draw the rule graph, and take pictures of the report."""
     (DOCS / "rulegraph.svg").write_text(_rule_graph(), encoding="utf-8")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -71,7 +63,6 @@ def main() -> None:
         page.set_viewport_size(SIZE)  # type: ignore[arg-type]
         page.goto(PAIR.resolve().as_uri())
         page.screenshot(path=DOCS / "pair.png", full_page=True)
-        _console(browser.new_page(), DOCS / "console.png")  # the report's own forbids other styles
         browser.close()
 
 
@@ -121,43 +112,6 @@ def _arrow(points: Sequence[Point]) -> str:
     (x, y), *rest = points
     curve = " ".join(f"{x:g} {y:g}" for x, y in rest)
     return f'<path d="M{x:g} {y:g}C{curve}"/><path class="tip" d="{tip(*points[-2:])}"/>'
-
-
-def _console(page: Page, path: Path) -> None:
-    """What a terminal shows at the end of the run; a call with nothing to do says it again."""
-    shown = _in_a_terminal([sys.executable, "-m", "snakemake", "--cores", "1"])
-    lines = shown.replace("\r\n", "\n").replace(str(Path.cwd()), "~/opset-atlas").splitlines()
-    start = next(number for number, line in enumerate(lines) if " exports: " in line)
-    with Path(os.devnull).open("w") as nowhere:
-        console = Console(record=True, width=COLUMNS, file=nowhere)
-        console.print(Text.from_ansi("\n".join(lines[start:])))
-    page.set_content(console.export_html(inline_styles=True))
-    page.add_style_tag(content="pre { display: inline-block; margin: 0; padding: 1em }")
-    page.locator("pre").screenshot(path=path)
-
-
-def _in_a_terminal(command: list[str]) -> str:
-    """All that a command writes to a terminal."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
-    environment = {**os.environ, "TERM": "xterm"}
-    for name in ("CI", "NO_COLOR"):
-        environment.pop(name, None)
-    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    parts = []
-    while True:
-        try:
-            part = os.read(ours, 1 << 16)
-        except OSError:  # Linux says the end of a terminal so
-            break
-        if not part:
-            break
-        parts.append(part)
-    os.close(ours)
-    if process.wait():
-        sys.exit(b"".join(parts).decode(errors="replace"))
-    return b"".join(parts).decode()
 
 
 if __name__ == "__main__":

@@ -41,8 +41,9 @@ import torch
 from opset_atlas.config import settings as config
 from opset_atlas.config.specs import Specs
 from opset_atlas.exporters._memory import Memory
+from opset_atlas.models import arguments, sizes
 from opset_atlas.models import module as model
-from opset_atlas.models import sizes
+from opset_atlas.models.inputs import tensors_of
 
 Task = tuple[str, list[str]]  # a model, and exporters that go together
 
@@ -199,22 +200,27 @@ class _Loop:
 
 def _build(spec: dict[str, Any]) -> tuple[torch.nn.Module, cell.Sets]:
     """The module and its input sets, including those at sizes other than the traced ones."""
-    module, sets, kinds = model.build(spec), [], spec["input_sets"]
+    module, kinds = model.build(spec), spec["input_sets"]
     if isinstance(spec["inputs"], str):
         kinds = [kind for kind in kinds if kind.startswith("random")]
+    sets: cell.Sets = []
+    calls: list[tuple[arguments.Layout, Any]] = []
 
     def add(kind: str, items: Any) -> None:
-        tensors = model.make_inputs({**spec, "inputs": items}, kind.partition("@")[0])
-        leaves = torch.utils._pytree.tree_leaves(module(*tensors))
-        outputs = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-        names = model.input_names(spec, len(tensors))
-        sets.append((dict(zip(names, tensors, strict=True)), outputs))
+        layout, tensors = model.given(module, spec, kind.partition("@")[0], items)
+        calls.append((layout, layout.call(module, tensors)))
+        inputs = dict(zip(layout.names, tensors, strict=True))
+        sets.append((inputs, model.flat(calls[-1][1])))
 
     for kind in kinds:
-        add(kind, spec["inputs"])
+        add(kind, None)
     if isinstance(spec["inputs"], list):
         axes, chosen = spec["dynamic_shapes"] or {}, spec["dynamic_sizes"] or {}
-        sizes.run_at_others(spec["inputs"], axes, chosen, kinds[0], add)
+        items = list(tensors_of(spec["inputs"]))
+        sizes.run_at_others(items, axes, chosen, kinds[0], add)
+    layout, result = calls[0]
+    if not layout.plain or arguments.structured(result):
+        arguments.take_tensors(module, layout)
     return module, sets
 
 

@@ -176,6 +176,11 @@ def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> 
     if len(set(counts.values())) > 1:
         measured.setdefault("failed", {})["cells"] = f"not the same number of cells: {counts}"
         say(measured["failed"]["cells"])
+    if lost := [
+        way for way, run in measured["runs"].items() if set(run["outcomes"]) == {"no-model"}
+    ]:
+        measured.setdefault("failed", {})["models"] = f"no model ran in: {', '.join(lost)}"
+        say(measured["failed"]["models"])
     return measured
 
 

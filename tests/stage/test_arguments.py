@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from builders.stage_files import run_define, run_export, settings
@@ -214,6 +215,19 @@ def test_a_constant_that_differs_from_set_to_set_is_refused(root: Path) -> None:
     assert record["detail"].endswith("only tensors may differ from set to set")
 
 
+def test_a_default_that_nobody_gives_is_no_input_of_the_file(root: Path) -> None:
+    """The TorchScript exporter would make an input of it, and pass a keyword-only one by place."""
+    (root / "models.py").write_text(MODELS.replace("def forward(self, tokens, mask)",
+        "def forward(self, tokens, mask, scale=2.0, *, shift=1)").replace(
+        "- mask * 2", "- mask * scale + shift"))  # fmt: skip
+    model = {"factory": "models.py:Subtracts", "inputs": "models.py:swapped"}
+    record = run_define(root, model)
+    assert record["call"] == "forward(tokens, mask)" and record["flattened"]
+    found = verdicts(root, model, "torchscript")
+    assert set(found.values()) <= {"exact", "within-noise"}, found
+    assert list(ports(root, "torchscript")) == ["tokens", "mask"]
+
+
 @pytest.mark.parametrize("exporter", ["torchscript", "dynamo"])
 def test_a_result_that_an_exporter_does_not_flatten(root: Path, exporter: str) -> None:
     model = {"factory": "models.py:Keeps", "inputs": [X]}
@@ -304,3 +318,17 @@ def test_tuples_and_objects_are_made_in_the_process_of_the_model(root: Path) -> 
     model["kwargs"] = {**kwargs, "twice": {"$call": "own.py:double", "args": [None]}}
     record = run_define(root, model)
     assert record["outcome"] == "failed" and "unsupported operand" in record["detail"]
+
+
+def test_the_eager_module_is_watched_with_the_same_arguments(root: Path) -> None:
+    """What locates an origin compares with the operators of the module, called as it was."""
+    from opset_atlas.stages.locate import eager
+
+    record = run_define(root, EVERYTHING, input_sets=["random-0"])
+    spec = Specs(settings(root, EVERYTHING)).job("locate", model="m")
+    trace = eager.trace(spec, root / "results/define/m", ["random-0"], double=True)
+    reference = load_file(root / "results/define/m/reference.safetensors")
+    for i in range(len(record["outputs"])):
+        for kind, found in (("eager", trace.values), ("float64", trace.exact)):
+            expected = reference[f"random-0/{kind}/{i}"]
+            assert any(np.array_equal(values[0], expected) for values in found.values())

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import safetensors.torch
 import torch
-from builders.stage_files import run_define, run_export
+from builders.stage_files import parse, run_define, run_export
 from safetensors.numpy import load_file
 
 MODELS = """
@@ -108,3 +109,26 @@ def test_the_same_file_is_given_where_the_model_is_run_by_itself(root: Path) -> 
     torch.save({"x": torch.full((3,), -200.0), "pair": (1, 2)}, root / "data/a.pt")
     record = run_define(root, MODEL)
     assert (record["outcome"], record["detail"]) == ("failed", "ValueError: (1, 2)")
+
+
+def test_an_onnx_file_takes_arrays_by_name(root: Path) -> None:
+    text = "g (float[N, 3] x, int32[K] n) => (float[N, 3] y) { f = Cast<to=1>(n) y = Mul(x, f) }"
+    onnx.save(parse(text, 13), root / "net.onnx")
+    for name, rows in (("a", 2), ("b", 4)):
+        np.savez(root / f"data/{name}.npz", n=np.arange(3), x=np.full((rows, 3), 2.5), more=1)
+    model = {"onnx": "net.onnx", "inputs": {"files": "data"}}
+    record = run_define(root, model)
+    assert record["outcome"] == "ok", record["detail"]
+    names = sets(record)
+    assert names[:2] == ["file-a", "file-b@N=4"] and "file-a@N=5" in names
+    given = load_file(root / "results/define/m/inputs.safetensors")
+    assert given["file-b@N=4/0"].shape == (4, 3) and given["file-a/1"].dtype == np.int32
+    reference = load_file(root / "results/define/m/reference.safetensors")
+    assert reference["file-a/eager/0"].tolist() == [[0, 2.5, 5]] * 2
+    for wrong, said in (
+        ({"n": np.ones(3), "x": np.ones((2, 3))}, "n takes int32, and is float64"),
+        ({"x": np.ones((2, 3))}, "data/a.npz has no n; it holds x"),
+    ):
+        np.savez(root / "data/a.npz", **wrong)
+        record = run_define(root, model)
+        assert (record["outcome"], record["detail"]) == ("failed", f"ValueError: {said}")

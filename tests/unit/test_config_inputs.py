@@ -258,3 +258,69 @@ VALUES: dict[str, tuple[dict[str, Any], list[str]]] = {
 def test_values_that_do_not_fit_are_named(case: str, root: Path) -> None:
     changes, said = VALUES[case]
     assert problems(one(**changes), root) == said
+
+
+@pytest.fixture
+def files(root: Path) -> Path:
+    (root / "data").mkdir()
+    for name in ("data/b.npz", "data/a.safetensors", "data/.c.npz", "photo.jpg", "net.onnx"):
+        (root / name).write_bytes(b"x")
+    return root
+
+
+def test_files_are_found_in_order_and_tracked(files: Path) -> None:
+    for given in ("data", "data/*", ["data/a.safetensors", "data"]):
+        made = resolve(one(inputs={"files": given}), files)
+        (spec,) = made.models.values()
+        found = ["data/a.safetensors", "data/b.npz"]
+        assert spec.inputs == {"files": found, "transform": None}
+        assert spec.files == ["models.py", *found]
+        assert resolve(made.as_config(), files) == made
+    inputs = {"files": "photo.jpg", "transform": "models.py:act"}
+    (spec,) = resolve(one(inputs=inputs), files).models.values()
+    assert spec.files == ["models.py", "photo.jpg"]
+    of_file = {"models": {"m": {"onnx": "net.onnx", "inputs": {"files": "data"}}}}
+    made = resolve(of_file, files)
+    assert resolve(made.as_config(), files) == made
+    (files / "configs/data").mkdir(parents=True)
+    (files / "configs/data/z.npz").write_bytes(b"x")
+    text = "models: {m: {factory: 'models.py:Net', inputs: {files: 'data/z*.npz'}}}"
+    (files / "configs/c.yaml").write_text(text)
+    (model,) = load(files / "configs/c.yaml", root=files)["models"].values()
+    assert model["inputs"] == {"files": "configs/data/z*.npz"}
+
+
+FILES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "none": ({"inputs": {"files": "dat/*"}}, ['inputs.files: no such files: "dat/*"']),
+    "of an unknown kind": (
+        {"inputs": {"files": ["data", "photo.jpg"]}},
+        [
+            "inputs.files[1]: expected files that end in .npz, .safetensors, .pt, .pth, or a "
+            '`transform` that reads them; got "photo.jpg"'
+        ],
+    ),
+    "an unknown transform": (
+        {"inputs": {"files": "photo.jpg", "transform": "models.py:atc"}},
+        ["inputs.transform: \"models.py\" defines no 'atc'; did you mean 'act'?"],
+    ),
+    "a transform for an ONNX file": (
+        {"inputs": {"files": "data", "transform": "models.py:act"}, "onnx": "net.onnx"},
+        ["inputs.transform: does not apply to a model that is an ONNX file; remove it"],
+    ),
+    "without files": (
+        {"inputs": {"file": "data"}},
+        [
+            "inputs.file: unknown key; did you mean 'files'?",
+            "inputs.files: is missing; expected the path of a file or a list of files",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_files_that_cannot_be_inputs_are_named(case: str, files: Path) -> None:
+    changes, said = FILES[case]
+    config = one(**changes)
+    if "onnx" in changes:
+        del config["models"]["m"]["factory"]
+    assert problems(config, files) == said

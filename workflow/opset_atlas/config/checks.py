@@ -197,8 +197,10 @@ def _onnx_problems(model: Mapping[str, Any], path: KeyPath, package: Path) -> It
             text = f"{exporter} exports modules; expected one that converts ONNX files"
             yield (*path, "exporters", i), text
     inputs = model.get("inputs")
-    if isinstance(inputs, str | Mapping):
-        yield (*path, "inputs"), "expected a list: the inputs of an ONNX file are generated"
+    if isinstance(inputs, str):
+        yield (*path, "inputs"), "expected a list or files: an ONNX file needs no code of yours"
+    if isinstance(inputs, Mapping):
+        yield from (((*path, "inputs", *key), text) for key, text in input_files.for_onnx(inputs))
     for i, item in enumerate(inputs if isinstance(inputs, list) else []):
         if item.get("dtype"):
             yield (*path, "inputs", i, "dtype"), "the ONNX file already defines it; remove it"

@@ -46,6 +46,16 @@ def expanded(inputs: Mapping[str, Any], root: Path) -> dict[str, Any]:
     return {"files": list(dict.fromkeys(files)), "transform": inputs.get("transform")}
 
 
+def for_onnx(inputs: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """What does not go with a model that is an ONNX file, whose inputs have names."""
+    if inputs.get("transform"):
+        yield ("transform",), "does not apply to a model that is an ONNX file; remove it"
+    for pattern in patterns(inputs):
+        if PurePath(pattern).suffix in (".pt", ".pth"):
+            text = f"an ONNX file takes .npz or .safetensors, by name; got {show(pattern)}"
+            yield ("files",), text
+
+
 def problems(inputs: Mapping[str, Any], root: Path) -> Iterator[tuple[KeyPath, str]]:
     """What is wrong with files and transform, with the place of each."""
     transform = inputs.get("transform")

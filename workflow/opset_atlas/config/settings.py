@@ -117,8 +117,9 @@ class Settings:
                 del spec[key]
             for key in [key for key, value in spec.items() if value is None]:
                 del spec[key]
-            if unused:
-                for item in spec.get("inputs", []):
+            listed = spec.get("inputs", [])
+            if unused and isinstance(listed, list):
+                for item in listed:
                     del item["dtype"]
         return plain
 

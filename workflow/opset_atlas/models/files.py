@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,6 @@ import torch
 
 from opset_atlas.models.arguments import Misused
 from opset_atlas.models.loading import load_callable
-
-
-def set_names(files: Sequence[str]) -> dict[str, str]:
-    """The file of each input set, by the set's name: `file-` and the file's, distinct."""
-    found: dict[str, str] = {}
-    for file in files:
-        stem = re.sub(r"[^\w.-]", "_", PurePath(file).stem)
-        name, number = f"file-{stem}", 1
-        while name in found:
-            number += 1
-            name = f"file-{stem}.{number}"
-        found[name] = file
-    return found
 
 
 def read(file: str, transform: str | None, dtype: torch.dtype) -> Any:

@@ -5,7 +5,9 @@ A set is `random-K`, `zeros`, `ones` or `large`. Values never leave a declared r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,19 @@ def tensors_of(items: Any) -> Iterator[dict[str, Any]]:
             yield from tensors_of(item["items"])
         elif "value" not in item:
             yield item
+
+
+def set_names(files: Sequence[str]) -> dict[str, str]:
+    """The file of each input set, by the set's name: `file-` and the file's, distinct."""
+    found: dict[str, str] = {}
+    for file in files:
+        stem = re.sub(r"[^\w.-]", "_", PurePath(file).stem)
+        name, number = f"file-{stem}", 1
+        while name in found:
+            number += 1
+            name = f"file-{stem}.{number}"
+        found[name] = file
+    return found
 
 
 def dtype_of(item: Mapping[str, Any], default: str) -> str:

@@ -179,7 +179,7 @@ def layout_of(module: torch.nn.Module, spec: Spec) -> Layout:
     if isinstance(spec["inputs"], str):
         return _called(module, spec["inputs"], spec["seed"], None, {})[0]
     if isinstance(spec["inputs"], Mapping):
-        first = next(iter(files.set_names(spec["inputs"]["files"])))
+        first = next(iter(inputs.set_names(spec["inputs"]["files"])))
         return _from_file(module, spec, first, None)[0]
     tensors = [torch.empty(0) for _ in inputs.tensors_of(spec["inputs"])]
     return _listed(module, spec["inputs"], tensors)[0]
@@ -220,7 +220,7 @@ def _from_file(
 ) -> tuple[Layout, tuple[torch.Tensor, ...]]:
     """What a file holds, its tensors cut or repeated where `items` has other shapes."""
     given = spec["inputs"]
-    file = files.set_names(given["files"])[input_set]
+    file = inputs.set_names(given["files"])[input_set]
     seed_everything(spec["seed"])
     made = files.read(file, given.get("transform"), _dtype(spec.get("dtype") or "float32"))
     call = arguments.ordered(module, arguments.bind(module, made))

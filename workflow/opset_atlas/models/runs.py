@@ -13,7 +13,7 @@ import torch
 
 from opset_atlas.base.messages import clean
 from opset_atlas.execution.isolate import end_copy
-from opset_atlas.models import arguments, files, inputs
+from opset_atlas.models import arguments, inputs
 from opset_atlas.models import module as models
 from opset_atlas.models.arguments import Layout
 from opset_atlas.models.sizes import (
@@ -160,7 +160,7 @@ def traced_sets(spec: Mapping[str, Any]) -> list[str]:
     A callable only makes random ones.
     """
     if isinstance(spec["inputs"], Mapping):
-        return list(files.set_names(spec["inputs"]["files"]))
+        return list(inputs.set_names(spec["inputs"]["files"]))
     called = isinstance(spec["inputs"], str)
     return [name for name in spec["input_sets"] if name.startswith("random") or not called]
 

@@ -19,7 +19,7 @@ SHORT := --models 3 --repeat 1 --output $(NIGHT)/speed.jsonl
 
 .PHONY: help report test unit nightly architectures env dev lint format types schemas \
 	pictures console rooms figures layout explained growth validate bench bench-zoo bench-chunks bench-medium \
-	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-install bench-torch \
+	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-install bench-commands bench-torch \
 	bench-all bench-report truth compare-torch lock clean
 
 help:  ## this list
@@ -133,6 +133,9 @@ $(VENV)-bench/stamp: envs/main.lock envs/bench.lock pyproject.toml
 bench-install: env  ## from a clone to the first comparison, without a cache
 	$(BIN)/python bench/install.py
 
+bench-commands: env  ## CPU seconds and memory of the commands about files, from cold
+	$(BIN)/python bench/commands.py $(ARGS)
+
 bench-growth: env  ## jobs, time, memory and disk at 10 to 10,000 models
 	$(BIN)/python bench/growth.py $(ARGS)
 
@@ -159,7 +162,7 @@ nightly: test  ## all tests, every program in docs/ and short versions of every 
 	mkdir -p $(NIGHT)
 	$(MAKE) report architectures
 	$(MAKE) report CONFIG=config/zoo.yaml
-	$(MAKE) unit pictures console explained figures validate growth bench-report
+	$(MAKE) unit pictures console explained figures validate growth bench-report bench-commands
 	$(BIN)/python docs/outcomes.py >$(NIGHT)/outcomes.md
 	$(BIN)/python docs/silently_wrong.py >$(NIGHT)/silently-wrong.md
 	$(BIN)/python docs/large.py >$(NIGHT)/large.md

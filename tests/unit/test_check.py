@@ -93,8 +93,8 @@ def test_what_the_next_versions_change(tmp_path: Path, capsys: pytest.CaptureFix
     assert uses["Softmax-11"]["numeric"] and uses["Softmax-11"]["following"] == 13
     assert check.main([str(path)]) == 0
     out = capsys.readouterr().out
-    assert "At opset 13 changes: Relu (types only), Softmax (" in out
-    assert out.endswith("opset-atlas op Softmax 12 13\n")
+    assert "Changed at opset 13: Relu (types only), Softmax (" in out
+    assert out.endswith("More: opset-atlas op Softmax 12 13\n")
 
 
 def test_an_ir_version_that_alone_keeps_releases_out(

@@ -25,6 +25,7 @@ TARGETS = {
     "figures": ("", "lines in workflow/zoo"),
     "growth": ("ARGS=--sizes 50", "random, and another"),
     "layout": ("ARGS=--random=1", "| ≤ 90 | 2 | own |"),
+    "bench-commands": ("ARGS=--runs=1", "| `diff --run` |"),
     "bench-report": ("ARGS=--cells 400 --nodes 100", "| cells |"),
     "pictures": ("", ""),
     "format": ("", "unchanged"),

@@ -130,10 +130,10 @@ def _operators(report: CheckReport, terminal: Terminal) -> Iterator[str]:
     if opset and own:
         yield ""
         words = ", ".join(f"{use['op']} ({_step(use)})" for use in own)
-        yield terminal.wrap(f"At opset {opset + 1} changes: {words}.", "  ", "")
+        yield terminal.wrap(f"Changed at opset {opset + 1}: {words}.", "  ", "")
     if own:
         use = max(own, key=lambda each: each["numeric"])
-        yield f"opset-atlas op {use['op']} {opset} {use['following']}"
+        yield f"More: opset-atlas op {use['op']} {opset} {use['following']}"
 
 
 def _next(use: OperatorUse) -> str:

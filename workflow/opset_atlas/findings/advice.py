@@ -237,7 +237,7 @@ def _surprise(cell: Row, kind: str, runtime: str, sentence: str) -> dict[str, An
         **{name: cell[name] for name in names},
         "runtime": runtime,
         "sentence": sentence,
-        "source": cell.get("source") or "",
+        **{name: cell.get(name) or "" for name in ("source", "way_out", "way_out_url")},
     }
 
 

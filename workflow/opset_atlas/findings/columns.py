@@ -64,6 +64,8 @@ TABLES: Mapping[str, Table] = {
             " `unsupported` or `internal-error` (opset-atlas itself failed)",
             "detail": "the reason, where the outcome is not `ok`",
             "source": "line of the user's code that the reason or the wrong result refers to",
+            "way_out": "what torch has for this, where it refuses or where tracing froze a value",
+            "way_out_url": "page of torch's documentation on it",
             "export_seconds": "seconds that the export took",
             "size_bytes": "size of what the exporter wrote, tensors included",
             "nodes": "number of nodes of the main graph",
@@ -202,6 +204,8 @@ TABLES: Mapping[str, Table] = {
             **_RUN,
             "sentence": "what happened, and why if known",
             "source": "line of the user's code that it refers to",
+            "way_out": "what torch has for this, where tracing froze a value",
+            "way_out_url": "page of torch's documentation on it",
         },
     ),
     "located": Table(

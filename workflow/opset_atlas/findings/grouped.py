@@ -23,12 +23,17 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement on some opsets in some runtimes; `source`: the line of code it is about."""
+    """A statement on some opsets in some runtimes; `source`: the line of code it is about.
+
+    `way_out`: what torch has for it, and `way_out_url` the page that says how.
+    """
 
     text: str
     source: str
     opsets: list[int]
     runtimes: list[str]
+    way_out: str = ""
+    way_out_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def group_surprises(rows: Iterable[Row]) -> list[Surprise]:
         _add(surprise.models.setdefault(row["model"], []), row["requested"])
         same = [finding for finding in surprise.findings if finding.text == text]
         if not same:
-            same = [Finding(text, row["source"] or "", [], [])]
+            way = (row.get("way_out") or "", row.get("way_out_url") or "")
+            same = [Finding(text, row["source"] or "", [], [], *way)]
             surprise.findings.extend(same)
         _add(same[0].opsets, row["requested"])
         if row["runtime"]:

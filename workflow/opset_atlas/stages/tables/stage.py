@@ -17,7 +17,7 @@ from opset_atlas.base import failures
 from opset_atlas.base.failures import NAMED
 from opset_atlas.base.files import json_argument, read_json, write_json
 from opset_atlas.base.source_lines import listed, with_nodes
-from opset_atlas.findings import audit_rows, choices, coverage, opsets
+from opset_atlas.findings import audit_rows, choices, coverage, opsets, ways_out
 from opset_atlas.findings.advice import (
     NOTHING_DONE,
     as_ranges,
@@ -39,6 +39,7 @@ from opset_atlas.records import (
     Failure,
     JudgeRecord,
     LocateRecord,
+    Message,
 )
 from opset_atlas.stages.tables.writing import write_table
 
@@ -119,10 +120,15 @@ def tables(
         for record, _ in exports
         for cell in record["cells"]
     }
+    messages = {
+        (record["model"], record["exporter"], cell["requested"]): cell["messages"]
+        for record, _ in exports
+        for cell in record["cells"]
+    }
     cells = [
         row
         for record, seconds in exports
-        for row in _cells(record, seconds, verdicts_of, found_in, traced)
+        for row in _cells(record, seconds, verdicts_of, found_in, traced, messages)
     ]
     computing = computing_nodes(dumped)
     for row in cells:
@@ -226,6 +232,7 @@ def _cells(
     verdicts: Mapping[Key, list[CellVerdict]],
     located: Mapping[Key, Row],
     traced: Mapping[Key, str],
+    messages: Mapping[Key, Sequence[Message]],
 ) -> Iterator[Row]:
     for cell in record["cells"]:
         key = (record["model"], record["exporter"], cell["requested"])
@@ -235,8 +242,12 @@ def _cells(
         source = cell["source"] or (located[key]["source"] if key in located else "")
         if not source and WRONG.intersection(verdict["verdict"] for verdict in spoken):
             source = traced[key] or traced.get(_base(record["model"], cell), "")
+        wrong = bool(WRONG.intersection(verdict["verdict"] for verdict in spoken))
+        said = [*cell["messages"], *messages.get(_base(record["model"], cell), ())]
+        way = ways_out.of(cell, wrong, said)
         row = _cell(record, cell, seconds)
-        yield {**row, "outcome": outcome, "detail": detail, "source": source}
+        told = {"outcome": outcome, "detail": detail, "source": source}
+        yield {**row, **told, "way_out": way.advice, "way_out_url": way.url}
 
 
 def _traced(cell: Cell, record: ExportRecord) -> str:

@@ -55,6 +55,7 @@ localrules:
 rule all:
     default_target: True
     input:
+        "<results>/answer.json",
         "<results>/report",
         "<results>/concluded",
 
@@ -66,6 +67,7 @@ rule exports:
 
 
 onstart:
+    forget_the_answer()
     write_run()
     start_worker()
     say_what_is_slow()

@@ -107,14 +107,14 @@ def count(name: str, text: str) -> None:
 
 
 def recorded(shown: terminal.Shown) -> Iterator[str]:
-    """The line that changes, once a second with its time, and then what is left."""
+    """The line that changes, every other second with its time, and then what is left."""
     yield f"$ snakemake --cores 2        (a terminal of {COLUMNS} columns)"
     next_one = 0.0
     for moment, text in shown.moments:
         drawn = re.sub(r"\x1b\[[0-9;]*m", "", text).rpartition(terminal.ERASE)[2]
         if re.match(r"\d+/\d+  ", drawn) and moment >= next_one:
             yield f"{moment:5.1f} s  {drawn}"
-            next_one = moment + 1.0
+            next_one = moment + 2.0
     yield "        then:"
     yield from shown.final()
 

@@ -16,6 +16,7 @@ DEFAULT_CONFIG = "config/config.yaml"
 RUN = "results/run.json"
 LIMITS = "results/limits.json"
 RESULTS = Path("results")
+ANSWER = RESULTS / "answer.json"
 
 # In a clone the package is here; a wheel that brings this file has installed it.
 sys.path.insert(0, str(ROOT / "workflow"))
@@ -82,13 +83,24 @@ def say_what_is_slow():
             logger.warning(f"note: {note}")
 
 
+def forget_the_answer():
+    """Remove the answer of an earlier run, so that the end of this one is made even if it is stopped.
+
+    Snakemake deletes the results of a job that failed, and misses them at the next start only if
+    something that is made from them is to be made.
+    """
+    running = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    if running - {"report", "conclude", "all"}:
+        ANSWER.unlink(missing_ok=True)
+
+
 def say_the_answer():
     """Log the answer of a run whose tables are up to date; not after `snakemake exports`.
 
     The console takes the attribute of the record (`workflow/snakemake_logger_plugin_opset_atlas`).
     Without it Snakemake prints the text.
     """
-    if not (is_made("tables") and is_made("report")):
+    if not (is_made("tables") and is_made("report") and ANSWER.exists()):
         return
     answer = answer_lines.read(RESULTS)
     page = str((RESULTS / "report/index.html").resolve())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
-_LEAST_DONE, _LEAST_SECONDS = 3, 3.0  # before a guess about the rest is worth showing
+# Before a guess about the rest is worth showing.
+_LEAST_DONE, _LEAST_SHARE, _LEAST_SECONDS = 3, 0.1, 3.0
+_RECENT = 32  # jobs of a rule that say how long the next one takes
 _LINES = 20  # at the end of a log, in which progress is looked for
 _LINE = 200  # bytes that a line of a log usually has at most
 # What stages write when they begin a part of long work.
@@ -52,7 +55,8 @@ class Progress:
     running: dict[int, Job] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     _finished: Counter[str] = field(default_factory=Counter)
-    _seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _recent: dict[str, deque[float]] = field(default_factory=dict)
+    _spent: float = 0.0
 
     def finish(self, number: int, now: float) -> tuple[Job, float] | None:
         """Note that a job has ended; returns it and its seconds, if it was known."""
@@ -62,7 +66,8 @@ class Progress:
             return None
         seconds = max(now - job.started, 0.0)
         self._finished[job.rule] += 1
-        self._seconds[job.rule] += seconds
+        self._recent.setdefault(job.rule, deque(maxlen=_RECENT)).append(seconds)
+        self._spent += seconds
         return job, seconds
 
     def longest(self) -> Job | None:
@@ -70,19 +75,22 @@ class Progress:
         return min(self.running.values(), key=lambda job: job.started, default=None)
 
     def left(self, now: float) -> float | None:
-        """Seconds that the rest may take, by the jobs that have ended; None: too early to say."""
+        """Seconds that the rest may take, by the jobs that have ended; None: too early to say.
+
+        By the median of each rule, since the first jobs wait until packages are imported.
+        """
         elapsed = now - self.begun
-        spent = sum(self._seconds.values())
-        if self.done < _LEAST_DONE or elapsed < _LEAST_SECONDS or spent <= 0:
+        least = max(_LEAST_DONE, _LEAST_SHARE * self.total)
+        if self.done < least or elapsed < _LEAST_SECONDS or not self._recent:
             return None
-        usual = spent / sum(self._finished.values())
-        rest = 0.0
-        for rule, count in self.counts.items():
-            ended = self._finished[rule]
-            each = self._seconds[rule] / ended if ended else usual
-            rest += max(count - ended, 0) * each
+        usual = {rule: median(seconds) for rule, seconds in self._recent.items()}
+        other = median(usual.values())
+        rest = sum(
+            max(count - self._finished[rule], 0) * usual.get(rule, other)
+            for rule, count in self.counts.items()
+        )
         under_way = sum(now - job.started for job in self.running.values())
-        at_once = max((spent + under_way) / elapsed, 0.1)
+        at_once = max((self._spent + under_way) / elapsed, 0.1)
         return max(rest - under_way, 0.0) / at_once
 
 

@@ -82,6 +82,16 @@ class Keeps(nn.Module):
         return Box(x, x * 2)
 """
 X = {"name": "x", "shape": [2, 3]}
+GIVES = """import functools
+import torch
+
+def gives(forward):
+    @functools.wraps(forward)
+    def wrapper(self, *args, **kwargs):
+        return forward(self, *args, shift=3, **kwargs)
+    return wrapper
+
+"""
 
 
 @pytest.fixture
@@ -215,11 +225,23 @@ def test_a_constant_that_differs_from_set_to_set_is_refused(root: Path) -> None:
     assert record["detail"].endswith("only tensors may differ from set to set")
 
 
-def test_a_default_that_nobody_gives_is_no_input_of_the_file(root: Path) -> None:
-    """The TorchScript exporter would make an input of it, and pass a keyword-only one by place."""
-    (root / "models.py").write_text(MODELS.replace("def forward(self, tokens, mask)",
-        "def forward(self, tokens, mask, scale=2.0, *, shift=1)").replace(
-        "- mask * 2", "- mask * scale + shift"))  # fmt: skip
+DEFAULTS = {
+    "of another value": "(self, tokens, mask, scale=2, *, shift=1)",
+    "of a decorated forward": "(self, tokens, mask, scale=None, shift=None)",
+}
+
+
+@pytest.mark.parametrize("case", DEFAULTS)
+def test_a_default_that_nobody_gives_is_left_to_the_module(root: Path, case: str) -> None:
+    """The TorchScript exporter would give it by position, and make an input of a number."""
+    text = MODELS.replace("(self, tokens, mask)", DEFAULTS[case])
+    text = text.replace("- mask * 2", "- mask * (scale or 2) + (shift or 1)")
+    if "decorated" in case:
+        text = text.replace(
+            "    def forward(self, tokens", "    @gives\n    def forward(self, tokens"
+        )
+        text = text.replace("import torch\n", GIVES, 1)
+    (root / "models.py").write_text(text)
     model = {"factory": "models.py:Subtracts", "inputs": "models.py:swapped"}
     record = run_define(root, model)
     assert record["call"] == "forward(tokens, mask)" and record["flattened"]
@@ -228,12 +250,11 @@ def test_a_default_that_nobody_gives_is_no_input_of_the_file(root: Path) -> None
     assert list(ports(root, "torchscript")) == ["tokens", "mask"]
 
 
-@pytest.mark.parametrize("exporter", ["torchscript", "dynamo"])
-def test_a_result_that_an_exporter_does_not_flatten(root: Path, exporter: str) -> None:
+def test_a_result_that_the_torchscript_exporter_does_not_flatten(root: Path) -> None:
     model = {"factory": "models.py:Keeps", "inputs": [X]}
     record = run_define(root, model)
     assert named(record, "outputs") == ["low", "high"] and record["flattened"]
-    found = verdicts(root, model, exporter)
+    found = verdicts(root, model, "torchscript")
     assert set(found.values()) <= {"exact", "within-noise"}, found
 
 

@@ -84,8 +84,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("exporter", ["torchscript", "dynamo"])
+@pytest.mark.parametrize(("case", "exporter"), [("prefill", "torchscript"), ("one step", "dynamo")])
 def test_a_language_model_with_its_cache(root: Path, case: str, exporter: str) -> None:
     model = CASES[case]
     record = run_define(root, model)

@@ -5,13 +5,13 @@ dictionaries, dataclasses, caches of transformers) is flattened as torch.export 
 `torch.utils._pytree`: arguments in the order of the signature, the contents of each in their own
 order. What is not a tensor becomes a constant of the file.
 
-Where every argument is a tensor given by position, and no other parameter has a default but None,
-both exporters are called as a user would call them. Otherwise they get the module with another
-`forward`, which takes the tensors and returns the tensors of the result (`take_tensors`), since
-they would not agree. The TorchScript exporter gives every default by position
-(`_decide_input_format`) and makes an input of each number, so that `input_names` fall on the wrong
-inputs; it refuses dataclasses, caches and keyword-only parameters. torch.export's takes a
-dictionary in the last place for keyword arguments.
+Where every argument is a tensor given by position, and no other parameter has a default but None
+(none at all if the forward is decorated), both exporters are called as a user would call them.
+Otherwise they get the module with another `forward`, which takes the tensors and returns the
+tensors of the result (`take_tensors`), since they would not agree. The TorchScript exporter gives
+every default by position (`_decide_input_format`) and makes an input of each number, so that
+`input_names` fall on the wrong inputs; it refuses dataclasses, caches and keyword-only parameters.
+torch.export's takes a dictionary in the last place for keyword arguments.
 """
 
 from __future__ import annotations
@@ -152,7 +152,11 @@ def ordered(module: torch.nn.Module, arguments: Arguments) -> Arguments:
     order = sorted(rest, key=lambda name: places.get(name, len(places)))
     left = [each for name, each in parameters.items() if name not in rest][len(args) :]
     given = [each for each in left if each.default is not each.empty]
-    defaults = any(each.default is not None or each.kind == each.KEYWORD_ONLY for each in given)
+    # What wraps a forward may give some of them itself, as transformers gives `use_cache`.
+    wrapped = hasattr(module.forward, "__wrapped__")
+    defaults = any(
+        wrapped or each.default is not None or each.kind == each.KEYWORD_ONLY for each in given
+    )
     return Arguments(tuple(args), {name: rest[name] for name in order}, tuple(names), defaults)
 
 

@@ -24,6 +24,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+\.\w+)\n")
 _COMMAND = re.compile(r"^(?:make|uvx|pip|source|opset-atlas|snakemake|git)\b")
+# What the README shows below a block, as its output on a terminal of a hundred columns.
+OUTPUTS = dict(
+    re.findall(r"^```sh\n([^`]*)```\n\n```\n(.*?)```$", README, re.MULTILINE | re.DOTALL)
+)
 BLOCKS = [text for language, text in _BLOCK.findall(README) if language == "sh"]
 
 
@@ -66,16 +70,24 @@ def test_a_block_of_commands_runs(block: int, clone: Path, alone: Path) -> None:
     if shutil.which("uvx") is None:
         lines = [line.replace("uvx --from . ", "") for line in lines]
     own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    own |= {"PIP_REQUIRE_VIRTUALENV": "1", "COLUMNS": "100"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
         cwd=clone,
-        env={**own, "PATH": f"{alone}:{own['PATH']}", "PIP_REQUIRE_VIRTUALENV": "1"},
+        env={
+            **own,
+            "PATH": f"{alone}:{own['PATH']}",
+            "PIP_REQUIRE_VIRTUALENV": "1",
+            "COLUMNS": "100",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=900,
     )
     assert done.returncode == 0, done.stdout[-4000:]
+    if output := OUTPUTS.get(BLOCKS[block]):
+        assert output in done.stdout, done.stdout[-4000:]
 
 
 def test_every_command_is_in_a_block_that_is_run() -> None:
@@ -84,6 +96,10 @@ def test_every_command_is_in_a_block_that_is_run() -> None:
     run = "\n".join(BLOCKS)
     assert [text for text in quoted if text not in run] == []
     assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_an_output_is_shown() -> None:
+    assert len(OUTPUTS) == 1 and set(OUTPUTS) <= set(BLOCKS)
 
 
 def test_it_is_short_and_what_it_links_to_is_there() -> None:

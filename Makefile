@@ -12,12 +12,13 @@ ENVS ?= envs
 CHANGES := nothing,opset,model,added,tolerance,template
 VENV := .venv
 BIN := $(VENV)/bin
+TORCHES := $(shell grep -E '^torch(vision)?==' envs/gallery.lock)
 TORCH := $(shell grep '^torch==' envs/main.lock)
 
 NIGHT := results/nightly
 SHORT := --models 3 --repeat 1 --output $(NIGHT)/speed.jsonl
 
-.PHONY: help report test unit nightly architectures env dev lint format types schemas \
+.PHONY: help report test unit nightly architectures gallery env dev lint format types schemas \
 	pictures console rooms figures layout explained growth validate bench bench-zoo bench-chunks bench-medium \
 	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-install bench-commands bench-torch \
 	bench-all bench-report truth compare-torch lock clean
@@ -37,6 +38,10 @@ unit: dev  ## tests that need no torch, in seconds
 architectures: $(VENV)/architectures.stamp  ## run real architectures of transformers and print the report's path
 	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
 
+gallery: $(VENV)-gallery/stamp  ## run models of twelve libraries and print the report's path
+	$(VENV)-gallery/bin/snakemake --cores $(CORES) --configfile config/gallery.yaml $(ARGS)
+	$(if $(ARGS),,@echo "report: $(CURDIR)/results/report/index.html")
+
 env: $(VENV)/main.stamp  ## the environment, from envs/main.lock
 
 dev: $(VENV)/dev.stamp  ## the environment, with the dependencies of the tests
@@ -51,6 +56,14 @@ $(VENV)/main.stamp: envs/main.lock pyproject.toml
 
 $(VENV)/architectures.stamp: $(VENV)/main.stamp envs/architectures.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/architectures.lock
+	@touch $@
+
+# torchvision is made for one torch, so this environment has a torch of its own.
+$(VENV)-gallery/stamp: envs/gallery.lock pyproject.toml
+	test -x $(VENV)-gallery/bin/python || $(PYTHON) -m venv $(VENV)-gallery
+	$(if $(TORCH_INDEX),$(VENV)-gallery/bin/pip install --quiet --disable-pip-version-check --index-url $(TORCH_INDEX) $(TORCHES))
+	$(VENV)-gallery/bin/pip install --quiet --disable-pip-version-check -r envs/gallery.lock
+	$(VENV)-gallery/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/architectures.stamp envs/dev.lock
@@ -161,6 +174,7 @@ lock:  ## resolve envs/*.in into lock files
 nightly: test  ## all tests, every program in docs/ and short versions of every measurement (hours)
 	mkdir -p $(NIGHT)
 	$(MAKE) report architectures
+	$(MAKE) gallery
 	$(MAKE) report CONFIG=config/zoo.yaml
 	$(MAKE) unit pictures console explained figures validate growth bench-report bench-commands
 	$(BIN)/python docs/outcomes.py >$(NIGHT)/outcomes.md

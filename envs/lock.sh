@@ -22,3 +22,12 @@ freeze dev "-c main.lock -c architectures.lock"
 # In an environment of its own: onnx-diagnostic wants an older transformers.
 "$work/venv/bin/pip" uninstall --quiet --yes -r dev.lock
 freeze bench "-c main.lock"
+# With another torch: an environment of its own, whose lock is complete.
+"$1" -m venv --clear "$work/venv"
+grep -v '^torch==' main.in | cat - gallery.in >"$work/gallery.in"
+"$work/venv/bin/pip" install --quiet -r "$work/gallery.in"
+{
+    echo "# Made by \`make lock\` from gallery.in; do not edit."
+    "$work/venv/bin/pip" freeze --all --exclude pip | sed -E 's/\+cpu$//' |
+        grep -viE '^(nvidia-|cuda-|triton)'
+} >gallery.lock

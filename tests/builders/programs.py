@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from types import ModuleType
 
 from builders.project import ROOT
@@ -14,5 +15,6 @@ def load(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, ROOT / path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where a dataclass looks its own module up
     spec.loader.exec_module(module)
     return module

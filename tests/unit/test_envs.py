@@ -63,6 +63,16 @@ def test_what_is_asked_for_is_locked(name: str) -> None:
         assert version in ("", locked[package]), package
 
 
+def test_the_gallery_differs_from_a_run_in_its_torch_alone() -> None:
+    """Of what a run asks for: an environment of its own, whose lock is complete."""
+    locked, main = pins("gallery.lock"), pins("main.lock")
+    for package, version in asked_for("gallery.in").items():
+        assert version in ("", locked[package]), package
+    exact = {name for name, version in asked_for("main.in").items() if version}
+    assert {name for name in exact if locked[name] != main[name]} == {"torch"}
+    assert asked_for("main.in").keys() <= locked.keys()
+
+
 def test_the_locks_do_not_contradict_each_other() -> None:
     main, more, dev = (pins(f"{name}.lock") for name in ("main", "architectures", "dev"))
     assert not main.keys() & (more.keys() | dev.keys() | pins("bench.lock").keys())

@@ -1,4 +1,4 @@
-"""A real architecture of the package `transformers`, from its configuration, with random weights.
+"""A real architecture of `transformers` or any other library, with random weights.
 
 Nothing is downloaded. Parameters with trivial initial values are randomized: normalizations start
 with scale 1, shift 0, mean 0 and variance 1, layer scales at 1e-6 and biases at 0, so that a file
@@ -8,6 +8,7 @@ without them would compute the same.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -61,6 +62,14 @@ class Pretrained(nn.Module):
         result = self.model(**given, **self.options)
         found = (result,) if isinstance(result, torch.Tensor) else map(result.get, self.outputs)
         return tuple(found)
+
+
+def varied(factory: Callable[..., nn.Module], **arguments: Any) -> nn.Module:
+    """A module as its library makes it, with the constants among its parameters varied."""
+    module = factory(**arguments)
+    _keep_signals_alive(module)
+    _vary_constants(module)
+    return module
 
 
 @torch.no_grad()

@@ -185,7 +185,7 @@ def flatten(
     """
     whole = (arguments.args, arguments.kwargs)
     register(whole, "input")
-    found, tree = pytree.tree_flatten_with_path(whole)
+    found, tree = _with_paths(whole)
     leaves, names, tensors = [], [], []
     for path, leaf in found:
         if not isinstance(leaf, torch.Tensor):
@@ -227,6 +227,30 @@ def register(value: Any, role: str) -> None:
             )
 
 
+def _with_paths(value: Any) -> tuple[list[tuple[tuple[Any, ...], Any]], pytree.TreeSpec]:
+    """The leaves with their paths, also where a package registered a container without its keys.
+
+    diffusers does so with its outputs; `tree_flatten_with_path` raises for them.
+    """
+    leaves, tree = pytree.tree_flatten(value)
+    return list(zip(_paths(value), leaves, strict=True)), tree
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    node = pytree.SUPPORTED_NODES.get(pytree._get_node_type(value))
+    if node is None:
+        yield path
+        return
+    children, _ = node.flatten_fn(value)
+    keys: list[Any] = [pytree.SequenceKey(index) for index in range(len(children))]
+    if node.flatten_with_keys_fn:
+        keys = [key for key, _ in node.flatten_with_keys_fn(value)[0]]
+    elif isinstance(value, Mapping) and len(value) == len(children):
+        keys = [pytree.MappingKey(key) for key in value]
+    for key, child in zip(keys, children, strict=True):
+        yield from _paths(child, (*path, key))
+
+
 def structured(result: Any) -> bool:
     """Whether a module's result has containers that the TorchScript exporter does not know."""
     tree = pytree.tree_structure(result)
@@ -244,7 +268,7 @@ def result_names(result: Any, inputs: Sequence[str]) -> list[str]:
     cache that is passed through would have the names of the inputs, which no file may have twice;
     these begin with `output_`.
     """
-    found, tree = pytree.tree_flatten_with_path(result)
+    found, tree = _with_paths(result)
     if tree.type in (None, tuple, list) or not found:
         return []
     tensors = [path for path, leaf in found if isinstance(leaf, torch.Tensor)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opset_atlas.records import Cell, Message
@@ -13,10 +13,14 @@ from opset_atlas.records import Cell, Message
 
 @dataclass(frozen=True)
 class WayOut:
-    """What to do instead, and the page of torch's documentation that says how."""
+    """What to do instead, and the page of torch's documentation that says how.
+
+    `line`: the line of the user's code that the tracer warned about, or "".
+    """
 
     advice: str
     url: str
+    line: str = ""
 
 
 NONE = WayOut("", "")
@@ -41,9 +45,11 @@ def of(cell: Cell, wrong: bool, messages: Iterable[Message]) -> WayOut:
         return _first("says", cell["detail"], cell["source"])
     if not wrong:
         return NONE
-    told = [each for each in messages if each["place"]]
-    found = (_first("warns", each["text"], each["place"]) for each in told)
-    return next((way for way in found if way.advice), NONE)
+    for each in messages:
+        way = _first("warns", each["text"], each["place"]) if each["place"] else NONE
+        if way.advice:
+            return replace(way, line=each["place"])
+    return NONE
 
 
 def _first(kind: str, text: str, line: str) -> WayOut:

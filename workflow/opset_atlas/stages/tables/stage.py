@@ -246,7 +246,7 @@ def _cells(
         said = [*cell["messages"], *messages.get(_base(record["model"], cell), ())]
         way = ways_out.of(cell, wrong, said)
         row = _cell(record, cell, seconds)
-        told = {"outcome": outcome, "detail": detail, "source": source}
+        told = {"outcome": outcome, "detail": detail, "source": way.line or source}
         yield {**row, **told, "way_out": way.advice, "way_out_url": way.url}
 
 

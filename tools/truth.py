@@ -40,7 +40,7 @@ from typing import Any
 from opset_atlas.config import settings as config
 from opset_atlas.config.specs import Specs
 from opset_atlas.execution import levels, server
-from opset_atlas.execution.client import WORKERS
+from opset_atlas.execution.address import WORKERS
 
 ROOT = Path(__file__).parents[1]
 ZOO = "config/zoo.yaml"

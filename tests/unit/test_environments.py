@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from opset_atlas.config.settings import resolve
 from opset_atlas.config.specs import Specs
-from opset_atlas.execution import environments
+from opset_atlas.execution import address, environments, python_path
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_what_a_job_depends_on_are_the_versions_where_it_runs(prefix: str, tmp_p
 def test_each_has_a_python_and_a_name_for_files_of_its_own(prefix: str) -> None:
     assert Path(environments.python(prefix)).is_file()
     assert environments.python() == sys.executable
-    assert environments.key(prefix) != environments.key()
-    assert environments.key(f"{prefix}/../other") == environments.key(prefix)
+    assert address.key(prefix) != address.key()
+    assert address.key(f"{prefix}/../other") == address.key(prefix)
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
@@ -62,3 +62,14 @@ def test_another_system_is_told_in_one_sentence(platform: str) -> None:
 def test_no_job_sees_a_gpu() -> None:
     """The warm-up of an exporter asks torch for one, after which no fork could use it."""
     assert environments.variables()["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_the_process_of_a_job_imports_next_to_nothing() -> None:
+    """There are hundreds in a run; these modules took half of the time of each."""
+    code = "import sys, opset_atlas.__main__, opset_atlas.execution.client as client"
+    code += "; import opset_atlas.execution.levels; print(*sys.modules)"
+    own = {"PYTHONPATH": python_path.OWN}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=own, capture_output=True, text=True, check=True
+    )
+    assert not {"pathlib", "hashlib", "ast", "subprocess", "numpy"} & set(done.stdout.split())

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 from builders.project import ROOT, Project
-from opset_atlas.execution import client, environments, levels, server
-from opset_atlas.execution.client import WORKERS
+from opset_atlas.execution import address, client, levels, server
+from opset_atlas.execution.address import WORKERS
 
 RUN = """
 import os, pathlib, sys
@@ -177,7 +177,7 @@ def test_long_work_says_how_far_it_is(
 
     thread = threading.Thread(target=job)
     thread.start()
-    client._watch(read, log)
+    client._watch(read, str(log))
     thread.join()
     assert capfd.readouterr().err.splitlines() == [
         "model × dynamo × 13: exporting (5/12)",
@@ -303,7 +303,7 @@ server.start(pathlib.Path("other.log"), [], {other!r})
     ) as run:  # fmt: skip
         assert run.stdout.readline() == "started\n"
         own[WORKERS] = run.stdout.readline().strip()
-        keys = {environments.key(), environments.key(other)}
+        keys = {address.key(), address.key(other)}
         assert {path.name.partition(".")[0] for path in Path(own[WORKERS]).iterdir()} == keys
         for python in (sys.executable, f"{other}/bin/python"):
             options = ["--spec", '{"order": [], "runtimes": []}', "--parity", "no"]

@@ -9,12 +9,8 @@ A command is a file in `tools/`. Only the one that is called is imported, and no
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from pathlib import Path
-
-from opset_atlas import sources
 
 # In the order of `--help`: a command, and what it answers.
 FILES = {
@@ -64,18 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if name in COMMANDS:
         return _command(name, words[1:])
-    stages = sources.programs("stages")
-    if name not in stages | sources.programs("tools"):
-        print(_unknown(name), file=sys.stderr)
-        return 2
-    from opset_atlas.execution import client, environments, levels
-
-    if name in stages and (problem := environments.unsupported()):
+    # Looking takes longer than all that a rule's call does here, and rules know what there is.
+    if "--log" not in given and (problem := _problem(name)):
         print(problem, file=sys.stderr)
         return 2
+    from opset_atlas.execution import client, levels
+
     level = given.get("--level") or levels.of_stage(name)
     try:
-        return client.run(words, level, Path(given["--log"]) if "--log" in given else None)
+        return client.run(words, level, given.get("--log"))
     except KeyboardInterrupt:  # Ctrl-C in a run reaches its jobs too
         return 130
 
@@ -92,6 +85,8 @@ def usage() -> str:
 
 def _command(name: str, arguments: list[str]) -> int:
     """Run a command as shells expect it of one: quiet when interrupted or when nobody reads on."""
+    import importlib
+
     try:
         status = importlib.import_module(f"opset_atlas.tools.{name}").main(arguments)
         sys.stdout.flush()
@@ -109,6 +104,17 @@ def _command(name: str, arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return status if isinstance(status, int) else 0
+
+
+def _problem(name: str) -> str:
+    """Why this is not to be run, or ""."""
+    from opset_atlas import sources
+    from opset_atlas.execution import environments
+
+    stages = sources.programs("stages")
+    if name not in stages | sources.programs("tools"):
+        return _unknown(name)
+    return environments.unsupported() if name in stages else ""
 
 
 def _unknown(name: str) -> str:

@@ -21,7 +21,7 @@ from opset_atlas import plugins, sources
 from opset_atlas.base import stopped
 from opset_atlas.base.files import canonical_json, file_sha256
 from opset_atlas.config.settings import ModelSpec, Settings
-from opset_atlas.execution import environments
+from opset_atlas.execution import address, environments
 
 # Packages whose versions decide what a stage computes. Exporters and runtimes name theirs.
 _DEFINE = {
@@ -81,7 +81,7 @@ class Specs:
         prefix: of the environment that the jobs run in, whose versions count.
     """
 
-    def __init__(self, settings: Settings, prefix: str = environments.HERE) -> None:
+    def __init__(self, settings: Settings, prefix: str = address.HERE) -> None:
         self._settings = settings
         self._prefix = prefix
 

@@ -11,19 +11,17 @@ import os
 import select
 import socket
 import sys
-from pathlib import Path
 
-from opset_atlas.execution import environments
+from opset_atlas.execution import address
+from opset_atlas.execution.address import WORKERS, socket_path
 
-# Set for the jobs of a run on one machine: the folder with the sockets of its workers.
-WORKERS = "ATLAS_WORKERS"
 # Set by a console that reads the logs of jobs itself (`snakemake_logger_plugin_opset_atlas`).
 CONSOLE = "ATLAS_CONSOLE"
 DECLINED = b"\xff" * 8  # instead of a status; the rest of the stream is the reason
 _PATIENCE = 10.0  # seconds between two progress lines of long work
 
 
-def run(arguments: list[str], level: str, log: Path | None) -> int:
+def run(arguments: list[str], level: str, log: str | None) -> int:
     """Run a stage to its end, and return its exit status.
 
     Args:
@@ -46,21 +44,17 @@ def run(arguments: list[str], level: str, log: Path | None) -> int:
     return forked.run(arguments)
 
 
-def socket_path(folder: str, key: str, level: str) -> str:
-    """The socket on which an environment's worker listens for one level."""
-    return f"{folder}/{key}.{level}"
-
-
 def _hand_over(arguments: list[str], level: str, outputs: list[int]) -> socket.socket | None:
     """Run it in the worker, in this process's folder and environment; None without a worker."""
-    folder = os.environ.get(WORKERS, "")
-    if not folder:
+    workers = os.environ.get(WORKERS, "")
+    if not workers:
         return None
-    request = {"arguments": arguments, "folder": str(Path.cwd()), "environment": dict(os.environ)}
+    folder = os.getcwd()  # noqa: PTH109 (pathlib is not imported here)
+    request = {"arguments": arguments, "folder": folder, "environment": dict(os.environ)}
     data = json.dumps(request).encode()
     worker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        worker.connect(socket_path(folder, environments.key(), level))
+        worker.connect(socket_path(workers, address.key(), level))
     except (FileNotFoundError, ConnectionRefusedError):
         worker.close()
         os.write(outputs[1], b"this run has no warm worker for this job; going on without it\n")
@@ -81,7 +75,7 @@ def _say_once(level: str, reason: str, log: int) -> None:
     note = f"note: jobs that need {level} start their own Python: {reason}\n"
     os.write(log, note.encode())
     try:
-        said = socket_path(os.environ[WORKERS], environments.key(), f"{level}.said")
+        said = socket_path(os.environ[WORKERS], address.key(), f"{level}.said")
         os.close(os.open(said, os.O_CREAT | os.O_EXCL))
     except OSError:
         return
@@ -90,7 +84,7 @@ def _say_once(level: str, reason: str, log: int) -> None:
     sys.stderr.write(over + note)
 
 
-def _run_beside(arguments: list[str], outputs: list[int], log: Path) -> int:
+def _run_beside(arguments: list[str], outputs: list[int], log: str) -> int:
     """Run it in a child, so that this process is free to report progress."""
     from opset_atlas.execution import forked
     from opset_atlas.execution.processes import die_with
@@ -108,7 +102,7 @@ def _run_beside(arguments: list[str], outputs: list[int], log: Path) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _watch(job: int, log: Path | None) -> None:
+def _watch(job: int, log: str | None) -> None:
     """Show new lines at the end of the log until `job`, a file descriptor, is readable."""
     shown, run = "", _run_of_this_job()
     while job not in (ready := select.select([job, *run], [], [], _PATIENCE)[0]):
@@ -127,13 +121,13 @@ def _run_of_this_job() -> list[int]:
     When Snakemake is killed, the shells of its jobs live on and wait for this process.
     """
     try:
-        return [os.pidfd_open(int(os.environ[environments.RUN]))]
+        return [os.pidfd_open(int(os.environ[address.RUN]))]
     except (KeyError, ValueError, OSError):  # or its process is on another machine, or Linux < 5.3
         return []
 
 
-def _last_line(log: Path) -> str:
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - 2000))
+def _last_line(log: str) -> str:
+    with open(log, "rb") as stream:  # noqa: PTH123
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - 2000))
         lines = stream.read().decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else ""

@@ -7,17 +7,14 @@ environment of this process.
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from opset_atlas.execution import python_path
+from opset_atlas.execution.address import HERE, RUN
 
-HERE = sys.prefix
-# The process ID of Snakemake. Its jobs end when it ends, for whatever reason.
-RUN = "ATLAS_RUN"
 # What the user typed, if that was not a call of Snakemake.
 COMMAND = "ATLAS_COMMAND"
 
@@ -43,11 +40,6 @@ def unsupported(platform: str = sys.platform) -> str:
         f"opset-atlas runs its stages only on Linux, and this is {platform}: it isolates models by"
         " fork, prctl and Unix sockets. Use a Linux container or virtual machine."
     )
-
-
-def key(prefix: str = HERE) -> str:
-    """A short name of an environment, for file names."""
-    return hashlib.sha256(os.path.realpath(prefix).encode()).hexdigest()[:12]
 
 
 def python(prefix: str = HERE) -> str:

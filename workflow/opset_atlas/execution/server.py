@@ -32,14 +32,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from opset_atlas.base.messages import describe
-from opset_atlas.execution import environments, forked, levels, python_path
-from opset_atlas.execution.client import DECLINED, WORKERS, socket_path
+from opset_atlas.execution import address, environments, forked, levels, python_path
+from opset_atlas.execution.address import WORKERS, socket_path
+from opset_atlas.execution.client import DECLINED
 from opset_atlas.execution.processes import die_with
 
 _LOOK_AROUND = 1.0  # seconds between checks whether the run still exists
 
 
-def start(log: Path, wanted: Iterable[str], prefix: str = environments.HERE) -> str:
+def start(log: Path, wanted: Iterable[str], prefix: str = address.HERE) -> str:
     """Start the worker of an environment for this process's run; its jobs find it by `WORKERS`.
 
     It ends when this process does.
@@ -52,7 +53,7 @@ def start(log: Path, wanted: Iterable[str], prefix: str = environments.HERE) -> 
         Why no worker could be started, or an empty string.
     """
     folder = os.environ.get(WORKERS) or tempfile.mkdtemp(prefix="atlas-")
-    key = environments.key(prefix)
+    key = address.key(prefix)
     log.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack, log.open("w") as output:
         listeners: dict[str, socket.socket] = {}

@@ -132,6 +132,13 @@ def test_with_nothing_to_do_the_answer_is_there_again(finished: Terminals) -> No
     assert SETTING in piped.stdout.splitlines()
 
 
+def test_an_answer_that_cannot_be_read_ends_no_run(finished: Terminals) -> None:
+    (finished.project.folder / "results/answer.json").write_text("[]")
+    done = finished.pipe()
+    assert done.returncode == 0
+    assert "note: no answer can be read from results" in done.stderr
+
+
 def test_another_target_has_no_answer_and_a_dry_run_is_snakemakes(finished: Terminals) -> None:
     exports = finished.pipe("exports")
     assert exports.returncode == 0 and "Use torchscript" not in exports.stdout + exports.stderr

@@ -46,6 +46,7 @@ def test_it_is_small_and_brings_the_workflow(built: Path) -> None:
                for path in (ROOT / "workflow/opset_atlas").rglob("*")
                if path.is_file() and path.suffix != ".pyc"}  # fmt: skip
     assert names >= package
+    assert "snakemake_logger_plugin_opset_atlas/console.py" in names
     others = {name.partition("/")[0] for name in names - package}
     assert not [name for name in others if "tests" in name or "zoo" in name]
 

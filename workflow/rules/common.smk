@@ -102,14 +102,20 @@ def say_the_answer():
     """
     if not (is_made("tables") and is_made("report") and ANSWER.exists()):
         return
-    answer = answer_lines.read(RESULTS)
     page = str((RESULTS / "report/index.html").resolve())
-    drawn = answer_lines.pictures(RESULTS)
+    try:
+        answer = answer_lines.read(RESULTS)
+        drawn = answer_lines.pictures(RESULTS)
+        text = "\n".join(
+            line for _, line in answer_lines.lines(answer, page, 80, drawn)
+        )
+    except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        logger.warning(f"note: no answer can be read from {RESULTS}: {error}")
+        return
 
     def words(width):
         return answer_lines.lines(answer, page, width, drawn)
 
-    text = "\n".join(line for _, line in words(width=80))
     logger.info(f"\n{text}", extra={"atlas_answer": words})
 
 

@@ -92,6 +92,36 @@ def test_a_defect_of_ours_is_named_and_is_no_difference(
     assert len(said) < isolate.PRINTED
 
 
+def test_an_invalid_file_that_stops_us_is_refused_as_invalid(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = write(tmp_path / "good.onnx", VECTORS["range"])
+    bad = onnx.load(good)
+    bad.graph.node[-1].attribute.append(onnx.helper.make_attribute("unknown", 1))
+    onnx.save(bad, tmp_path / "bad.onnx")
+    monkeypatch.setattr(steps, "compare", lambda *_: {}["planted"])
+    assert diff.main([str(good), str(tmp_path / "bad.onnx")]) == 2
+    said = capfd.readouterr().err
+    assert "bad.onnx is not valid: onnx.checker: " in said and "planted" not in said
+
+
+@pytest.mark.parametrize("value", [0.5, [0.5, 0.25], "10", 1])
+def test_an_attribute_of_another_type_than_the_schema_has(
+    value: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for opset, op, name in ((13, "Transpose", "perm"), (2, "Pad", "pads")):
+        model = onnx.parser.parse_model(
+            f'<ir_version: 8, opset_import: ["" : {opset}]> g (float[2,3] x) => (float[2,3] y)'
+            f" {{ y = {op} <{name} = [1, 0]> (x) }}"
+        )
+        onnx.save(model, tmp_path / "good.onnx")
+        del model.graph.node[0].attribute[:]
+        model.graph.node[0].attribute.append(onnx.helper.make_attribute(name, value))
+        onnx.save(model, tmp_path / "bad.onnx")
+        assert diff.main([str(tmp_path / "good.onnx"), str(tmp_path / "bad.onnx")]) == 1
+        assert "itself failed" not in capsys.readouterr().err
+
+
 def test_memory_that_runs_out_is_no_fault_of_the_file(tmp_path: Path) -> None:
     from opset_atlas.onnx_files import facts
 

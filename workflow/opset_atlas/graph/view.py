@@ -179,8 +179,8 @@ def _passes_on(node: Node) -> bool:
             types = node["inputs"][0].get("dtype"), node["outputs"][0].get("dtype")
             return types[0] is not None and types[0] == types[1]
         case "Transpose":
-            order = attribute(node, "perm")
-            return order is not None and order["value"] == sorted(order["value"])
+            order = _listed(attribute(node, "perm"))
+            return order is not None and order == sorted(order)
         case "Pad":
             return _widths(node) in ([], [0])
     return False
@@ -188,11 +188,15 @@ def _passes_on(node: Node) -> bool:
 
 def _widths(node: Node) -> list[int] | None:
     """The distinct widths of a Pad; None if the file does not hold them."""
-    found = attribute(node, "pads")
-    if found is not None:
-        return sorted(set(found["value"]))
-    given = input_of(node, "pads")
-    return sorted(set(given["value"])) if given and "value" in given else None
+    widths = _listed(attribute(node, "pads") or input_of(node, "pads"))
+    return None if widths is None else sorted(set(widths))
+
+
+def _listed(given: Attribute | Port | None) -> list[int] | None:
+    """The integers of an attribute or a constant; None where a file holds something else there."""
+    value = given.get("value") if given else None
+    whole = isinstance(value, list) and all(isinstance(each, int) for each in value)
+    return value if whole else None
 
 
 def _is_cast(node: Node) -> bool:

@@ -167,6 +167,12 @@ def strip_notes(message: Any) -> None:
                 strip_notes(item)
 
 
+def fault(path: Path) -> str:
+    """What onnx's checker finds wrong with a file, in one line; "" for nothing."""
+    found = _fault(path, onnx.load(path, load_external_data=False))
+    return found["text"] if found else ""
+
+
 class Fault(TypedDict):
     """What is wrong with a file, in one line, and the line of the user's code concerned, or ""."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -174,6 +175,19 @@ def reading(name: str, error: Exception) -> Refusal:
     if says_of_file(error):
         return Refusal(f"{name} cannot be read: {describe(error)}")
     raise error
+
+
+def stopped(named: Iterable[tuple[str, Path]], error: Exception) -> Exception:
+    """What to raise where `error` stopped our own code at files that could be read.
+
+    That is a refusal if one of them is invalid: nothing is claimed about such a file.
+    """
+    from opset_atlas.onnx_files import facts
+
+    for name, path in named:
+        if fault := facts.fault(path):
+            return Refusal(f"{name} is not valid: {fault}")
+    return error
 
 
 def refused(name: str, refusal: Refusal) -> int:

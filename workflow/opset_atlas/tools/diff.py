@@ -141,7 +141,10 @@ def _compared(given: tuple[list[tuple[str, Path]], bool]) -> dict[str, Any]:
         except Exception as error:
             raise _command.reading(name, error) from error
     opsets = [file["opset"] or 0 for file in files]
-    changes = compare(graphs[0], graphs[1], Situation(opsets[0], opsets[1]))
+    try:
+        changes = compare(graphs[0], graphs[1], Situation(opsets[0], opsets[1]))
+    except Exception as error:
+        raise _command.stopped(named, error) from error
     found: dict[str, Any] = {"changes": changes, "files": files, "declared": declared}
     if wanted:
         from opset_atlas.stages.report import pair

@@ -27,7 +27,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 report: env  ## run the workflow and print the report's path
-	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
+	@$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
 test: dev  ## all tests; programs that are missing are reported
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
@@ -36,7 +36,7 @@ unit: dev  ## tests that need no torch, in seconds
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
 architectures: $(VENV)/architectures.stamp  ## run real architectures of transformers and print the report's path
-	$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
+	@$(BIN)/snakemake --cores $(CORES) --configfile config/architectures.yaml $(ARGS)
 
 gallery: $(VENV)-gallery/stamp  ## run models of twelve libraries and print the report's path
 	$(VENV)-gallery/bin/snakemake --cores $(CORES) --configfile config/gallery.yaml $(ARGS)

@@ -21,7 +21,7 @@ text { font: 11px/1 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace
 .scope, .flow { font-size: 10px; fill: #59636e; }
 .scope, .omitted { font-style: italic; }
 .name, .omitted { fill: #59636e; }
-.flow { text-anchor: middle; paint-order: stroke; stroke: #fff; stroke-width: 4px;
+.flow { text-anchor: middle; paint-order: stroke; stroke: #fff; stroke-width: 6px;
   stroke-linejoin: round; }
 .link path { fill: none; stroke: #8c959f; }
 .link .tip { fill: #8c959f; stroke: none; }

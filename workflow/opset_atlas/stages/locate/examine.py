@@ -192,8 +192,10 @@ def _instead(finding: Finding, graph: Graph) -> str:
         there, here = _constants(theirs), _constants(ours)
         others, every = (here - there).total(), here.total()
         if others:
-            which = f"{others} of their {every}" if others < every else f"all of their {every}"
-            return f"{label} has the same nodes, with other values in {which} constants."
+            which = f"{others} of their {every} constants"
+            if others == every:
+                which = f"all of their {every} constants" if every > 1 else "their only constant"
+            return f"{label} has the same nodes, with other values in {which}."
     return f"{label} has {listed([spelled(node) for node in theirs])}."
 
 

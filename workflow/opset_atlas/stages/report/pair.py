@@ -1,4 +1,4 @@
-"""Two files compared, as one page: `python -m opset_atlas diff A.onnx B.onnx --html page.html`."""
+"""Two files compared, as one page: `opset-atlas diff A.onnx B.onnx --html page.html`."""
 
 from __future__ import annotations
 

@@ -175,6 +175,8 @@ nightly: test  ## all tests, every program in docs/ and short versions of every 
 	mkdir -p $(NIGHT)
 	$(MAKE) report architectures
 	$(MAKE) gallery
+	$(VENV)-gallery/bin/python docs/gallery.py --check
+	$(VENV)-gallery/bin/python docs/gallery_unfold.py
 	$(MAKE) report CONFIG=config/zoo.yaml
 	$(MAKE) unit pictures console explained figures validate growth bench-report bench-commands
 	$(BIN)/python docs/outcomes.py >$(NIGHT)/outcomes.md

@@ -1,4 +1,4 @@
-"""config/gallery.yaml: sound, broad enough, and the same as the recipes."""
+"""config/gallery.yaml: sound, broad enough, and the same as the recipes; docs/gallery.py: complete."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from builders.programs import load
 
 ROOT = Path(__file__).parents[2]
+gallery = load("docs/gallery.py")
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config/gallery.yaml").read_text(encoding="utf-8"))
 MODELS: dict[str, dict[str, Any]] = CONFIG["models"]
 
@@ -42,3 +44,30 @@ def test_a_recipe_is_an_entry_of_the_gallery(name: str) -> None:
     assert kwargs == recipe["kwargs"]
     for key in ("inputs", "packages", "dynamic_shapes", "dynamic_sizes"):
         assert recipe.get(key) == entry.get(key), key
+
+
+CELL = {"model": "a", "exporter": "dynamo", "outcome": "ok", "detail": ""}
+MEASURE = {"model": "a", "exporter": "dynamo", "requested": 11, "verdict": "exact", "detail": ""}
+
+
+def test_a_finding_is_what_is_not_right_and_needs_words() -> None:
+    cells = [
+        {**CELL, "requested": 11},
+        {**CELL, "requested": 12, "outcome": "refused", "detail": "no Foo at opset 12"},
+        {**CELL, "requested": 13, "outcome": "refused", "detail": "no Foo at opset 13"},
+        {**CELL, "requested": 14},
+    ]
+    parity = [
+        MEASURE,
+        {**MEASURE, "requested": 14, "verdict": "within-noise"},
+        {**MEASURE, "requested": 14, "verdict": "mismatch", "detail": "off by 1"},
+    ]
+    found = list(gallery.findings(list(gallery.states(cells, parity))))
+    assert [(each.what, each.opsets) for each in found] == [
+        ("refused", (12, 13)),
+        ("mismatch", (14,)),
+    ]
+    refused = {"title": "no Foo", "what": ["refused"], "reason": "Foo", "words": ""}
+    stale = {"title": "stale", "what": ["crashed"], "words": ""}
+    problems = list(gallery.incomplete(found, [refused, stale]))
+    assert problems == ["no words: a dynamo 14: mismatch: off by 1", "no finding: stale"]

@@ -1,4 +1,4 @@
-"""config/gallery.yaml: sound, broad enough, and the same as the recipes; docs/gallery.py: complete."""
+"""config/gallery.yaml: sound, broad, the same as the recipes; docs/gallery.py: complete."""
 
 from __future__ import annotations
 

@@ -503,6 +503,20 @@ def test_no_node_is_blamed_for_an_opset_that_the_runtime_does_not_load(tmp_path:
     assert (found["stops"], found["nodes"], found["reproducer"]) == (True, [], "")
 
 
+def test_the_search_over_all_files_of_a_model_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opset_atlas.stages.locate.stage.MOST", 0)
+    right = parse(CHAIN)
+    wrong = [parse(CHAIN.replace("Exp(", f"{other}(")) for other in ("Neg", "Abs")]
+    files = {16: wrong[0], 17: wrong[1], 18: right}
+    define = freeze_file(tmp_path / "define", right)
+    made = job(tmp_path, define, files)
+    first, second = locate.locate(made, tmp_path / "locate")["located"]
+    assert first["nodes"] and not second["nodes"]
+    assert second["detail"] == "timeout: the other files of this model took 0 s"
+
+
 AT_ANY_LENGTH = f"""{HEAD} g (float[n,4] x) => (float[m,4] y) {{
   a = Tanh(x) axis = Constant<value_ints=[0]>() s = ReduceMax(a) %s }}"""
 LENGTHS = {"random-0": (3, 4), "random-0@n=7": (7, 4)}

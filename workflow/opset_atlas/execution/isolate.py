@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -63,7 +63,7 @@ def run_isolated(
     memory_mb: int | None = None,
     setup: Callable[[], object] = lambda: None,
     foreign: bool = False,
-) -> Iterator[tuple[T, Result]]:
+) -> Generator[tuple[T, Result], None, None]:
     """Yield every item with its result, in order.
 
     Args:

@@ -15,6 +15,7 @@ import argparse
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from opset_atlas.base.files import digest, write_json
 from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.records import VERSION, Failure, Located, LocateRecord
 from opset_atlas.stages.locate.judged_cells import Job, JudgedCell, judged_cells
+
+MOST = 2  # times `cell_seconds`, for all files of a model
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,14 +118,14 @@ def _examined(
         return examine(case, right, folder / "reproducers")
 
     limits = job.spec["limits"]
+    seconds = float(limits["cell_seconds"])
+    end = time.monotonic() + MOST * seconds
     found: list[Located] = []
-    for case, result in run_isolated(
-        cases(job, cells, wrong),
-        work,
-        float(limits["cell_seconds"]),
-        limits.get("memory_mb"),
-        foreign="factory" in job.spec,
-    ):
+    waiting = cases(job, cells, wrong)
+    results = run_isolated(
+        waiting, work, seconds, limits.get("memory_mb"), foreign="factory" in job.spec
+    )
+    for number, (case, result) in enumerate(results, 1):
         if result.status == "done":
             found += cast(list[Located], result.value)
         else:
@@ -130,6 +133,11 @@ def _examined(
                 failed.append(result.failure(case.name))
             found.append(interrupted(case, f"{result.status}: {result.detail}"))
         print(f"{case.name}: {found[-1]['sentence'] if found else 'nothing was found'}")
+        if number < len(waiting) and time.monotonic() > end:
+            results.close()
+            late = f"timeout: the other files of this model took {MOST * seconds:.0f} s"
+            found += [interrupted(each, late) for each in waiting[number:]]
+            break
     return _merged(found, folder)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from builders.faulty import save
 from builders.stage_files import X, run_define, run_export, settings
-from opset_atlas.base.files import write_json
+from opset_atlas.base.files import file_sha256, write_json
 from opset_atlas.config.specs import Specs
 from opset_atlas.records import ExportRecord
 from opset_atlas.stages.export import main
@@ -41,10 +41,12 @@ def base(root: Path, outcomes: dict[int, str]) -> None:
     (folder / "cells").mkdir(parents=True, exist_ok=True)
     cells = []
     for opset, outcome in outcomes.items():
-        file = f"opset_{opset:02d}.onnx" if outcome in {"ok", "moved", "invalid"} else None
-        if file:
-            save(opset if outcome == "ok" else 18, folder / "cells" / file)
-        cells.append({"requested": opset, "outcome": outcome, "file": file})
+        cell = {"requested": opset, "outcome": outcome, "file": None, "sha256": None, "tensors": {}}
+        if outcome in {"ok", "moved", "invalid"}:
+            path = folder / "cells" / f"opset_{opset:02d}.onnx"
+            save(opset if outcome == "ok" else 18, path)
+            cell |= {"file": path.name, "sha256": file_sha256(path)}
+        cells.append(cell)
     record: ExportRecord = {
         "version": 1,
         "stage": "export",
@@ -86,7 +88,9 @@ def test_a_conversion_is_made_again_when_its_base_changes(root: Path) -> None:
     base(root, {11: "ok"})
     first = run_export(root, SMALL, "converter")["cells"][0]
     assert run_export(root, SMALL, "converter")["cells"][0] == first
-    base(root, {11: "ok", 12: "ok"})
+    base(root, {11: "ok", 12: "ok"})  # another cell, which this conversion does not start from
+    assert run_export(root, SMALL, "converter")["cells"][0] == first
+    base(root, {12: "ok"})
     assert run_export(root, SMALL, "converter")["cells"][0]["fingerprint"] != first["fingerprint"]
 
 

@@ -87,7 +87,8 @@ def test_with_its_tensors_put_back_a_file_is_the_one_that_was_delivered(
 ) -> None:
     made = settings(root, WIDE, exporters=["torchscript"], opsets=[13])
     spec = Specs(made).job("export", model="m", exporter="torchscript")
-    spec |= {"input_set": "random-0", "output_names": ["y"]}
+    spec |= {"input_set": "random-0", "input_names": ["x"], "output_names": ["y"]}
+    spec["flattened"] = False
     export = exporters.load("torchscript").prepare(Job(spec, root / "results/define/m", None))
     export(13, tmp_path / "opset_13.onnx")
     kept = sweep(root, "torchscript", [13, 18])["cells"][0]

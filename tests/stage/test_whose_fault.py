@@ -246,7 +246,7 @@ def test_a_failure_of_ours_is_not_the_models(root: Path, monkeypatch: pytest.Mon
     [
         (
             model("Opaque", inputs="models.py:Pair"),
-            "models.Pair, which holds tensors; tell torch how, with torch.utils._pytree.register_",
+            "of Pair, which holds tensors; tell torch how, with torch.utils._pytree.register_",
         ),
         (model("Complex"), "opset-atlas cannot handle complex64 outputs (number 0); torch.view_as"),
         (model("Quantized"), "opset-atlas cannot handle quint8 outputs"),

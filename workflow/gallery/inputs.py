@@ -11,6 +11,11 @@ WORDS, LAYERS, HEADS, WIDTH = 97, 2, 2, 8  # of the language models in config/ga
 Sizes = Mapping[str, int]
 
 
+def photo(seed: int) -> dict[str, Any]:
+    """An image of noise in a list; on one color, boxes of a kind have equal scores."""
+    return {"images": [torch.rand(3, 64, 80)]}
+
+
 def prefill(seed: int, sizes: Sizes | None = None) -> dict[str, Any]:
     """A prompt; `logits` and the filled cache are the results."""
     at = {"batch": 2, "length": 7, **(sizes or {})}

@@ -222,7 +222,7 @@ def register(value: Any, role: str) -> None:
         tensor = isinstance(leaf, torch.Tensor) or issubclass(kind, torch.nn.Module)
         if not tensor and any(isinstance(each, torch.Tensor) for each in inside):
             raise Unsupported(
-                f"flatten {role}s of {kind.__module__}.{kind.__qualname__}, which holds tensors; "
+                f"flatten {role}s of {kind.__qualname__}, which holds tensors; "
                 "tell torch how, with torch.utils._pytree.register_pytree_node"
             )
 

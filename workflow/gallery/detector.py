@@ -1,12 +1,13 @@
 """A detector for config/gallery.yaml whose results say something.
 
-With torchvision's own random weights the signal vanishes and every score is 1/3; with larger ones,
-and running statistics that do not fit them, float32 itself is a third of a pixel off float64. So
-the statistics are those of one pass in training mode, as after a first step of training.
+With torchvision's own random weights the signal of SSDlite vanishes, and every score is 1/3; with
+larger ones, and running statistics that do not fit them, float32 itself is a third of a pixel off
+float64. So the statistics are those of one pass in training mode, as after a step of training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,11 +15,9 @@ from torch import nn
 
 
 @torch.no_grad()
-def ssdlite(**arguments: Any) -> nn.Module:
-    """torchvision's SSDlite with distinct scores, its float32 error below 1e-6 of a box."""
-    from torchvision.models.detection import ssdlite320_mobilenet_v3_large
-
-    module = ssdlite320_mobilenet_v3_large(**arguments).train()
+def fitted(factory: Callable[..., nn.Module], **arguments: Any) -> nn.Module:
+    """A detector of torchvision with distinct scores, its float32 error below 1e-6 of a box."""
+    module = factory(**arguments).train()
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

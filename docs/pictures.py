@@ -70,10 +70,12 @@ def _rule_graph() -> str:
     """Which rule needs which, from left to right, as SVG; without what follows from others."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "dot"]
     told = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-    names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', told, re.MULTILINE))
+    found_rules = re.findall(r'^\s*(\d+)\[label = "(\w+)"', told, re.MULTILINE)
+    names = dict(sorted(found_rules, key=lambda rule: rule[1]))  # numbers vary from run to run
     number = {key: place_ for place_, key in enumerate(names)}
     arrows = _needed(set(re.findall(r"^\s*(\d+) -> (\d+)", told, re.MULTILINE)))
-    links = [Link(number[source], number[target], (0.0, 0.0)) for source, target in arrows]
+    ends = sorted((number[source], number[target]) for source, target in arrows)
+    links = [Link(source, target, (0.0, 0.0)) for source, target in ends]
     # The layout leads downward, so it gets the boxes lying on their sides.
     found = place([(RULE, _width(name)) for name in names.values()], links)
     parts = [_arrow([(y, x) for x, y in route.points]) for route in found.routes]
@@ -89,7 +91,7 @@ def _rule_graph() -> str:
     return f'{start} viewBox="{box}"><style>{STYLE}</style>{"".join(parts)}</svg>\n'
 
 
-def _needed(arrows: set[tuple[str, str]]) -> list[tuple[str, str]]:
+def _needed(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """Without arrows that a longer way along others replaces; there are no cycles."""
 
     def leads(source: str, target: str) -> bool:
@@ -97,11 +99,11 @@ def _needed(arrows: set[tuple[str, str]]) -> list[tuple[str, str]]:
             there == target or leads(there, target) for here, there in arrows if here == source
         )
 
-    return sorted(
+    return {
         (source, target)
         for source, target in arrows
         if not any(leads(there, target) for here, there in arrows if here == source)
-    )
+    }
 
 
 def _width(name: str) -> float:

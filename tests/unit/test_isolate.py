@@ -157,6 +157,33 @@ def test_a_copy_of_an_item_ends_where_it_is_told_to(tmp_path: Path) -> None:
     assert sorted(path.read_text() for path in tmp_path.iterdir()) == ["b"]  # one child did both
 
 
+def test_an_item_waits_for_its_copies_before_it_reads_what_both_have_written(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "file"
+
+    def work(item: str) -> str:
+        file.write_text("")
+        if os.fork() == 0:
+            time.sleep(0.3)
+            file.write_text(item)
+        isolate.end_copy()
+        isolate.await_copies()
+        return file.read_text()
+
+    assert words(outcomes(["a", "b"], work)) == ["a", "b"]
+
+
+def test_an_item_does_not_wait_for_another_program(tmp_path: Path) -> None:
+    def work(item: str) -> str:
+        subprocess.Popen(SLEEP)
+        time.sleep(0.2)  # until it is another program
+        isolate.await_copies()
+        return item
+
+    assert words(outcomes(["a"], work, seconds=2.0)) == ["a"]
+
+
 def daemon(pids: Path) -> None:
     """Start a process that has left its parent, its session and its group."""
     if os.fork():

@@ -30,6 +30,7 @@ from opset_atlas.records import Failure
 T = TypeVar("T")
 PRINTED = 100_000  # bytes of one item's output that are passed on
 MOST = 5
+COPIES = 5.0  # seconds; a copy that stays longer hangs, and writes nothing more
 _SLICE = 0.5  # seconds between checks whether a silent process is still alive
 _CHUNK = 1 << 20
 
@@ -94,6 +95,15 @@ def end_copy() -> None:
     """
     if _item_process and process_id() != _item_process:
         exit_now(0)
+
+
+def await_copies() -> None:
+    """Wait for copies of this item's process, which may be writing the file that it has written.
+
+    To be called before a file is read that was written by code which may have forked.
+    """
+    if _item_process:
+        processes.await_copies(COPIES)
 
 
 # The ID of the process that works on an item; 0 in other processes.

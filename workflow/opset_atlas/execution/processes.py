@@ -68,6 +68,17 @@ def threads() -> int:
     return len(list(Path("/proc/self/task").glob("*")))
 
 
+def await_copies(seconds: float) -> None:
+    """Wait until the copies of this process below it have ended, at most that many seconds.
+
+    A copy was made by `os.fork` and has not become another program since: it has the command line
+    of this one.
+    """
+    here, deadline = process_id(), time.monotonic() + seconds
+    while any(_is_copy(each, here) for each in _below(here)) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
 def end_descendants(pid: int, spared: Iterable[int] = ()) -> None:
     """Kill everything below a process except `spared`; their parents reap the dead."""
     kept = set(spared)
@@ -195,6 +206,14 @@ def _below(pid: int) -> list[int]:
     for each in found:  # grows during the loop
         found += children(each)
     return found
+
+
+def _is_copy(pid: int, original: int) -> bool:
+    command = [Path(f"/proc/{each}/cmdline") for each in (pid, original)]
+    try:
+        return _lives(pid) and command[0].read_bytes() == command[1].read_bytes()
+    except OSError:
+        return False
 
 
 def _lives(pid: int) -> bool:

@@ -32,7 +32,7 @@ from opset_atlas import exporters
 from opset_atlas.base import failures, source_lines, stopped
 from opset_atlas.base.files import digest, file_sha256, read_json, write_json
 from opset_atlas.base.messages import LIMIT, clean, describe, text_of, trace
-from opset_atlas.execution.isolate import Result, end_copy, run_isolated
+from opset_atlas.execution.isolate import Result, await_copies, end_copy, run_isolated
 from opset_atlas.records import VERSION, Cell, DefineRecord, ExportRecord, Failure, Message
 
 LOGGERS = ("", "torch", "torch.onnx", "onnxscript", "onnx_ir")
@@ -322,8 +322,9 @@ def _export_cell(export: exporters.Export, opset: int, folder: Path) -> list[Any
             base = export(opset, path)
         except BaseException as raised:  # also SystemExit, and pyo3's exception for a panic in Rust
             error = raised
-    end_copy()  # the model's code may have forked
     took = time.perf_counter() - started
+    end_copy()  # the model's code may have forked
+    await_copies()  # else one may empty the file, to write it too, while it is read here
     if error is not None:
         path.unlink(missing_ok=True)
         cell = _refused(opset, error)

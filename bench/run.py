@@ -8,9 +8,9 @@
 
 Every run starts from scratch in a separate folder, under this Python or the one of `--python`. The
 way `plain` is the workflow as it is with versions that were not compared. The changes of `--then`
-follow each cold run of the workflow; where the straight loop runs, it also runs over the cells that
-each of them changed. After each round a line is appended to a file: seconds,
-outcomes of cells, where the CPU time went, and the machine. write_docs.py makes tables of them.
+follow each cold run of the workflow, and after each that changes cells the straight loop runs over
+those cells. After each round a line is appended to a file: seconds, outcomes of cells, where the
+CPU time went, and the machine. write_docs.py makes tables of them.
 """
 
 from __future__ import annotations
@@ -160,18 +160,15 @@ def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> 
                 measured["runs"][way] = WAYS[way](folder, options)
                 say(f"{way}: {measured['runs'][way]['seconds']:.1f} s")
                 for change in options.then if way == "workflow" else []:
+                    before = _configured(folder)
                     CHANGES[change](folder)
                     measured["then"][change] = workflow(folder, options)
                     say(f"then {change}: {measured['then'][change]['seconds']:.1f} s")
+                    if change in OVER:
+                        measured["over"][change] = _over(change, before, options)
             except usage.Failed as failure:
                 measured.setdefault("failed", {})[way] = machine.impersonal(str(failure))
                 say(f"{way} failed: {failure}")
-    for change in OVER if "straight" in ways else ():
-        if change in measured["then"]:
-            with tempfile.TemporaryDirectory(prefix="bench-") as place:
-                folder = copy_to(Path(place), OVER[change](config))
-                measured["over"][change] = WAYS["straight"](folder, options)
-                say(f"loop over {change}: {measured['over'][change]['seconds']:.1f} s")
     counts = {way: sum(run["outcomes"].values()) for way, run in measured["runs"].items()}
     if len(set(counts.values())) > 1:
         measured.setdefault("failed", {})["cells"] = f"not the same number of cells: {counts}"
@@ -182,6 +179,14 @@ def _round(config: Config, ways: Sequence[str], options: argparse.Namespace) -> 
         measured.setdefault("failed", {})["models"] = f"no model ran in: {', '.join(lost)}"
         say(measured["failed"]["models"])
     return measured
+
+
+def _over(change: str, config: Config, options: argparse.Namespace) -> dict[str, Any]:
+    """Run the straight loop over what a change has changed, right after the workflow."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        run = WAYS["straight"](copy_to(Path(place), OVER[change](config)), options)
+    say(f"loop over {change}: {run['seconds']:.1f} s")
+    return run
 
 
 def copy_to(place: Path, config: Config) -> Path:
@@ -237,8 +242,13 @@ WAYS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
 USUAL = ("workflow", "accelerated", "straight")
 
 
+def _configured(folder: Path) -> Config:
+    config: Config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
+    return config
+
+
 def _edit(folder: Path, change: Callable[[Config], object]) -> None:
-    config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
+    config = _configured(folder)
     change(config)
     _write(folder, config)
 
@@ -248,8 +258,7 @@ def _append_to(path: Path, text: str) -> None:
 
 
 def _touch_model(folder: Path) -> None:
-    config = yaml.safe_load((folder / "config/config.yaml").read_text(encoding="utf-8"))
-    _append_to(folder / _least_shared(config), "# changed\n")
+    _append_to(folder / _least_shared(_configured(folder)), "# changed\n")
 
 
 def _least_shared(config: Config) -> str:
@@ -275,7 +284,8 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     ),
 }
 
-# What the straight loop runs over for a change: the cells that it changed, at the opsets before it.
+# What the straight loop runs over for a change: the cells that it changed, by the configuration
+# before it, which has the changes that came earlier.
 OVER: dict[str, Callable[[Config], Config]] = {
     "opset": lambda config: {**config, "opsets": [max(config["opsets"]) + 1]},
     "model": lambda config: _only(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from opset_atlas.config.jobs import Jobs, base_option, folder_of_sweeps, level, sweep
 from opset_atlas.config.settings import resolve
+from opset_atlas.config.specs import Specs, code_of
 
 MODULE = {"factory": "m.py:M", "inputs": [{"name": "x", "shape": [1]}]}
 
@@ -78,3 +80,17 @@ def test_memory_grows_with_the_weights_of_the_model(jobs: Jobs, tmp_path: Path) 
     assert needed(of("net"), given) == 1010
     assert needed(of("file"), given) == 1016  # the tensors in the file count too
     assert jobs.memory_of_definition(of("file"), given) == 1012
+
+
+def test_what_snakemake_asks_per_job_has_its_signature_with_it(jobs: Jobs) -> None:
+    specs = Specs(jobs._settings)
+    asked = [
+        *(jobs.exports, jobs.memory(1000, 2), level, folder_of_sweeps, code_of("export")),
+        *(specs.of("define"), specs.again("{model}"), specs.define_again("{model}")),
+    ]
+    for function in asked:
+        kept = getattr(function, "__signature__", None)
+        assert kept is not None, function
+        assert list(inspect.signature(function).parameters) == [
+            name for name in kept.parameters if name != "self"
+        ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from opset_atlas import plugins
+from opset_atlas.config.asked import asked_per_job
 from opset_atlas.config.settings import Settings
 from opset_atlas.execution import levels
 from opset_atlas.findings import columns
@@ -28,6 +29,7 @@ class Jobs:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
+    @asked_per_job
     def sources(self, wildcards: Any) -> list[str]:
         """The user's files that a model is made from; of a sweep, also what it delivers."""
         own = self._settings.models[wildcards.model]
@@ -35,30 +37,37 @@ class Jobs:
         delivered = own.given_files if self._settings.delivers_file(exporter) else []
         return [*own.source_files(), *delivered]
 
+    @asked_per_job
     def metrics(self, wildcards: Any) -> list[str]:
         """The user's files that a model's metrics are made from."""
         return self._settings.models[wildcards.model].metric_files
 
+    @asked_per_job
     def exporters(self, wildcards: Any) -> list[str]:
         """The exporters of a model, in their order."""
         return self._settings.exporters_of(wildcards.model)
 
+    @asked_per_job
     def exports(self, wildcards: Any) -> list[str]:
         """The records of all sweeps of a model."""
         return _sweeps(wildcards.model, self.exporters(wildcards), "record.json")
 
+    @asked_per_job
     def cells(self, wildcards: Any) -> list[str]:
         """The folders of all files of a model."""
         return _sweeps(wildcards.model, self.exporters(wildcards), "cells")
 
+    @asked_per_job
     def base(self, wildcards: Any) -> list[str]:
         """The record of the sweep that a conversion starts from."""
         return _sweeps(wildcards.model, self._base_exporter(wildcards), "record.json")
 
+    @asked_per_job
     def base_cells(self, wildcards: Any) -> list[str]:
         """Its files."""
         return _sweeps(wildcards.model, self._base_exporter(wildcards), "cells")
 
+    @asked_per_job
     def parity(self, wildcards: Any) -> list[str]:
         """What every runtime measured of a model's files."""
         names = self._settings.runtimes
@@ -97,8 +106,9 @@ class Jobs:
                 files += self.sources(wildcards)
             return base + _megabytes(files, times)
 
-        return needed
+        return asked_per_job(needed)
 
+    @asked_per_job
     def memory_of_definition(self, wildcards: Any, input: Any) -> int:
         """MB. Weights that a factory makes up are not known before it ran; those in files count."""
         return 1000 + _megabytes(input.sources, 4)
@@ -121,26 +131,31 @@ class Jobs:
         return [] if is_file else [self._settings.converter["exporter"]]
 
 
+@asked_per_job
 def level(wildcards: Any) -> str:
     """The level of the warm worker that a sweep needs."""
     return levels.of_exporter(wildcards.exporter)
 
 
+@asked_per_job
 def base_option(wildcards: Any, input: Any) -> str:
     """An option of a conversion: the folder that it starts from, where there is one."""
     return f"--base {Path(input.base[0]).parent}" if input.base else ""
 
 
+@asked_per_job
 def folder_of_sweeps(wildcards: Any, input: Any) -> str:
     """Where the sweeps of a model are."""
     return str(Path(input.export[0]).parents[1])
 
 
+@asked_per_job
 def folders_of_sweeps(wildcards: Any, input: Any) -> list[str]:
     """The sweeps of a model."""
     return [str(Path(path).parent) for path in input.export]
 
 
+@asked_per_job
 def folder_of_parity(wildcards: Any, input: Any) -> str:
     """Where the records of a model's runtimes are."""
     return str(Path(input.parity[0]).parent)

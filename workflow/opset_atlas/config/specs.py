@@ -20,6 +20,7 @@ from typing import Any
 from opset_atlas import plugins, sources
 from opset_atlas.base import stopped
 from opset_atlas.base.files import canonical_json, file_sha256
+from opset_atlas.config.asked import asked_per_job
 from opset_atlas.config.settings import ModelSpec, Settings
 from opset_atlas.execution import address, environments
 
@@ -55,7 +56,7 @@ def code_of(stage: str) -> Callable[[Any], str]:
     def of(wildcards: Any) -> str:
         return code(stage, **wildcards)
 
-    return of
+    return asked_per_job(of)
 
 
 def command(files: Iterable[str], config: Mapping[str, Any]) -> str:
@@ -101,7 +102,7 @@ class Specs:
         def again(wildcards: Any) -> str:
             return stopped.again(Path(record.format(**wildcards)), self._settings.limits)
 
-        return again
+        return asked_per_job(again)
 
     def define_again(self, record: str) -> Callable[[Any], str]:
         """The same for a definition, which is made again too when what the model imported changed.
@@ -115,7 +116,7 @@ class Specs:
             changed = _imports_changed(path, self._settings.models[wildcards["model"]].files)
             return stopped.again(path, self._settings.limits, changed)
 
-        return again
+        return asked_per_job(again)
 
     def of(self, stage: str) -> Callable[[Any], str]:
         """A parameter of Snakemake: the specification of a job, by its wildcards."""
@@ -123,7 +124,7 @@ class Specs:
         def of(wildcards: Any) -> str:
             return self.text(stage, **wildcards)
 
-        return of
+        return asked_per_job(of)
 
     def job(self, stage: str, **who: str) -> dict[str, Any]:
         """What a stage is told that is run without Snakemake: a specification with the limits."""

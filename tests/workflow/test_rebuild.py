@@ -27,6 +27,7 @@ input_sets: [random-0]
 SWEEPS = {
     "export": 2, "convert": 2, "dump": 2, "parity": 2, "compare": 2, "locate": 2,
 }  # fmt: skip
+TIGHT = "noise_factor: 1.0e-9, noise_floor: 1.0e-9"
 END = {"judge": 1, "tables": 1, "report": 1}
 
 
@@ -86,7 +87,15 @@ def test_a_models_inputs(project: Project) -> None:
 def test_a_tolerance_judges_again_and_runs_no_model(project: Project) -> None:
     with (project.folder / "config/config.yaml").open("a") as file:
         file.write("tolerances: {noise_factor: 5}\n")
-    assert project.run() == {"locate": 2, **END}
+    assert project.run() == END  # nothing is wrong, and nothing was: there is nothing to locate
+    assert project.run() == {}
+    proven = sorted(project.folder.glob("results/locate/*/record.unsearched"))
+    assert len(proven) == 2
+    # Under these the exact results alone are right, and the differences in one model are located.
+    replace(project, "config/config.yaml", "noise_factor: 5", TIGHT)
+    assert project.run() == {"locate": 1, **END}
+    replace(project, "config/config.yaml", TIGHT, "noise_factor: 5")
+    assert project.run() == {"locate": 1, **END}  # what was located is not there any more
 
 
 def test_the_report_is_named_where_one_was_made(project: Project) -> None:
@@ -102,6 +111,8 @@ def test_a_template_rebuilds_the_report(project: Project) -> None:
     )
     template.write_text(template.read_text() + "\n")
     assert project.run() == {"report": 1}
+    log = (project.folder / "results/logs/report.log").read_text(encoding="utf-8")
+    assert '"worker": false' in log  # a worker would import more than this job needs
 
 
 def test_a_new_opset_exports_that_opset_alone(project: Project) -> None:

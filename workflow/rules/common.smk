@@ -17,11 +17,14 @@ RUN = "results/run.json"
 LIMITS = "results/limits.json"
 RESULTS = Path("results")
 ANSWER = RESULTS / "answer.json"
+# A run of these alone starts its two Pythons sooner than a worker that has all that others need.
+WITHOUT_WORKER = {"report", "conclude", "all"}
 
 # In a clone the package is here; a wheel that brings this file has installed it.
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from opset_atlas import sources
+from opset_atlas.base import stopped
 from opset_atlas.config import jobs as of_job
 from opset_atlas.config import settings as configuration
 from opset_atlas.config import specs as of_spec
@@ -69,6 +72,8 @@ def start_worker():
         from opset_atlas.execution import server
 
         jobs = list(workflow.dag.needrun_jobs())
+        if {job.rule.name for job in jobs} <= WITHOUT_WORKER:
+            return
         needed = {
             job.params.get("level") or levels.of_stage(job.rule.name) for job in jobs
         }
@@ -124,6 +129,22 @@ def is_made(rule):
     found = [job for job in workflow.dag.jobs if job.rule.name == rule]
     needed = [job for job in found if workflow.dag.needrun(job)]
     return bool(found) and all(map(workflow.dag.finished, needed))
+
+
+def again_located(wildcards):
+    """A parameter that changes when a model's wrong results are to be located again.
+
+    Tolerances are no other parameter: where nothing is wrong under the old and the new ones, they
+    do not matter.
+    """
+    from opset_atlas.stages.locate import judged_cells, unsearched
+
+    model = wildcards.model
+    folders = (RESULTS / stage / model for stage in ("define", "export", "parity"))
+    job = judged_cells.Job(specs.locate(model), *folders)
+    record = RESULTS / "locate" / model / "record.json"
+    matter = unsearched.matter(record, job)
+    return stopped.again(record, settings.limits, matter)
 
 
 def report_spec():

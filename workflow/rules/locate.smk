@@ -3,7 +3,8 @@
 in   the parity records of all the model's sweeps, their files, the frozen model, the tolerances
 out  record.json; reproducers/{exporter}/opset_NN: the smallest cut that shows it, arrays, a script
 
-It does its own judging, so a model without wrong results costs only reading its records.
+It does its own judging, so a model without wrong results costs only reading its records. Other
+tolerances run it again only where something is or was wrong (`again_located`).
 """
 
 
@@ -30,14 +31,15 @@ rule locate:
         runtime=60,
     params:
         code=of_spec.code("locate"),
-        spec=specs.of("locate"),
+        spec=specs.locate_but_tolerances,
         limits=LIMITS,
-        again=specs.again("results/locate/{model}/record.json"),
+        run=RUN,
+        again=again_located,
         define=subpath(input.define, parent=True),
         export=of_job.folder_of_sweeps,
         parity=of_job.folder_of_parity,
         folder=subpath(output.record, parent=True),
     shell:
         "python -m opset_atlas --log {log} locate --spec {params.spec:q} --limits @{params.limits}"
-        " --again {params.again:q} --define {params.define}"
+        " --run @{params.run} --again {params.again:q} --define {params.define}"
         " --export {params.export} --parity {params.parity} --output {params.folder}"

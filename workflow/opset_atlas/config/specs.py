@@ -131,6 +131,15 @@ class Specs:
         spec: dict[str, Any] = getattr(self, stage)(**who)
         return {**spec, "limits": self._settings.limits}
 
+    def locate_but_tolerances(self, wildcards: Any) -> str:
+        """A parameter of Snakemake: what locate depends on where nothing is wrong.
+
+        Whether the tolerances matter is for `again_located` in the rules.
+        """
+        spec = self.locate(wildcards.model)
+        del spec["tolerances"]
+        return canonical_json(spec)
+
     def text(self, stage: str, **who: str) -> str:
         """Canonical JSON of what a job depends on: the stage's method below.
 

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import cast
 
 from opset_atlas.base import failures, stopped
-from opset_atlas.base.files import digest, write_json
+from opset_atlas.base.files import digest, json_argument, write_json
 from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.records import VERSION, Failure, Located, LocateRecord
+from opset_atlas.stages.locate import unsearched
 from opset_atlas.stages.locate.judged_cells import Job, JudgedCell, judged_cells
 
 MOST = 2  # times `cell_seconds`, for all files of a model
@@ -38,6 +39,9 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--spec", type=json.loads, required=True, help="specification as JSON")
+    parser.add_argument(
+        "--run", type=json_argument, help="JSON or @FILE: tolerances of the run, over the spec's"
+    )
     parser.add_argument("--define", type=Path, required=True, help="folder of the define stage")
     parser.add_argument("--export", type=Path, required=True, help="the model's sweeps")
     parser.add_argument("--parity", type=Path, required=True, help="their parity records")
@@ -45,12 +49,19 @@ def main(arguments: list[str] | None = None) -> None:
     stopped.add_options(parser)
     options = parser.parse_args(arguments)
     spec = stopped.spec_with_limits(options)
+    if options.run:
+        spec["tolerances"] = unsearched.of_run(options.run, spec["model"])
     job = Job(spec, options.define, options.export, options.parity)
+    record = options.output / "record.json"
+    unsearched.note(record, spec["tolerances"], searched=True)  # until it is known better
 
     def work() -> None:
-        details = [each["detail"] for each in locate(job, options.output)["located"]]
+        found = locate(job, options.output)
+        details = [each["detail"] for each in found["located"]]
         lost = any(stopped.is_at_limit(text.partition(":")[0], text) for text in details)
-        stopped.note(options.output / "record.json", spec["limits"], options.again, lost)
+        stopped.note(record, spec["limits"], options.again, lost)
+        searched = bool(found["located"] or found.get("failures"))
+        unsearched.note(record, spec["tolerances"], searched)
 
     failures.guard(work, lambda failure: _stand_in(job, options.output, failure))
 

@@ -65,4 +65,3 @@ def _is_right(known: Path, job: Job) -> bool:
         return False
     write_text(known, key)
     return True
-

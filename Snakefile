@@ -45,6 +45,7 @@ include: "workflow/rules/audit.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/conclude.smk"
+include: "workflow/rules/gate.smk"
 
 
 localrules:

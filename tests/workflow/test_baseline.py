@@ -107,3 +107,28 @@ def test_a_folder_without_a_run_is_an_error(
 ) -> None:
     assert baseline.main([str(results), str(tmp_path)]) == 2
     assert "no records of the export stage" in capsys.readouterr().err
+
+
+def test_a_cell_that_became_better_does_not_matter(
+    results: Path, later: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(
+        later / "export/hard_swish/torchscript/record.json",
+        '"outcome": "ok"',
+        '"outcome": "refused"',
+    )
+    assert baseline.main([str(later), str(results)]) == 0
+    assert "hard_swish × torchscript × 9: outcome refused → ok" in capsys.readouterr().out
+    assert baseline.main([str(results), str(later)]) == 1
+
+
+def test_another_delivered_opset_is_named(
+    results: Path, later: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = later / "export/simple_model/dynamo/record.json"
+    record = json.loads(path.read_text())
+    moved = next(cell for cell in record["cells"] if cell["outcome"] == "moved")
+    moved["delivered"] += 1
+    path.write_text(json.dumps(record))
+    assert baseline.main([str(results), str(later)]) == 1
+    assert "outcome delivered opset 18 → 19" in capsys.readouterr().out

@@ -23,6 +23,7 @@ RUNS = {
     "model": "the whole workflow over one model",
     "check_config": "check a configuration without running anything",
     "baseline": "what differs between two runs",
+    "gate": "keep a run, and fail where a later one no longer gives the same",
     "coverage": "which operator versions a run has reached",
 }
 SHELL = {"completion": "completion of these commands for bash, zsh and fish"}

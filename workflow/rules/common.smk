@@ -147,6 +147,16 @@ def again_located(wildcards):
     return stopped.again(record, settings.limits, matter)
 
 
+def stored_baseline(wildcards):
+    """What `snakemake gate` compares with; asked for before anything runs."""
+    mark = Path(settings.baseline, "baseline.json")
+    if not mark.is_file():
+        raise WorkflowError(
+            f"no baseline in {settings.baseline}: `snakemake baseline` stores one, from a run that you trust"
+        )
+    return str(mark)
+
+
 def report_spec():
     """The specification of the report, with the command that repeats this run."""
     given = workflow.config_settings.config

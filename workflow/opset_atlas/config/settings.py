@@ -79,6 +79,7 @@ class Settings:
     memoize: bool
     worker: bool
     audit: bool
+    baseline: str
     input_sets: list[str]
     tolerances: dict[str, Any]
     limits: dict[str, Any]

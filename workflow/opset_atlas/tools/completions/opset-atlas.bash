@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/opset-atlas
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_opset_atlas_subparsers=(diff check text op model check_config baseline coverage completion)
+_shtab_opset_atlas_subparsers=(diff check text op model check_config baseline gate coverage completion)
 
 _shtab_opset_atlas_diff_option_strings=(-h --help --json --markdown -q --quiet --html --open --run --size --shape --value --seeds --seconds --memory-mb)
 _shtab_opset_atlas_check_option_strings=(-h --help --json --no-run --size --shape --value --seeds --seconds --memory-mb)
@@ -14,6 +14,7 @@ _shtab_opset_atlas_op_option_strings=(-h --help)
 _shtab_opset_atlas_model_option_strings=(-h --help --input --opsets --exporters --runtimes --kwargs --weights --dynamic --output --cores --open)
 _shtab_opset_atlas_check_config_option_strings=(-h --help --root --print --document)
 _shtab_opset_atlas_baseline_option_strings=(-h --help --json)
+_shtab_opset_atlas_gate_option_strings=(-h --help --store --output)
 _shtab_opset_atlas_coverage_option_strings=(-h --help)
 _shtab_opset_atlas_completion_option_strings=(-h --help)
 _shtab_opset_atlas_option_strings=(-h --help --version)
@@ -29,11 +30,14 @@ _shtab_opset_atlas_check_config_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_opset_atlas_check_config___root_COMPGEN=_shtab_compgen_files
 _shtab_opset_atlas_baseline_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_opset_atlas_baseline_pos_1_COMPGEN=_shtab_compgen_files
+_shtab_opset_atlas_gate_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_opset_atlas_gate_pos_1_COMPGEN=_shtab_compgen_files
+_shtab_opset_atlas_gate___output_COMPGEN=_shtab_compgen_files
 _shtab_opset_atlas_coverage_pos_0_COMPGEN=_shtab_compgen_files
 
 _shtab_opset_atlas_op_pos_0_choices=(Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool BatchNormalization Bernoulli BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow Cast CastLike CausalConvWithState Ceil Celu CenterCropPad Clip Col2Im Compress Concat ConcatFromSequence Constant ConstantOfShape Conv ConvInteger ConvTranspose Cos Cosh CumProd CumSum DFT DeformConv DepthToSpace DequantizeLinear Det Div Dropout DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization HammingWindow HannWindow HardSigmoid HardSwish Hardmax Identity If ImageDecoder InstanceNormalization IsInf IsNaN LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual LinearAttention Log LogSoftmax Loop LpNormalization LpPool MatMul MatMulInteger Max MaxPool MaxRoiPool MaxUnpool Mean MeanVarianceNormalization MelWeightMatrix Min Mish Mod Mul Multinomial Neg NegativeLogLikelihoodLoss NonMaxSuppression NonZero Not OneHot Optional OptionalGetElement OptionalHasElement Or PRelu Pad Pow QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Relu Reshape Resize ReverseSequence RoiAlign RotaryEmbedding Round STFT Scan Scatter ScatterElements ScatterND Selu SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SequenceMap Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax SoftmaxCrossEntropyLoss Softplus Softsign SpaceToDepth Split SplitToSequence Sqrt Squeeze StringConcat StringNormalizer StringSplit Sub Sum SwiGLU Swish Tan Tanh TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose Trilu Unique Unsqueeze Upsample Where Xor ai.onnx.ml.ArrayFeatureExtractor ai.onnx.ml.Binarizer ai.onnx.ml.CastMap ai.onnx.ml.CategoryMapper ai.onnx.ml.DictVectorizer ai.onnx.ml.FeatureVectorizer ai.onnx.ml.Imputer ai.onnx.ml.LabelEncoder ai.onnx.ml.LinearClassifier ai.onnx.ml.LinearRegressor ai.onnx.ml.Normalizer ai.onnx.ml.OneHotEncoder ai.onnx.ml.SVMClassifier ai.onnx.ml.SVMRegressor ai.onnx.ml.Scaler ai.onnx.ml.TreeEnsemble ai.onnx.ml.TreeEnsembleClassifier ai.onnx.ml.TreeEnsembleRegressor ai.onnx.ml.ZipMap ai.onnx.preview.FlexAttention ai.onnx.preview.training.Adagrad ai.onnx.preview.training.Adam ai.onnx.preview.training.Gradient ai.onnx.preview.training.Momentum)
 _shtab_opset_atlas_completion_pos_0_choices=(bash zsh fish)
-_shtab_opset_atlas_pos_0_choices=(diff check text op model check_config baseline coverage completion)
+_shtab_opset_atlas_pos_0_choices=(diff check text op model check_config baseline gate coverage completion)
 
 _shtab_opset_atlas_diff_pos_0_nargs=2
 _shtab_opset_atlas_diff__h_nargs=0
@@ -65,6 +69,9 @@ _shtab_opset_atlas_check_config___document_nargs=0
 _shtab_opset_atlas_baseline__h_nargs=0
 _shtab_opset_atlas_baseline___help_nargs=0
 _shtab_opset_atlas_baseline___json_nargs=0
+_shtab_opset_atlas_gate__h_nargs=0
+_shtab_opset_atlas_gate___help_nargs=0
+_shtab_opset_atlas_gate___store_nargs=0
 _shtab_opset_atlas_coverage__h_nargs=0
 _shtab_opset_atlas_coverage___help_nargs=0
 _shtab_opset_atlas_completion__h_nargs=0

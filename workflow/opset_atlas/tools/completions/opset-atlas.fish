@@ -50,7 +50,7 @@ function _shtab_opset_atlas_using
   test "$_shtab_opset_atlas_cmdpath" = "$argv"
 end
 
-set -g _shtab_opset_atlas_commands diff check text op model check_config baseline coverage completion
+set -g _shtab_opset_atlas_commands diff check text op model check_config baseline gate coverage completion
 set -g _shtab_opset_atlas_opts_with_value --cores --dynamic --exporters --html --input --kwargs --memory-mb --opsets --output --root --runtimes --seconds --seeds --shape --size --value --weights
 
 complete -c opset-atlas -e
@@ -116,6 +116,12 @@ complete -c opset-atlas -n '_shtab_opset_atlas_using baseline' -s h -l help -d '
 complete -c opset-atlas -n '_shtab_opset_atlas_using baseline' -l json -d 'print the differences as data'
 complete -c opset-atlas -n '_shtab_opset_atlas_using baseline; and test $_shtab_opset_atlas_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'results of the earlier run'
 complete -c opset-atlas -n '_shtab_opset_atlas_using baseline; and test $_shtab_opset_atlas_npos -eq 1' -ka "(__fish_complete_path (commandline -ct))" -d 'results of the later run'
+complete -c opset-atlas -n '_shtab_opset_atlas_using; and test $_shtab_opset_atlas_npos -eq 0' -a gate -d 'keep a run, and fail where a later one no longer gives the same'
+complete -c opset-atlas -n '_shtab_opset_atlas_using gate' -s h -l help -d 'show this help message and exit'
+complete -c opset-atlas -n '_shtab_opset_atlas_using gate' -l store -d 'store the run instead of comparing'
+complete -c opset-atlas -n '_shtab_opset_atlas_using gate' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write gate.json, junit.xml, gate.md and annotations.txt there'
+complete -c opset-atlas -n '_shtab_opset_atlas_using gate; and test $_shtab_opset_atlas_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'folder of the stored run'
+complete -c opset-atlas -n '_shtab_opset_atlas_using gate; and test $_shtab_opset_atlas_npos -eq 1' -ka "(__fish_complete_path (commandline -ct))" -d 'results of the run'
 complete -c opset-atlas -n '_shtab_opset_atlas_using; and test $_shtab_opset_atlas_npos -eq 0' -a coverage -d 'which operator versions a run has reached'
 complete -c opset-atlas -n '_shtab_opset_atlas_using coverage' -s h -l help -d 'show this help message and exit'
 complete -c opset-atlas -n '_shtab_opset_atlas_using coverage; and test $_shtab_opset_atlas_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d results

@@ -16,6 +16,7 @@ _shtab_opset_atlas_commands() {
     completion:'completion of these commands for bash, zsh and fish'
     coverage:'which operator versions a run has reached'
     diff:'what differs between two ONNX files, and why'
+    gate:'keep a run, and fail where a later one no longer gives the same'
     model:'the whole workflow over one model'
     op:'the history of an operator'
     text:'an ONNX file as text that `git diff` can compare'
@@ -104,6 +105,17 @@ _shtab_opset_atlas_diff_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_opset_atlas_diff_defaults_added=0
 
+_shtab_opset_atlas_gate_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--store[store the run instead of comparing]"
+  "--output[write gate.json, junit.xml, gate.md and annotations.txt there]:FOLDER:_files"
+  ":folder of the stored run:_files"
+  ":results of the run:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_opset_atlas_gate_defaults_added=0
+
 _shtab_opset_atlas_model_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--input[an input\; may be repeated]:SPEC:"
@@ -166,6 +178,7 @@ _shtab_opset_atlas() {
         completion) _arguments -C -s $_shtab_opset_atlas_completion_options ;;
         coverage) _arguments -C -s $_shtab_opset_atlas_coverage_options ;;
         diff) _arguments -C -s $_shtab_opset_atlas_diff_options ;;
+        gate) _arguments -C -s $_shtab_opset_atlas_gate_options ;;
         model) _arguments -C -s $_shtab_opset_atlas_model_options ;;
         op) _arguments -C -s $_shtab_opset_atlas_op_options ;;
         text) _arguments -C -s $_shtab_opset_atlas_text_options ;;

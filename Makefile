@@ -73,13 +73,13 @@ $(VENV)/dev.stamp: $(VENV)/architectures.stamp envs/dev.lock
 lint: dev  ## check style and format of Python and Snakemake code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
 format: dev  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflow/rules
+	$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules
 
 types: dev  ## check the types
 	$(BIN)/mypy

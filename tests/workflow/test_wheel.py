@@ -36,8 +36,8 @@ def test_it_is_small_and_brings_the_workflow(built: Path) -> None:
     assert built.stat().st_size < 1_000_000
     names = set(zipfile.ZipFile(built).namelist())
     shipped = {name.removeprefix("opset_atlas/shipped/") for name in names if "/shipped/" in name}
-    kept = ("Snakefile", "envs", "profiles", "workflow/captions", "workflow/rules")
-    kept += ("workflow/profiles",)
+    kept = ("Snakefile", "envs", "profiles", "workflow/Snakefile", "workflow/captions")
+    kept += ("workflow/profiles", "workflow/rules")
     tracked = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", *kept], capture_output=True, text=True, check=True
     )

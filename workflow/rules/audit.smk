@@ -28,7 +28,7 @@ rule audit:
         code=of_spec.code("audit"),
         spec=specs.of("audit"),
         limits=LIMITS,
-        again=specs.again("results/audit/{model}/record.json"),
+        again=specs.again(below("audit/{model}/record.json")),
         results=subpath(input.define, ancestor=3),
         folder=subpath(output.record, parent=True),
     shell:

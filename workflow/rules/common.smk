@@ -6,25 +6,37 @@ Evaluated at every start of Snakemake, also in every cluster job, so nothing slo
 import gc
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 DEFAULT_CONFIG = "config/config.yaml"
-RUN = "results/run.json"
-LIMITS = "results/limits.json"
-RESULTS = Path("results")
+RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
+# As a module of another workflow this one may have a prefix, and another folder for its results.
+IS_MODULE = workflow.modifier.parent_modifier is not None
+RESULTS = Path(
+    workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply("<results>"))
+)
 ANSWER = RESULTS / "answer.json"
 # A run of these alone starts its two Pythons sooner than a worker that has all that others need.
 WITHOUT_WORKER = {"report", "conclude", "all"}
+RUN = str(RESULTS / "run.json")
+LIMITS = str(RESULTS / "limits.json")
 
-# In a clone the package is here; a wheel that brings this file has installed it.
-sys.path.insert(0, str(ROOT / "workflow"))
+# In a clone the package is beside this file; where that comes from elsewhere, it is installed.
+if (package := Path(RULES).parent).is_dir():
+    sys.path.insert(0, str(package))
+elif find_spec("opset_atlas") is None:
+    raise WorkflowError(
+        f"{RULES} is not on this machine, so its Python package has to be installed:"
+        f" pip install 'opset-atlas[workflow] @ git+URL'"
+    )
 
 from opset_atlas import sources
 from opset_atlas.base import stopped
+from opset_atlas.base.files import write_text
 from opset_atlas.config import jobs as of_job
 from opset_atlas.config import settings as configuration
 from opset_atlas.config import specs as of_spec
@@ -44,26 +56,46 @@ gc.set_threshold(100_000, 100, 100)
 def load_settings():
     """The settings of this run, from `--configfile` and `--config`, else from the default file.
 
-    They are read by our own loader because `configfile:` would merge a user's file into the default
-    models, take the last of two equal keys, and not name the line of a YAML error.
+    A module that is given `config:` has that. Files are read by our own loader because
+    `configfile:` would merge a user's file into the default models, take the last of two equal
+    keys, and not name the line of a YAML error.
     """
     files = workflow.overwrite_configfiles or [DEFAULT_CONFIG]
     try:
-        given = configuration.load(files, workflow.config_settings.config)
+        if IS_MODULE and config:
+            given = configuration.load([], config)
+        else:
+            given = configuration.load(files, workflow.config_settings.config)
         return configuration.resolve(given, Path.cwd())
     except configuration.ConfigError as error:
         raise WorkflowError(str(error))
 
 
+def of_user(files):
+    """An input function for files of the user, which stay where they are: no prefix, no storage."""
+    return lambda wildcards: [local(path) for path in files(wildcards)]
+
+
+def own(*paths):
+    """Files of this package as inputs, tracked by content."""
+    return [local(os.path.relpath(sources.PACKAGE / path)) for path in paths]
+
+
+def below(path):
+    """A path in the results, for what is not a file of a rule."""
+    return str(RESULTS / path)
+
+
 def write_run():
     """Write the settings that stages read from a file.
 
-    The settings of thousands of models do not fit on a command line. Limits are not a parameter of
-    a job: a result that finished within its limit does not depend on the limit.
+    The settings of thousands of models do not fit on a command line. They are outputs of no rule. A
+    result that finished within its limit does not depend on the limit, and where a job has only
+    `ancient` inputs from one that runs, Snakemake 9.27.1 does not look for its other reasons.
     """
-    Path(RUN).parent.mkdir(exist_ok=True)
-    Path(RUN).write_text(report_spec(), encoding="utf-8")
-    Path(LIMITS).write_text(specs.limits, encoding="utf-8")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_text(Path(RUN), report_spec())
+    write_text(Path(LIMITS), specs.limits)
 
 
 def start_worker():
@@ -77,7 +109,7 @@ def start_worker():
         needed = {
             job.params.get("level") or levels.of_stage(job.rule.name) for job in jobs
         }
-        if reason := server.start(Path("results/logs/worker.log"), needed):
+        if reason := server.start(RESULTS / "logs/worker.log", needed):
             logger.warning(f"note: every job starts its own Python: {reason}")
 
 
@@ -154,7 +186,7 @@ def stored_baseline(wildcards):
         raise WorkflowError(
             f"no baseline in {settings.baseline}: `snakemake baseline` stores one, from a run that you trust"
         )
-    return str(mark)
+    return local(str(mark))
 
 
 def report_spec():
@@ -168,4 +200,4 @@ def report_spec():
 def report_templates():
     """Templates, style and script of the report, tracked by content."""
     files = (sources.PACKAGE / "stages/report/templates").glob("*.*")
-    return sorted(os.path.relpath(path) for path in files)
+    return own(*sorted(files))

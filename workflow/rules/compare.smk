@@ -25,7 +25,7 @@ rule compare:
         code=of_spec.code("compare"),
         spec=specs.of("compare"),
         limits=LIMITS,
-        again=specs.again("results/compare/{model}/record.json"),
+        again=specs.again(below("compare/{model}/record.json")),
         dump=subpath(input.record, parent=True),
         export=of_job.folder_of_sweeps,
     shell:

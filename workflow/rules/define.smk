@@ -7,7 +7,7 @@ out  record.json (hashes, signature, versions), weights, inputs and reference as
 
 rule define:
     input:
-        sources=jobs.sources,
+        sources=of_user(jobs.sources),
     output:
         record="<results>/define/{model}/record.json",
         weights="<results>/define/{model}/weights.safetensors",
@@ -25,7 +25,7 @@ rule define:
         code=of_spec.code("define"),
         spec=specs.of("define"),
         limits=LIMITS,
-        again=specs.define_again("results/define/{model}/record.json"),
+        again=specs.define_again(below("define/{model}/record.json")),
         folder=subpath(output.record, parent=True),
     shell:
         "python -m opset_atlas --log {log} define --spec {params.spec:q} --limits @{params.limits}"

@@ -24,7 +24,7 @@ rule dump:
         code=of_spec.code("dump"),
         spec=specs.of("dump"),
         limits=LIMITS,
-        again=specs.again("results/dump/{model}/record.json"),
+        again=specs.again(below("dump/{model}/record.json")),
         exporters=jobs.exporters,
         export=of_job.folder_of_sweeps,
         folder=subpath(output.record, parent=True),

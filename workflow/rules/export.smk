@@ -9,7 +9,7 @@ The outputs are updated, not replaced: a new opset exports only that opset.
 
 rule export:
     input:
-        sources=jobs.sources,
+        sources=of_user(jobs.sources),
         define="<results>/define/{model}/record.json",
         # Tensors are tracked by the hashes in the record, not by their size and age.
         weights=ancient("<results>/define/{model}/weights.safetensors"),
@@ -32,7 +32,7 @@ rule export:
         code=of_spec.code_of("export"),
         spec=specs.of("export"),
         limits=LIMITS,
-        again=specs.again("results/export/{model}/{exporter}/record.json"),
+        again=specs.again(below("export/{model}/{exporter}/record.json")),
         level=of_job.level,
         base="",
         define=subpath(input.define, parent=True),
@@ -46,7 +46,7 @@ rule export:
 
 use rule export as convert with:
     input:
-        sources=jobs.sources,
+        sources=of_user(jobs.sources),
         define="<results>/define/{model}/record.json",
         base=jobs.base,
         base_cells=ancient(jobs.base_cells),
@@ -55,7 +55,7 @@ use rule export as convert with:
     params:
         code=of_spec.code_of("export"),
         spec=specs.of("export"),
-        again=specs.again("results/export/{model}/{exporter}/record.json"),
+        again=specs.again(below("export/{model}/{exporter}/record.json")),
         level=of_job.level,
         base=of_job.base_option,
         define=subpath(input.define, parent=True),

@@ -10,7 +10,7 @@ tolerances run it again only where something is or was wrong (`again_located`).
 
 rule locate:
     input:
-        sources=jobs.sources,
+        sources=of_user(jobs.sources),
         parity=jobs.parity,
         export=jobs.exports,
         cells=ancient(jobs.cells),

@@ -11,7 +11,7 @@ rule parity:
         inputs=ancient("<results>/define/{model}/inputs.safetensors"),
         reference=ancient("<results>/define/{model}/reference.safetensors"),
         export=jobs.exports,
-        metrics=jobs.metrics,
+        metrics=of_user(jobs.metrics),
         cells=ancient(jobs.cells),
     output:
         record=update("<results>/parity/{model}/{runtime}.json"),
@@ -28,7 +28,7 @@ rule parity:
         code=of_spec.code_of("parity"),
         spec=specs.of("parity"),
         limits=LIMITS,
-        again=specs.again("results/parity/{model}/{runtime}.json"),
+        again=specs.again(below("parity/{model}/{runtime}.json")),
         define=subpath(input.define, parent=True),
         sweeps=of_job.folders_of_sweeps,
     shell:

@@ -1,4 +1,7 @@
-"""Relative paths: they start where the run is started, or else at the file that names them."""
+"""Relative paths: they start where the run is started, else at the file that names them.
+
+Else in this repository, where the configurations that it brings have their models.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 
 from opset_atlas.config.input_files import matching
 
+_REPOSITORY = Path(__file__).parents[3]  # of a clone; a wheel brings no models
 _PATHS = ("onnx", "weights")
 _CALLABLES = ("factory", "inputs")
 _OBJECTS = ("$python", "$call")
@@ -17,18 +21,20 @@ _OBJECTS = ("$python", "$call")
 def located(config: dict[str, Any], folder: Path, root: Path) -> dict[str, Any]:
     """The configuration with the paths of its models as they are from `root`.
 
-    A path that does not exist there, but does in `folder`, is replaced; every other stays as it is,
-    so that what is missing is reported as it was written.
+    A path that does not exist there, but does in `folder` or in this repository, is replaced; every
+    other stays as it is, so that what is missing is reported as it was written.
     """
     models = config.get("models")
     if not isinstance(models, Mapping):
         return config
 
     def place(name: str) -> str:
-        there = folder / name
-        if Path(name).is_absolute() or matching(name, root) or not matching(name, folder):
+        if Path(name).is_absolute() or matching(name, root):
             return name
-        return os.path.relpath(there, root)
+        for place in (folder, _REPOSITORY):
+            if matching(name, place):
+                return os.path.relpath(place / name, root)
+        return name
 
     return {**config, "models": {key: _model(each, place) for key, each in models.items()}}
 

@@ -61,7 +61,7 @@ def load(
             problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    whole = merge(result, _typed(overrides or {}))
+    whole = merge(result, located(_typed(overrides or {}), root, root))
     return {key: value for key, value in whole.items() if not str(key).startswith(FREE)}
 
 

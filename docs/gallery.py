@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from opset_atlas.findings.advice import as_ranges
+from opset_atlas.findings.preference import as_ranges
 from opset_atlas.numerics.verdicts import ORDER, WRONG
 
 DOCS = Path(__file__).parent

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from opset_atlas.findings.advice import as_ranges
+from opset_atlas.findings.preference import as_ranges
 from opset_atlas.numerics.verdicts import ORDER, WRONG
 
 RESULTS = Path("results")

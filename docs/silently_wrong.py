@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from opset_atlas.findings.advice import as_ranges
+from opset_atlas.findings.preference import as_ranges
 
 
 def main(results: Path) -> None:

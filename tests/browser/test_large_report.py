@@ -49,12 +49,12 @@ def test_the_advice_is_one_line_a_model_with_the_reasons_behind_a_click(
     index: Path, watch: Callable
 ) -> None:
     page = watch().open(index)
-    pick = page.locator(".pick", has_text="Use torchscript")
+    pick = page.locator(".pick", has_text="Use dynamo")
     expect(pick.locator(".picks li")).to_be_hidden()
     pick.locator("summary").first.click()
-    assert pick.locator(".picks li").inner_text().split() == ["alpha", "11"]
+    assert pick.locator(".picks li").inner_text().split() == ["alpha", "14"]
     pick.locator("summary").nth(1).click()
-    expect(pick.locator(".advice dd")).to_contain_text("Use torchscript at opset 11")
+    expect(pick.locator(".advice dd")).to_contain_text("Use dynamo at opset 14")
 
 
 def test_what_is_too_long_a_list_is_left_to_the_tables(index: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 from builders import located_record
 from builders.stage_files import X, run_define, run_export
 from opset_atlas.base.files import write_json
-from opset_atlas.findings.advice import SEVERITY, computing_nodes, recommend, spans, surprises
+from opset_atlas.findings.advice import SEVERITY, computing_nodes, recommend, surprises
 from opset_atlas.findings.columns import TABLES, columns, document, names
+from opset_atlas.findings.preference import Aim, Limit, Policy, spans
 from opset_atlas.records import CellVerdict, DefineRecord, Departure
 from opset_atlas.stages.compare import compare_model
 from opset_atlas.stages.dump import dump
@@ -238,7 +239,8 @@ def test_what_to_use_and_what_to_avoid(results: Path) -> None:
     (row,) = tables["models"].to_dict("records")
     assert (row["use_exporter"], row["use_opset"]) == ("torchscript", 14)
     assert row["why"] == (
-        "right in every runtime; 2 computing nodes where others have up to 3; the only such cell"
+        "right in every runtime at 11, 14; of the longest run, 14, the nearest to 18, which"
+        " torch writes itself"
     )
     assert (row["avoid"], row["avoid_why"]) == (
         "torchscript 13",
@@ -303,31 +305,55 @@ MODEL: Any = {
 }
 
 
-def advise(cells: list[dict[str, Any]], verdicts: list[CellVerdict]) -> dict[str, Any]:
+def advise(
+    cells: list[dict[str, Any]], verdicts: list[CellVerdict], aim: Aim | None = None
+) -> dict[str, Any]:
     record: DefineRecord = MODEL
-    return recommend(record, cells, verdicts)
+    return recommend(record, cells, verdicts, aim)
 
 
-def test_fewest_nodes_then_lowest_opset_then_order() -> None:
-    cells = [
-        cell("torchscript", 11, nodes=5),
-        cell("torchscript", 14, nodes=3),
-        cell("dynamo", 14, nodes=3),
-        cell("dynamo", 13, "moved", nodes=1),
-        cell("converter", 13, nodes=3),
-    ]
-    right = [verdict(c["exporter"], c["requested"], "within-noise") for c in cells]
-    row = advise(cells, right)
-    assert (row["use_exporter"], row["use_opset"]) == ("converter", 13)
-    assert row["why"] == (
-        "right in every runtime; 3 computing nodes where others have up to 5;"
-        " the lowest opset of these"
-    )
-    without = [c for c in cells if c["exporter"] != "converter"]
-    assert advise(without, right)["use_exporter"] == "torchscript"
-    assert advise(cells[:1], right)["why"] == (
-        "right in every runtime; all 1 such cells have 5 computing nodes; the only such cell"
-    )
+SEVERAL = [
+    cell("torchscript", 11, nodes=5),
+    cell("torchscript", 14, nodes=3),
+    cell("dynamo", 14, nodes=4),
+    cell("dynamo", 13, "moved", nodes=1),
+    cell("converter", 13, nodes=3),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "setting", "why"),
+    [
+        ("default", ("dynamo", 14), "torch’s default exporter"),
+        ("widest-reach", ("torchscript", 11), "the lowest opset that is right, so"),
+        ("fewest-nodes", ("torchscript", 14), "3 computing nodes where others have up to 5"),
+    ],
+)
+def test_the_policy_decides_among_what_is_right(
+    policy: Policy, setting: tuple[str, int], why: str
+) -> None:
+    right = [verdict(c["exporter"], c["requested"], "within-noise") for c in SEVERAL]
+    row = advise(SEVERAL, right, Aim(policy))
+    assert (row["use_exporter"], row["use_opset"]) == setting
+    assert why in row["why"]
+
+
+def test_an_alternative_says_where_it_is_right_and_what_it_costs() -> None:
+    right = [verdict(c["exporter"], c["requested"], "within-noise") for c in SEVERAL]
+    row = advise(SEVERAL, right)
+    assert row["also_right"] == "torchscript 11, 14 (1 node fewer), converter 13 (1 node fewer)"
+    assert advise(SEVERAL[:1], right)["why"] == "right in every runtime; the only such cell"
+
+
+def test_what_no_target_reads_is_excluded_and_says_by_which() -> None:
+    right = [verdict(c["exporter"], c["requested"], "within-noise") for c in SEVERAL]
+    limit: Limit = {"target": "opset<=11", "lowest": None, "highest": 11, "ir_version": None}
+    row = advise(SEVERAL, right, Aim(limits=(limit,)))
+    assert (row["use_exporter"], row["use_opset"]) == ("torchscript", 11)
+    assert row["excluded"] == "13–14: opset<=11 reads opset 11 at most"
+    row = advise(SEVERAL[1:], right, Aim(limits=(limit,)))
+    assert row["use_exporter"] is None
+    assert row["why"] == "no cell qualifies: none that is right is read by the targets"
 
 
 def test_one_wrong_runtime_disqualifies_a_cell() -> None:
@@ -346,8 +372,10 @@ def test_right_without_a_noise_floor_is_right_and_says_so() -> None:
     cells = [cell("torchscript", 11), cell("torchscript", 12)]
     verdicts = [verdict("torchscript", 11, "no-noise-floor"), verdict("torchscript", 12, "exact")]
     row = advise(cells, verdicts)
-    assert row["use_opset"] == 11
-    assert row["why"].startswith("right in every runtime, judged without a noise floor; ")
+    assert row["use_opset"] == 12
+    assert advise(cells[:1], verdicts[:1])["why"].startswith(
+        "right in every runtime, judged without a noise floor; "
+    )
 
 
 @pytest.mark.parametrize("found", ["vacuous", "random", "above-noise", "ill-conditioned"])
@@ -512,6 +540,6 @@ def test_constants_and_identities_do_not_decide(results: Path) -> None:
     own = cell("torchscript", 13, nodes=9) | {"computing_nodes": 2}
     other = cell("dynamo", 18, nodes=3) | {"computing_nodes": 3}
     right = [verdict(c["exporter"], c["requested"], "exact") for c in (own, other)]
-    assert advise([own, other], right)["use_opset"] == 13
+    assert advise([own, other], right, Aim("fewest-nodes"))["use_opset"] == 13
     cells = run_tables(results)["cells"].set_index(["exporter", "requested"])
     assert cells.loc[("torchscript", 14), ["nodes", "computing_nodes"]].tolist() == [2, 2]

@@ -8,6 +8,7 @@ import pytest
 from opset_atlas.findings.advice import SEVERITY
 from opset_atlas.findings.answer import SHOWN, answer
 from opset_atlas.findings.answer_lines import KINDS, MOST_FINDINGS, OTHERS, lines
+from opset_atlas.findings.preference import Aim
 from opset_atlas.records import Answer
 
 Rows = list[dict[str, Any]]
@@ -58,25 +59,28 @@ def test_one_setting_that_is_right_for_all_models() -> None:
     })  # fmt: skip
     assert found["setting"] == {"exporter": "x", "opset": 13}
     assert found["exceptions"] == []
-    assert "Use x at opset 13: right for both models." in said(found)
+    assert "Use x at opset 13: right for both models.\n" in said(found)
+    assert "Right for all alike: x 13 or y 13.\n" in said(found)
 
 
-def test_the_fewest_computing_nodes_over_all_models_win() -> None:
+def test_with_that_policy_the_fewest_computing_nodes_over_all_models_win() -> None:
     keys = [(name, "x", opset) for name in "ab" for opset in (11, 13)]
     cells = [cell(*key, nodes=5 if key == ("b", "x", 11) else 3) for key in keys]
     models = [model("a", "x", 11), model("b", "x", 13)]
-    found = answer([verdict(*key) for key in keys], models, cells, [], [])
+    verdicts = [verdict(*key) for key in keys]
+    found = answer(verdicts, models, cells, [], [], Aim("fewest-nodes"))
     assert found["setting"] == {"exporter": "x", "opset": 13}
+    assert "Advice for any runtime, policy fewest-nodes." in said(found)
 
 
 def test_without_one_for_all_it_says_what_the_others_need() -> None:
     found = two({
         ("a", "x", 11): "exact", ("a", "x", 13): "exact", ("b", "y", 13): "exact",
     })  # fmt: skip
-    assert found["setting"] == {"exporter": "x", "opset": 11}
+    assert found["setting"] == {"exporter": "x", "opset": 13}
     assert found["exceptions"] == [{"model": "b", "use": {"exporter": "y", "opset": 13}, "why": ""}]
     text = said(found)
-    assert "No setting is right for both models. x at opset 11 is right for 1 of them" in text
+    assert "No setting is right for both models. x at opset 13 is right for 1 of them" in text
     assert "\n  b: use y at opset 13\n" in text
 
 
@@ -112,11 +116,11 @@ def test_a_finding_names_what_is_right_for_all_its_models() -> None:
         ("silently-wrong", ["a"], "x 11, z 11–12"),
         ("silently-moved", ["a", "b"], "z 9–10"),
     ]
-    assert [each["use"] for each in found["findings"]] == [{"exporter": "y", "opset": 12}] * 2
+    assert [each["use"] for each in found["findings"]] == [{"exporter": "x", "opset": 13}] * 2
     assert found["others"] == {"off-text": 1}
     text = said(found)
-    assert "\nwrong  a, x 11, z 11–12 → y 12: differs\n" in text
-    assert "\nmoved  a, b, z 9–10 → y 12: returned normally with opset 18\n" in text
+    assert "\nwrong  a, x 11, z 11–12 → x 13: differs\n" in text
+    assert "\nmoved  a, b, z 9–10 → x 13: returned normally with opset 18\n" in text
     assert "Further surprises in the report: 1 not as the operator's text says." in text
 
 

@@ -13,8 +13,8 @@ import onnx.parser
 import pytest
 from builders import small_report
 from opset_atlas.findings import glossary
-from opset_atlas.findings.advice import as_ranges
 from opset_atlas.findings.grouped import group_surprises
+from opset_atlas.findings.preference import as_ranges
 from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.stages.report import files, rendering
 from opset_atlas.stages.report import stage as report
@@ -167,7 +167,7 @@ def test_the_share_of_explained_changes_is_never_rounded_up_to_all(data: Data) -
 def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
     index = (folder / "index.html").read_text()
     for expected in (
-        "Use torchscript at opset 11",
+        "Use dynamo at opset 14",
         "Avoid</b> dynamo 11",
         "Models without any export",
         "Silently wrong",
@@ -181,7 +181,7 @@ def test_pages_hold_what_a_reader_looks_for(folder: Path) -> None:
     ):
         assert expected in index, expected
     page = (folder / "models" / "alpha.html").read_text()
-    assert 'href="../files/alpha/torchscript/opset_11.onnx"' in page
+    assert 'href="../files/alpha/dynamo/opset_14.onnx"' in page
     assert 'href="../files/alpha/aaaa.txt"' in page
     assert 'href="../pairs/alpha/torchscript-12-13.html"' in page
     assert "<pre" in page and "Traceback\n  plain" in page
@@ -361,8 +361,8 @@ def test_equal_onnx_files_of_a_model_are_carried_once(tmp_path: Path) -> None:
     data = load({"sweeps": small_report.SWEEPS}, folder.parent)
     places = files.onnx_places(data, "alpha")
     assert len(places) > 3
-    assert set(places.values()) == {"files/alpha/torchscript/opset_11.onnx"}, "all have one hash"
-    assert [path.name for path in (folder / "files").rglob("*.onnx")] == ["opset_11.onnx"]
+    assert set(places.values()) == {"files/alpha/dynamo/opset_14.onnx"}, "all have one hash"
+    assert [path.name for path in (folder / "files").rglob("*.onnx")] == ["opset_14.onnx"]
 
 
 def test_contrasts_with_the_same_changes_are_one(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -64,6 +65,18 @@ def test_the_answer(default_run: Project) -> None:
     for words in ("Resize-11 requires it", "empty tensor", "Resize-13 made it optional",
                   "from opset 13 it is omitted", "`tf_crop_and_resize`"):  # fmt: skip
         assert words in change.explanation
+
+
+def test_one_setting_is_recommended_for_all_models(default_run: Project) -> None:
+    answer = json.loads((default_run.folder / "results/answer.json").read_text())
+    assert answer["setting"] == {"exporter": "dynamo", "opset": 18}
+    assert answer["for_all"] == [
+        {"exporter": "dynamo", "first": 18, "last": 20},
+        {"exporter": "torchscript", "first": 16, "last": 20},
+    ]
+    models = pd.read_csv(default_run.folder / "results/tables/models.csv")
+    used = models[models.outcome == "ok"]
+    assert set(zip(used.use_exporter, used.use_opset, strict=True)) == {("dynamo", 18)}
 
 
 def test_silently_wrong_cells_are_found_and_right_ones_are_not(default_run: Project) -> None:

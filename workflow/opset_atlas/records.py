@@ -909,6 +909,14 @@ class Setting(TypedDict):
     opset: int
 
 
+class SettingRange(TypedDict):
+    """An exporter, and opsets without a gap that are right for every model that runs."""
+
+    exporter: str
+    first: int
+    last: int
+
+
 class AnswerException(TypedDict):
     """A model that the answer's setting is not right for: what to use instead, or why nothing."""
 
@@ -935,6 +943,8 @@ class Answer(TypedDict):
 
     `right`: cells that qualify to be recommended. `setting`: the one that is right for most models,
     which are all but `exceptions`; of models that do not run there are none (`not_run`, with why).
+    `for_all`: what is right for all that run, preferred first; `highest`: the newest opset
+    asked for.
     `findings`: worst first; `others`: the numbers of other surprises, by kind.
     """
 
@@ -947,6 +957,10 @@ class Answer(TypedDict):
     right: int
     runtimes: list[str]
     setting: Setting | None
+    for_all: list[SettingRange]
+    highest: int | None
+    policy: str
+    targets: list[str]
     exceptions: list[AnswerException]
     not_run: dict[str, str]
     findings: list[AnswerFinding]

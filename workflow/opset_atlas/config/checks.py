@@ -15,7 +15,7 @@ from typing import Any
 
 from opset_atlas import exporters, plugins
 from opset_atlas.base import dimensions
-from opset_atlas.config import input_files, metrics, named_sizes, objects
+from opset_atlas.config import input_files, metrics, named_sizes, objects, targets
 from opset_atlas.config.reading import NUMBERED, ConfigError
 from opset_atlas.config.references import callable_problem, file_problem, version
 from opset_atlas.config.schema import KeyPath, key_path, schema_problems, show, suggestion
@@ -105,6 +105,7 @@ def _beyond_schema(
         *_same_but_for_case(models),
         *_converter_problems(sound.get("converter", {}), package),
         *_options_problems(sound.get("options", {}), ("options",), package),
+        *targets.problems(sound.get("targets", [])),
     ]
     for name, model in models.items():
         path = ("models", name)

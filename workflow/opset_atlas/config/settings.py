@@ -16,6 +16,7 @@ from opset_atlas.config.checks import NOT_FOR_ONNX, check, delivers_file, needs_
 from opset_atlas.config.reading import ConfigError, load, merge
 from opset_atlas.config.references import distribution, source_file, version
 from opset_atlas.config.schema import fill, schema
+from opset_atlas.findings.preference import Policy
 from opset_atlas.onnx_files import external_data
 
 __all__ = ["ConfigError", "ModelSpec", "Settings", "load", "resolve"]
@@ -80,6 +81,8 @@ class Settings:
     worker: bool
     audit: bool
     baseline: str
+    policy: Policy
+    targets: list[str]
     input_sets: list[str]
     tolerances: dict[str, Any]
     limits: dict[str, Any]

@@ -20,6 +20,7 @@ from typing import Any
 from opset_atlas import plugins, sources
 from opset_atlas.base import stopped
 from opset_atlas.base.files import canonical_json, file_sha256
+from opset_atlas.config import targets
 from opset_atlas.config.asked import asked_per_job
 from opset_atlas.config.settings import ModelSpec, Settings
 from opset_atlas.execution import address, environments
@@ -276,11 +277,21 @@ class Specs:
             **self.judge(),
             "command": command,
             "audit": self._settings.audit,
+            "advice": self._advice(),
             "sweeps": {name: spec.exporters for name, spec in models.items()},
             "order": list(models),
             "descriptions": {name: spec.description for name, spec in models.items()},
             "runtimes": self._settings.runtimes,
             "versions": self._versions((*_REPORT, *self._of_runtimes())),
+        }
+
+    def _advice(self) -> dict[str, Any]:
+        """What settings are wanted for, as `findings.preference.of_spec` reads it."""
+        torch = self._versions(("torch",))["torch"]
+        return {
+            "policy": self._settings.policy,
+            "limits": [targets.limit(text) for text in self._settings.targets],
+            "default_exporter": targets.default_exporter(torch),
         }
 
     def _graphs(self, model: str, packages: Iterable[str]) -> dict[str, Any]:

@@ -3,9 +3,8 @@
 The rule, which the report states too: a cell qualifies if the exporter delivered the requested
 opset, onnx's checker accepts the file, and every runtime computes the model's function to within
 float32's own noise, or within assert_close's tolerances if there is no float64 run to measure the
-noise. Of these, the fewest nodes that compute something (Constant and Identity do not) win, then
-the lowest opset (older runtimes read it), then the order of the configuration. It is a valid answer
-that none qualifies.
+noise. Which of these is preferred is decided in `preference`. It is a valid answer that none
+qualifies.
 """
 
 from __future__ import annotations
@@ -13,11 +12,19 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from opset_atlas.base.messages import shorten
+from opset_atlas.findings.preference import (
+    HOME,
+    Aim,
+    Choice,
+    as_ranges,
+    choose,
+    exclusions,
+    spans,
+)
 from opset_atlas.numerics.verdicts import RIGHT
 from opset_atlas.records import CellVerdict, DefineRecord, Departure, DumpRecord
 
@@ -48,15 +55,6 @@ NOTHING_DONE = {
 }
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A setting, and the qualifying cells that it has: one for each model that it is right for."""
-
-    exporter: str
-    opset: int
-    cells: Mapping[str, Row]
-
-
 def qualifying(cells: Iterable[Row], verdicts: Iterable[CellVerdict]) -> list[Row]:
     """The cells that may be recommended: delivered as asked, valid, and right in every runtime."""
     by_cell = _by_cell(verdicts)
@@ -67,39 +65,17 @@ def qualifying(cells: Iterable[Row], verdicts: Iterable[CellVerdict]) -> list[Ro
     ]
 
 
-def choose(models: Collection[str], right: Iterable[Row], order: Sequence[str]) -> Choice | None:
-    """The setting that is right for most of these models; None if there is none for any.
-
-    Of several, the one with the fewest computing nodes, then the lowest opset, then the order of
-    the exporters.
-
-    Args:
-        right: qualifying cells, of these models and others.
-    """
-    found: dict[tuple[str, int], dict[str, Row]] = {}
-    for cell in right:
-        if cell["model"] in models:
-            setting = cell["exporter"], cell["requested"]
-            found.setdefault(setting, {})[cell["model"]] = cell
-    if not found:
-        return None
-
-    def preference(setting: tuple[str, int]) -> tuple[int, int, int, int]:
-        own = found[setting].values()
-        nodes = sum(cell["computing_nodes"] for cell in own)
-        return -len(own), nodes, setting[1], order.index(setting[0])
-
-    exporter, opset = min(found, key=preference)
-    return Choice(exporter, opset, found[exporter, opset])
-
-
 def recommend(
-    record: DefineRecord, cells: Iterable[Row], verdicts: Collection[CellVerdict]
+    record: DefineRecord,
+    cells: Iterable[Row],
+    verdicts: Collection[CellVerdict],
+    aim: Aim | None = None,
 ) -> dict[str, Any]:
     """A model's row in the table of models: what to use, what to avoid, and why.
 
     Args:
         cells, verdicts: only those of this model.
+        aim: what the user wants it for.
     """
     row: dict[str, Any] = {
         "model": record["model"],
@@ -109,22 +85,32 @@ def recommend(
         "parameters": record["parameters"],
         "use_exporter": None,
         "use_opset": None,
+        "use_range": "",
         "why": "",
+        "also_right": "",
+        "excluded": "",
         "avoid": "",
         "avoid_why": "",
     }
     if record["outcome"] != "ok":
         return {**row, "why": f"{NOTHING_DONE[record['outcome']]}: {record['detail']}"}
-    own = list(cells)
+    own, aim = list(cells), aim or Aim()
     by_cell = _by_cell(verdicts)
     right = qualifying(own, verdicts)
-    if choice := choose({record["model"]}, right, exporters_of(own)):
+    row["excluded"] = exclusions(own, aim)
+    if choice := choose({record["model"]}, right, exporters_of(own), aim):
         best = choice.cells[record["model"]]
+        read = [c for c in right if not aim.refusal(c["requested"], c.get("ir_version"))]
+        same = [c["requested"] for c in read if c["exporter"] == choice.exporter]
         row |= {
             "use_exporter": choice.exporter,
             "use_opset": choice.opset,
-            "why": _why(best, right, _verdicts(by_cell, best)),
+            "use_range": as_ranges(same),
+            "why": _why(choice, best, read, aim, _verdicts(by_cell, best)),
+            "also_right": _alternatives(best, read, aim),
         }
+    elif right:
+        row["why"] = "no cell qualifies: none that is right is read by the targets"
     elif random := sorted({name for each in record["sets"] for name in each["random"]}):
         names = " and ".join(f"`{name}`" for name in random)
         row["why"] = f"the model is random: its output {names} changes from run to run in torch"
@@ -257,20 +243,52 @@ def _verdicts(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> set[st
     return {verdict["verdict"] for verdict in by_cell.get(_key(cell), [])}
 
 
-def _why(best: Row, right: Sequence[Row], verdicts: set[str]) -> str:
+def _why(choice: Choice, best: Row, right: Sequence[Row], aim: Aim, verdicts: set[str]) -> str:
     """One clause per rule that was decisive."""
     floor = ", judged without a noise floor" if "no-noise-floor" in verdicts else ""
-    quality = f"right in every runtime{floor}"
-    nodes = best["computing_nodes"]
-    fewest = [cell for cell in right if cell["computing_nodes"] == nodes]
-    most = max(cell["computing_nodes"] for cell in right)
-    noun = "computing node" if nodes == 1 else "computing nodes"
-    if most == nodes:
-        size = f"all {len(right)} such cells have {nodes} {noun}"
+    if len(right) == 1:
+        return f"right in every runtime{floor}; the only such cell"
+    exporter, opset = choice.exporter, choice.opset
+    same = [cell["requested"] for cell in right if cell["exporter"] == exporter]
+    clauses = [f"right in every runtime{floor}"]
+    if aim.policy == "widest-reach":
+        clauses.append("the lowest opset that is right, so the most runtimes read it")
+    elif aim.policy == "fewest-nodes":
+        nodes = best["computing_nodes"]
+        most = max(cell["computing_nodes"] for cell in right)
+        noun = "computing node" if nodes == 1 else "computing nodes"
+        size = f" where others have up to {most}" if most > nodes else ", as all others have"
+        clauses.append(f"{nodes} {noun}{size}")
     else:
-        size = f"{nodes} {noun} where others have up to {most}"
-    lowest = "the lowest opset of these" if len(fewest) > 1 else "the only such cell"
-    return f"{quality}; {size}; {lowest}"
+        if exporter == aim.default_exporter:
+            clauses.append("torch’s default exporter")
+        elif any(aim.standing(c["exporter"]) > aim.standing(exporter) for c in right):
+            clauses.append(f"{aim.default_exporter} is right nowhere")
+        clauses[0] += f" at {as_ranges(same)}" if len(same) > 1 else ""
+        run = next(span for span in spans(same) if span[0] <= opset <= span[1])
+        whole = len(spans(same)) == 1
+        which = "these" if whole else f"the longest run, {as_ranges(range(run[0], run[1] + 1))}"
+        if opset == HOME:
+            clauses.append(f"{HOME} is the opset that torch writes itself")
+        elif len(same) > 1:
+            clauses.append(f"of {which}, the nearest to {HOME}, which torch writes itself")
+    return "; ".join(clauses)
+
+
+def _alternatives(best: Row, right: Sequence[Row], aim: Aim) -> str:
+    """The other exporters that are right, with their opsets and what they cost or save in nodes.
+
+    `torchscript 9–20 (1 node more), converter 9–19`
+    """
+    parts = []
+    names = [name for name in exporters_of(right) if name != best["exporter"]]
+    for name in sorted(names, key=aim.standing):
+        own = [cell for cell in right if cell["exporter"] == name]
+        more = min(cell["computing_nodes"] for cell in own) - best["computing_nodes"]
+        nodes = "node" if abs(more) == 1 else "nodes"
+        cost = f" ({abs(more)} {nodes} {'more' if more > 0 else 'fewer'})" if more else ""
+        parts.append(f"{name} {as_ranges(cell['requested'] for cell in own)}{cost}")
+    return ", ".join(parts)
 
 
 def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> dict[str, str]:
@@ -307,23 +325,6 @@ def _spans(cells: Sequence[Row]) -> str:
     for exporter, group in groupby(cells, key=lambda cell: cell["exporter"]):
         for first, last in spans([cell["requested"] for cell in group]):
             parts.append(f"{exporter} {first}" if first == last else f"{exporter} {first}–{last}")
-    return ", ".join(parts)
-
-
-def spans(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Runs of consecutive integers as (first, last)."""
-    found: list[tuple[int, int]] = []
-    for number in sorted(set(numbers)):
-        if found and number == found[-1][1] + 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found
-
-
-def as_ranges(opsets: Iterable[int]) -> str:
-    """`9–13, 15`"""
-    parts = (str(a) if a == b else f"{a}–{b}" for a, b in spans(opsets))
     return ", ".join(parts)
 
 

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from opset_atlas.findings.advice import as_ranges, choose, exporters_of, qualifying
+from opset_atlas.findings.advice import exporters_of, qualifying
 from opset_atlas.findings.grouped import Surprise, group_surprises
+from opset_atlas.findings.preference import Aim, as_ranges, choose, right_for_all, spans
 from opset_atlas.records import (
     VERSION,
     Answer,
@@ -40,8 +41,10 @@ def answer(
     cells: Sequence[Row],
     surprises: Iterable[Row],
     failures: Iterable[Row],
+    aim: Aim | None = None,
 ) -> Answer:
     """The answer, from the verdicts on all cells and the rows of the tables with these names."""
+    aim = aim or Aim()
     right: dict[str, list[Row]] = {row["model"]: [] for row in models}
     qualified = qualifying(cells, verdicts)
     for cell in qualified:
@@ -50,13 +53,14 @@ def answer(
 
     def setting_for(names: Collection[str]) -> Setting | None:
         """What is right for all of these models."""
-        choice = choose(names, (cell for name in names for cell in right[name]), order)
+        choice = choose(names, (cell for name in names for cell in right[name]), order, aim)
         if choice is None or len(choice.cells) < len(names):
             return None
         return {"exporter": choice.exporter, "opset": choice.opset}
 
     running = {row["model"]: row for row in models if row["outcome"] == "ok"}
-    best = choose(running, qualified, order)
+    best = choose(running, qualified, order, aim)
+    everywhere = right_for_all(running, qualified, order, aim)
     grouped = group_surprises(surprises)
     return {
         "version": VERSION,
@@ -68,6 +72,14 @@ def answer(
         "right": len(qualified),
         "runtimes": _runtimes(verdicts),
         "setting": {"exporter": best.exporter, "opset": best.opset} if best else None,
+        "for_all": [
+            {"exporter": name, "first": first, "last": last}
+            for name, opsets in everywhere.items()
+            for first, last in spans(opsets)
+        ],
+        "highest": max((cell["requested"] for cell in cells), default=None),
+        "policy": aim.policy,
+        "targets": [each["target"] for each in aim.limits],
         "exceptions": [
             _exception(row) for name, row in running.items() if not best or name not in best.cells
         ],

@@ -9,7 +9,14 @@ from typing import Literal
 
 from opset_atlas.base.failures import NAMED
 from opset_atlas.base.files import read_json
-from opset_atlas.records import Answer, AnswerException, AnswerFinding, ModelFailure, Setting
+from opset_atlas.records import (
+    Answer,
+    AnswerException,
+    AnswerFinding,
+    ModelFailure,
+    Setting,
+    SettingRange,
+)
 
 # How a line is meant. `loud`: a failure of this program itself.
 Style = Literal["plain", "strong", "good", "bad", "dim", "loud"]
@@ -76,6 +83,20 @@ def lines(answer: Answer, report: str, width: int = 100, drawn: str = "") -> Ite
     yield from _failed(answer["failures"], width)
 
 
+def in_words(ranges: Sequence[SettingRange], highest: int | None) -> str:
+    """`dynamo ≥ 18 or torchscript 9–14`; `≥` up to the newest opset that was asked for."""
+    parts = []
+    for each in ranges:
+        first, last = each["first"], each["last"]
+        if first == last:
+            parts.append(f"{each['exporter']} {first}")
+        elif last == highest:
+            parts.append(f"{each['exporter']} ≥ {first}")
+        else:
+            parts.append(f"{each['exporter']} {first}–{last}")
+    return " or ".join(parts)
+
+
 def failure(row: ModelFailure) -> str:
     """A failure of this program, in a sentence."""
     where = " × ".join(filter(None, [row["model"], row["what"]]))
@@ -117,11 +138,18 @@ def _advice(answer: Answer, width: int) -> Iterator[Line]:
     """One setting for all models that run, or what is nearest to it."""
     running = answer["models"] - len(answer["not_run"])
     others = answer["exceptions"]
+    if answer["targets"] or answer["policy"] != "default":
+        read = f"for {' and '.join(answer['targets'])}" if answer["targets"] else "for any runtime"
+        yield from _wrapped("dim", f"Advice {read}, policy {answer['policy']}.", width)
     best = answer["setting"]
     whose = {1: "the model", 2: "both models"}.get(running, f"all {running} models")
     whose += " that run" * bool(answer["not_run"] and running > 1)
     if best and not others:
         yield from _wrapped("good", f"Use {_setting(best)}: right for {whose}.", width)
+        alike = answer["for_all"]
+        if len(alike) > 1 or any(each["first"] < each["last"] for each in alike):
+            text = f"Right for all alike: {in_words(alike, answer['highest'])}."
+            yield from _wrapped("plain", text, width)
     elif best:
         some = f"{_setting(best)} is right for {running - len(others)} of them"
         text = f"No setting is right for {whose}. {some}; for the others:"

@@ -181,7 +181,11 @@ TABLES: Mapping[str, Table] = {
             "parameters": "number of parameters",
             "use_exporter": "recommended exporter",
             "use_opset": "recommended opset",
+            "use_range": "all opsets that are right with that exporter and that the targets read",
             "why": "why this cell, or why none",
+            "also_right": "other exporters that are right, with their opsets, and how many"
+            " computing nodes more or fewer the smallest of those files has",
+            "excluded": "opsets that a target does not read, and which target",
             "avoid": "cells to avoid",
             "avoid_why": "why to avoid them",
         },

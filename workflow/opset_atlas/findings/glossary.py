@@ -19,6 +19,11 @@ WORDS = {
         "Of a cell: the exporter returned normally, with another opset than requested. Of a metric:"
         " it is further from that of torch's outputs than its tolerance."
     ),
+    "policy": (
+        "Which setting is recommended among those that are right: torch's default, the widest reach"
+        " or the fewest nodes."
+    ),
+    "target": "What has to read the files: a release of a runtime, or a bound on the opset.",
     "surprise": "A file that was reported as a success and is not what was asked for.",
     "reference": (
         "The outputs of the module itself, in its own type and in float64, on every input set."

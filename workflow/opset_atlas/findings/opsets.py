@@ -13,7 +13,7 @@ from typing import Any
 
 import onnx.helper
 
-from opset_atlas.findings.advice import spans
+from opset_atlas.findings.preference import spans
 from opset_atlas.numerics.verdicts import RIGHT
 from opset_atlas.operators import definitions
 from opset_atlas.operators.conversions import FAILED

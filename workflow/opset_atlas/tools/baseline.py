@@ -18,7 +18,7 @@ from typing import Any
 from opset_atlas.base.files import read_json
 from opset_atlas.causes import Situation
 from opset_atlas.comparison.steps import compare, converted, read_graph, usable_graphs
-from opset_atlas.findings.advice import as_ranges
+from opset_atlas.findings.preference import as_ranges
 from opset_atlas.graph.spelling import visible
 from opset_atlas.numerics.verdicts import RIGHT
 from opset_atlas.records import Cell, CellVerdict, DefineRecord, ExportRecord, JudgeRecord

@@ -17,7 +17,7 @@ from opset_atlas.drawing.fold import Folded, fold
 from opset_atlas.drawing.pairs import scene
 from opset_atlas.drawing.plan import plan
 from opset_atlas.drawing.scene import SIDES, Scene
-from opset_atlas.findings.advice import as_ranges
+from opset_atlas.findings.preference import as_ranges
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.operators import definitions
 from opset_atlas.records import Change, Contrast, GraphFile, Step

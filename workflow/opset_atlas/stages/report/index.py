@@ -13,7 +13,9 @@ import pandas as pd
 
 from opset_atlas.findings import coverage, glossary
 from opset_atlas.findings.grouped import group_surprises
+from opset_atlas.findings.preference import of_spec
 from opset_atlas.records import RunOutcome, Verdict
+from opset_atlas.stages.report.advice import lead
 from opset_atlas.stages.report.canvas import Canvas, of_step
 from opset_atlas.stages.report.changes import GroupedChange, first_to_show, group_changes
 from opset_atlas.stages.report.data import Data, Row
@@ -46,6 +48,8 @@ def page(data: Data, catalog: Catalog) -> dict[str, Any]:
         "coverage": coverage.summarize(list(data.dumps.values())),
         "located": origins(data),
         "advice": advice,
+        "lead": lead(data, opsets),
+        "policy": of_spec(data.spec).policy,
         "most_picks": MOST_PICKS,
         "groups": group_advice(advice) if len(advice) > MOST_SENTENCES else [],
         "broken": [row for row in data.tables["models"] if row["outcome"] != "ok"],

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from opset_atlas.findings.advice import as_ranges
+from opset_atlas.findings.preference import as_ranges
 from opset_atlas.graph.spelling import visible
 from opset_atlas.stages.report import canvas, changes
 

@@ -20,13 +20,13 @@ from opset_atlas.base.source_lines import listed, with_nodes
 from opset_atlas.findings import audit_rows, choices, coverage, opsets, ways_out
 from opset_atlas.findings.advice import (
     NOTHING_DONE,
-    as_ranges,
     computing_nodes,
     recommend,
     surprises,
 )
 from opset_atlas.findings.answer import answer
 from opset_atlas.findings.columns import columns
+from opset_atlas.findings.preference import Aim, as_ranges, of_spec
 from opset_atlas.numerics.verdicts import WRONG, outcome_in_runtimes
 from opset_atlas.records import (
     BlamedInput,
@@ -58,12 +58,16 @@ def main(arguments: list[str] | None = None) -> None:
     sweeps = {model: options.spec["sweeps"][model] for model in options.spec["order"]}
     audited = bool(options.spec.get("audit"))
     judged: JudgeRecord = read_json(options.results / "judge" / "verdicts.json", "judge")
-    found = sound_tables(sweeps, options.results, judged, audited)
+    aim = of_spec(options.spec)
+    found = sound_tables(sweeps, options.results, judged, audited, aim)
     for name, rows in found.items():
         write_table(options.output / name, rows, columns(name))
     if options.answer:
-        used = (found[name] for name in ("models", "cells", "surprises", "failures"))
-        write_json(options.answer, answer(judged["cells"], *used))
+        models, cells, surprising, failed = (
+            found[name] for name in ("models", "cells", "surprises", "failures")
+        )
+        said = answer(judged["cells"], models, cells, surprising, failed, aim)
+        write_json(options.answer, said)
 
 
 def sound_tables(
@@ -71,13 +75,14 @@ def sound_tables(
     results: Path,
     judged: JudgeRecord,
     audited: bool = False,
+    aim: Aim | None = None,
 ) -> dict[str, list[Row]]:
     """All tables; a model whose rows cannot be made has none but its failure."""
 
     def made(models: Sequence[str]) -> dict[str, list[Row]]:
         given = {model: sweeps[model] for model in models}
         audit = {"audit": _audit(given, results)} if audited else {}
-        return tables(given, results, judged, audited) | audit
+        return tables(given, results, judged, audited, aim) | audit
 
     found, failed = failures.apart(list(sweeps), made)
     for model, failure in failed.items():
@@ -91,7 +96,8 @@ def _lost(model: str, failure: Failure) -> Row:
     detail = failures.named(failure)
     row = dict.fromkeys(columns("models")) | {"model": model, "outcome": "internal-error"}
     why = f"{NOTHING_DONE['internal-error']}: {detail}"
-    return row | {"kind": "", "detail": detail, "why": why, "avoid": "", "avoid_why": ""}
+    texts = dict.fromkeys(("kind", "use_range", "also_right", "excluded", "avoid", "avoid_why"), "")
+    return row | {**texts, "detail": detail, "why": why}
 
 
 def tables(
@@ -99,6 +105,7 @@ def tables(
     results: Path,
     judged: JudgeRecord,
     audited: bool = False,
+    aim: Aim | None = None,
 ) -> dict[str, list[Row]]:
     """The rows of all tables except that of the audit.
 
@@ -106,6 +113,7 @@ def tables(
         sweeps: each model's exporters.
         judged: the verdicts on all cells.
         audited: whether there are records of the audit, whose failures count too.
+        aim: what settings are wanted for.
     """
     exports = [_export(results, model, exporter) for model in sweeps for exporter in sweeps[model]]
     definitions, dumped, compared = (
@@ -150,7 +158,7 @@ def tables(
         "choices": choices.rows(contrasts),
         "models": [
             _named(
-                recommend(record, own_cells[record["model"]], own_verdicts[record["model"]]),
+                recommend(record, own_cells[record["model"]], own_verdicts[record["model"]], aim),
                 failed,
                 own_verdicts[record["model"]],
             )

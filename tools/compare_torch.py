@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("workflow", "config", "tools/truth.py")
 TABLE = "workflow/opset_atlas/exporters/_compared.yaml"
 PACKAGES = ("torch", "onnxscript", "onnx")
+# A file in an environment that is being made, or whose making was stopped: it is made again.
+UNFINISHED = "unfinished"
 # What torch requires it brings along, in versions that it chooses.
 ASK = """
 import importlib.metadata, json, re, sys
@@ -48,11 +50,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("version", help="of torch, such as 2.14.1")
     parser.add_argument("--sample", type=int, default=32, help="so many models of the zoo")
-    parser.add_argument("--environment", type=Path, help="default: .venv-torch-VERSION")
+    parser.add_argument(
+        "--environment",
+        type=Path,
+        help="made there unless the folder exists; default: .venv-torch-VERSION",
+    )
     parser.add_argument("--index", help="where torch comes from, such as an index of CPU builds")
     options = parser.parse_args(arguments)
     folder = options.environment or ROOT / f".venv-torch-{options.version}"
-    if not (folder / "ready").exists() and not options.environment:
+    if not folder.exists() or (folder / UNFINISHED).exists():
         make(folder, options.version, options.index)
     versions = ask(folder)["versions"]
     found = {name: version.partition("+")[0] for name, version in versions.items()}
@@ -68,14 +74,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make(folder: Path, version: str, index: str | None) -> None:
     """An environment with that torch and, besides what torch requires, the versions of the lock."""
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / UNFINISHED).touch()
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     source = ["--index-url", index] if index else []
     _pip(folder, *source, f"torch=={version}")
     own = {_name(each) for each in ["torch", *ask(folder)["required"]]}
     lock = (ROOT / "envs/main.lock").read_text(encoding="utf-8").splitlines()
     rest = [line for line in lock if "==" in line and _name(line.partition("==")[0]) not in own]
     _pip(folder, *rest)
-    (folder / "ready").touch()
+    (folder / UNFINISHED).unlink()
 
 
 def ask(folder: Path) -> dict[str, Any]:
@@ -127,7 +136,9 @@ def entry(found: dict[str, str], lines: list[dict[str, Any]]) -> str:
 
 def _pip(folder: Path, *what: str) -> None:
     command = [str(folder / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, *what], check=True)
+    if status := subprocess.run([*command, *what], check=False).returncode:
+        torch = next((each for each in what if each.startswith("torch==")), "the rest of the lock")
+        raise SystemExit(f"{folder}: pip could not install {torch} (exit status {status})")
 
 
 def _name(name: str) -> str:

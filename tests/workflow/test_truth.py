@@ -87,6 +87,19 @@ def test_an_entry_is_printed_for_a_version_under_which_nothing_differs() -> None
     assert entry["torch"] == version and entry["models"] == 1 and entry["cells"] == 35
 
 
+def test_a_version_that_no_index_has_is_named_without_a_traceback(tmp_path: Path) -> None:
+    folder, nowhere = tmp_path / "made", (tmp_path / "nowhere").as_uri()
+    given = ["--environment", str(folder), "--index", nowhere, "9.9.9"]
+    for _ in range(2):  # what was left unfinished is made again
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "tools/compare_torch.py"), *given],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 1
+        said = done.stderr.splitlines()[-1]
+        assert said == f"{folder}: pip could not install torch==9.9.9 (exit status 1)"
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

@@ -81,7 +81,7 @@ class Project:
 
 def _is_time(path: Path, results: Path) -> bool:
     parts = path.relative_to(results).parts
-    return parts[0] == "logs" or path.name.endswith("timing.json")
+    return parts[0] in {"logs", "pages"} or path.name.endswith("timing.json")
 
 
 def timeless(path: Path) -> bytes:

@@ -20,6 +20,7 @@ RESULTS = Path(
     workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply("<results>"))
 )
 ANSWER = RESULTS / "answer.json"
+PAGES = str(RESULTS / "pages")  # notes on the report's pages that are up to date
 # A run of these alone starts its two Pythons sooner than a worker that has all that others need.
 WITHOUT_WORKER = {"report", "conclude", "all"}
 RUN = str(RESULTS / "run.json")

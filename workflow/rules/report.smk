@@ -47,6 +47,8 @@ rule report:
         spec=report_spec(),
         run=RUN,
         results=subpath(input.verdicts, ancestor=2),
+        kept=PAGES,
     shell:
         "python -m opset_atlas --log {log} report --spec @{params.run} --results {params.results}"
-        " --output {output.pages} --cards {output.cards} --processes {threads}"
+        " --output {output.pages} --cards {output.cards} --kept {params.kept}"
+        " --processes {threads}"

@@ -113,6 +113,40 @@ class Data:
             verdicts=[verdict for verdict in self.verdicts if verdict["model"] in models],
         )
 
+    def of(self, model: str) -> Data:
+        """The part that the pages of a model are made from: nothing about another model.
+
+        Without the table over all models that changes with each of them.
+        """
+        names = self.spec["sweeps"][model]
+        about = columns.about_models()
+        own: dict[str, Any] = {
+            name: {key: each for key, each in self.spec[name].items() if key == model}
+            for name in ("sweeps", "descriptions", "models", "metrics")
+            if name in self.spec
+        }
+        return replace(
+            self,
+            spec={**self.spec, "order": [model], **own},
+            tables={
+                name: self.rows(name, model) if name in about else rows
+                for name, rows in self.tables.items()
+                if name != "choices"
+            },
+            definitions=Records([model], self.definitions.__getitem__),
+            dumps=Records([model], self.dumps.__getitem__),
+            comparisons=Records([model], self.comparisons.__getitem__),
+            sweeps=Records([(model, name) for name in names], self.sweeps.__getitem__),
+            verdicts=self._verdicts_by_model.get(model, []),
+        )
+
+    @cached_property
+    def _verdicts_by_model(self) -> dict[str, list[CellVerdict]]:
+        found: dict[str, list[CellVerdict]] = {}
+        for verdict in self.verdicts:
+            found.setdefault(verdict["model"], []).append(verdict)
+        return found
+
     def sweeps_of(self, model: str) -> Iterator[Sweep]:
         """The sweeps of a model in the order of the configuration."""
         for exporter in self.spec["sweeps"][model]:

@@ -128,6 +128,11 @@ class Catalog:
         """By name; ONNX's default domain first."""
         return sorted(self._found.values(), key=lambda each: (each.domain, each.op.lower()))
 
+    @property
+    def files(self) -> list[str]:
+        """The pages that links lead to."""
+        return [each.file for each in self.entries]
+
     def link(self, row: Mapping[str, Any]) -> str:
         """The page of a change's operator, at the transition it is about; "" if there is none."""
         found = self._operator(row["op_type"] or "", row.get("domain"))

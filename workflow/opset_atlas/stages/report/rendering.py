@@ -18,12 +18,15 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from opset_atlas.base.files import digest, file_sha256
 from opset_atlas.findings.preference import as_ranges
 from opset_atlas.graph.spelling import visible
 from opset_atlas.stages.report import canvas, changes
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_TEXT = 2000  # characters of a text on a page; the tables hold all of it
+_TAG = re.compile(r"{%-?\s*(?:extends|include|import|from)\b")
+_NAMED = re.compile(r"""{%-?\s*(?:extends|include|import|from)\s+["']([^"']+)["']""")
 _BREAKS = re.compile(r"[\t\r\n]+")
 _SCRIPTS = {"index": ("script.js", "scene.js"), "pair": ("scene.js",), "model": ("scene.js",)}
 
@@ -68,6 +71,27 @@ def render(pages: Environment, template: str, page: dict[str, Any], alone: bool 
     """
     inlined = _inline(page, _SCRIPTS.get(template, ()))
     return pages.get_template(f"{template}.html.j2").render(page, **inlined, alone=alone)
+
+
+def digest_of(names: Iterable[str]) -> str:
+    """A digest of these templates, those that they include, and all styles and scripts."""
+    files = {path for path in TEMPLATES.iterdir() if path.is_file() and path.suffix != ".j2"}
+    waiting = [TEMPLATES / f"{name}.html.j2" for name in names]
+    while waiting:
+        path = waiting.pop()
+        if path not in files:
+            files.add(path)
+            waiting += _included(path)
+    return digest([[path.name, file_sha256(path)] for path in sorted(files)])
+
+
+def _included(template: Path) -> Iterable[Path]:
+    """The templates that one extends, includes or imports; all if it computes their names."""
+    text = template.read_text(encoding="utf-8")
+    named = _NAMED.findall(text)
+    if len(named) < len(_TAG.findall(text)):
+        return TEMPLATES.glob("*.j2")
+    return [TEMPLATES / name for name in named]
 
 
 def _inline(page: dict[str, Any], scripts: Iterable[str]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from opset_atlas.stages.report import files as report_files
 from opset_atlas.stages.report import index as report_index
 from opset_atlas.stages.report import model as report_model
 from opset_atlas.stages.report.data import Data, load
+from opset_atlas.stages.report.kept import Kept
 from opset_atlas.stages.report.rendering import environment, render
 
 MODELS_AT_ONCE = 40  # models that a process takes at a time
@@ -49,23 +50,31 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, required=True, help="folder of the stages' folders")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     parser.add_argument("--cards", type=Path, help="folder for a self-contained page per model")
+    parser.add_argument("--kept", type=Path, help="folder of notes on pages that are up to date")
     parser.add_argument("--processes", type=int, default=1, help="that write pages")
     options = parser.parse_args(arguments)
     gc.set_threshold(*THRESHOLDS)
     data = load(options.spec, options.results)
-    build(data, options.output, options.cards, options.processes)
+    build(data, options.output, options.cards, options.processes, options.kept)
 
 
-def build(data: Data, folder: Path, cards: Path | None = None, processes: int = 1) -> None:
+def build(
+    data: Data,
+    folder: Path,
+    cards: Path | None = None,
+    processes: int = 1,
+    kept: Path | None = None,
+) -> None:
     """Write every page below `folder`, the index last, so that its links never dangle.
 
     The models' pages are written to `cards` too, without links to other pages, because Snakemake's
-    report shows them one by one.
+    report shows them one by one. Notes in the folder `kept` say which need not be made again.
     """
     (folder / "operators").mkdir(parents=True, exist_ok=True)  # a run may have none
     writer = _Writer(data, folder, cards)
     writer.whole(writer.carry)
     writer.whole(writer.operators)
+    writer.kept = Kept(kept, writer.catalog.files, [folder, *([cards] if cards else [])])
     for written, failed in shared(writer.sound, _parts(writer.left, processes), processes):
         writer.keep(written, failed)
     if data.spec["audit"]:
@@ -78,6 +87,7 @@ def build(data: Data, folder: Path, cards: Path | None = None, processes: int = 
     write_json(folder / "failures.json", writer.failures())
     write_json(folder / "pictures.json", {"pairs": writer.pairs, "drawn_by": "opset_atlas.drawing"})
     _remove_others(folder, writer.written)
+    writer.kept.forget_others(data.models)
     for path in cards.glob("*.html") if cards else ():
         if path.stem not in data.models:
             path.unlink()
@@ -102,6 +112,7 @@ class _Writer:
         for name in ("pair", "model"):  # compiled once here, not in each process
             self.pages.get_template(f"{name}.html.j2")
         self.catalog = operators.Catalog(data.only([]))
+        self.kept = Kept(None, [], [])
         self.written: set[Path] = set()
         self.failed: dict[str, Failure] = {}
 
@@ -169,17 +180,29 @@ class _Writer:
         return [self.write("index", page, "index.html")]
 
     def models(self, models: Sequence[str]) -> list[Path]:
-        """The pages of models and of their pairs."""
-        written = []
+        """The pages of models and of their pairs; those that are up to date are not made again."""
+        written: list[Path] = []
         for model in models:
-            for pair in report_canvas.pairs(self.data, model):
-                page = report_canvas.Canvas(pair).context() | {"spec": self.data.spec, "opsets": []}
-                written.append(self.write("pair", page, pair.place))
-            page = report_model.page(self.data, model)
-            written.append(self.write("model", page, f"models/{model}.html"))
-            if self.cards:
-                text = render(self.pages, "model", page, alone=True)
-                write_text(self.cards / f"{model}.html", text)
+            data = self.data.of(model)
+            key = self.kept.key(data, model)
+            pages = self.kept.pages(model, key)
+            if pages is None:
+                pages = self._model(data, model)
+                self.kept.note(model, key, pages)
+            written += pages
+        return written
+
+    def _model(self, data: Data, model: str) -> list[Path]:
+        written = []
+        for pair in report_canvas.pairs(data, model):
+            page = report_canvas.Canvas(pair).context() | {"spec": data.spec, "opsets": []}
+            written.append(self.write("pair", page, pair.place))
+        page = report_model.page(data, model)
+        written.append(self.write("model", page, f"models/{model}.html"))
+        if self.cards:
+            card = self.cards / f"{model}.html"
+            write_text(card, render(self.pages, "model", page, alone=True))
+            written.append(card)
         return written
 
     def write(self, template: str, page: dict[str, Any], place: str) -> Path:

@@ -18,7 +18,7 @@ TORCH := $(shell grep '^torch==' envs/main.lock)
 NIGHT := results/nightly
 SHORT := --models 3 --repeat 1 --output $(NIGHT)/speed.jsonl
 
-.PHONY: help report test unit nightly architectures gallery env dev lint format types schemas \
+.PHONY: help report test unit nightly architectures gallery env dev lint format types schemas operators \
 	pictures console rooms figures layout explained growth validate bench bench-zoo bench-chunks bench-medium \
 	bench-hundred bench-thousand bench-others bench-docs bench-growth bench-install bench-commands bench-torch \
 	bench-all bench-report truth compare-torch lock clean
@@ -101,6 +101,9 @@ layout: env  ## the layout of graphs beside graphviz's, on the pairs of a finish
 
 rooms: dev  ## lines by room, in CONTRIBUTING.md
 	$(BIN)/python docs/rooms.py --write
+
+operators: env  ## onnx's own tests in the runtimes, and through the converter step by step (minutes)
+	$(BIN)/python docs/operators.py $(ARGS)
 
 figures: env  ## the counts of docs/figures.md, from a finished run
 	$(BIN)/python docs/figures.py

@@ -28,7 +28,11 @@ MOST_TEXT = 2000  # characters of a text on a page; the tables hold all of it
 _TAG = re.compile(r"{%-?\s*(?:extends|include|import|from)\b")
 _NAMED = re.compile(r"""{%-?\s*(?:extends|include|import|from)\s+["']([^"']+)["']""")
 _BREAKS = re.compile(r"[\t\r\n]+")
-_SCRIPTS = {"index": ("script.js", "scene.js"), "pair": ("scene.js",), "model": ("scene.js",)}
+_SCRIPTS = {
+    "index": ("upto.js", "script.js", "scene.js"),
+    "pair": ("scene.js",),
+    "model": ("scene.js",),
+}
 
 
 def environment() -> Environment:

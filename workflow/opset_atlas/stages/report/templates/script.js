@@ -5,7 +5,7 @@
   const form = document.getElementById("filters");
   const status = form.querySelector("output");
   const views = [...document.querySelectorAll("[name=view]")];
-  const fields = ["model", "exporter", "operator", "outcome"];
+  const fields = ["model", "exporter", "operator", "outcome", "upto"];
   const words = (item, name) => (item.dataset[name] === undefined ? null : item.dataset[name].split(" "));
   const read = (element) => ({
     element,
@@ -50,7 +50,8 @@
             (item.operator ? item.operator.includes(number) : !item.models || item.models.some((id) => uses.has(id)))),
       );
     }
-    const filtered = Object.keys(wanted).length > 0;
+    document.dispatchEvent(new Event("filtered"));
+    const filtered = Object.keys(wanted).some((name) => name !== "upto");
     for (const group of groups) {
       show(group, !group.items.length || group.items.some((item) => item.shown));
       if ("open" in group.element) group.element.open = filtered || group.open;

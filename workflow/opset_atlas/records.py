@@ -485,6 +485,8 @@ class CellVerdict(TypedDict):
     It is `metric-moved` where a metric moved and no output is worse than `misdeclared`.
 
     `note`: what is worth knowing whatever the verdict, such as inputs that the graph lacks.
+    `degenerate_only`: the input sets that it is wrong on, where on each of them every input is
+    constant, and where it is right on all others; absent otherwise.
     """
 
     model: str
@@ -495,6 +497,7 @@ class CellVerdict(TypedDict):
     detail: str
     note: str
     outputs: list[OutputVerdict]
+    degenerate_only: NotRequired[list[str]]
     metrics: NotRequired[list[MetricVerdict]]
 
 
@@ -541,6 +544,28 @@ class BlamedInput(TypedDict):
     maximum: float | None
 
 
+class Symptom(TypedDict):
+    """A wrong result beside the right one: the pattern in words, and a slice to show.
+
+    `dtype` and `shape` are of the right result and of the wrong one. `wrong` counts the elements
+    that are off by more than is allowed. `at`: the index of the worst one. `expected`, `got` and
+    `off`: rows of the last two axes around it, and which of their elements are wrong; "nan", "inf"
+    and "-inf" are texts. `empty_rows`: rows along the first axis that hold all that is wrong, and
+    in which an input has one value only, as in padding or a row that is masked completely.
+    """
+
+    pattern: str
+    dtype: list[str]
+    shape: list[list[int]]
+    wrong: int
+    elements: int
+    at: list[int]
+    expected: list[list[float | str]]
+    got: list[list[float | str]]
+    off: list[list[bool]]
+    empty_rows: list[int]
+
+
 class Located(TypedDict):
     """Where a wrong result begins: the first nodes whose inputs agree and whose result does not.
 
@@ -560,7 +585,8 @@ class Located(TypedDict):
     same nodes are right. `inherited`: the file was converted from this one, which is wrong too.
     `source`: the lines of the user's code that the nodes were made from, where a file of the model
     says so. `reproducer` is a folder next to the record, or "" with the reason in `detail`;
-    `shows`: the cut-out part in it was run and is wrong.
+    `shows`: the cut-out part in it was run and is wrong. `symptom`: the results of that part, right
+    and wrong; `script`: it as one script that needs no other file, where it is short enough.
     """
 
     exporter: str
@@ -591,6 +617,8 @@ class Located(TypedDict):
     reproducer: str
     shows: bool
     detail: str
+    symptom: NotRequired[Symptom]
+    script: NotRequired[str]
 
 
 class LocateRecord(TypedDict):

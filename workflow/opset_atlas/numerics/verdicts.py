@@ -28,7 +28,7 @@ beyond `ill_conditioned`; smaller errors make it vacuous instead of a failure.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -117,7 +117,23 @@ def judge_cell(
     }
     if moved:
         judged["metrics"] = moved
+    degenerate = _degenerate_only(outputs.values(), tolerances) if verdict == "mismatch" else []
+    if degenerate:
+        judged["degenerate_only"] = degenerate
     return judged
+
+
+def _degenerate_only(outputs: Iterable[Sequence[Measure]], tolerances: Tolerances) -> list[str]:
+    """The sets with a mismatch if all of them are degenerate and some set is not; else nothing."""
+    wrong: dict[str, bool] = {}
+    telling = False
+    for measures in outputs:
+        for measure in measures:
+            degenerate = bool(measure.get("flat_input"))
+            telling |= not degenerate
+            if _judge_measure(measure, tolerances).verdict == "mismatch":
+                wrong[measure["set"]] = degenerate
+    return list(wrong) if telling and all(wrong.values()) else []
 
 
 def _judge_metrics(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from opset_atlas.numerics import patterns
 from opset_atlas.numerics.running import DOES_NOT_RUN
 from opset_atlas.onnx_files.parts import Wires
 from opset_atlas.records import Graph, Located, Measure, Node
@@ -31,6 +32,7 @@ def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]
             why_not = reproduce.write(cut, folder / name, case.job.store)
             row["reproducer"] = "" if why_not else f"reproducers/{name}"
             row["detail"] = f"no reproducer: {why_not}" if why_not else ""
+            _show(row, cut, case.job.store)
         row["source"] = source.lines(
             case.first.path(case.job.export), case.job.export, row["nodes"]
         )
@@ -38,6 +40,18 @@ def examine(case: Case, right: RightComputations, folder: Path) -> list[Located]
         row["sentence"] = sentence(row, warned)
         found.append(row)
     return found
+
+
+def _show(row: Located, cut: reproduce.Cut | reproduce.Stopping, tensors: Path) -> None:
+    """Note the results of the part, right and wrong, and the part as a script."""
+    if not isinstance(cut, reproduce.Cut):
+        return
+    symptom = patterns.symptom(cut.expected, cut.got, cut.allowed, cut.inputs)
+    if symptom is not None:
+        row["symptom"] = symptom
+    script = reproduce.inline(cut, tensors)
+    if script is not None and row["shows"]:
+        row["script"] = script
 
 
 def _rows(

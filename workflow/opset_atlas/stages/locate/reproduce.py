@@ -17,6 +17,8 @@ from pathlib import Path
 import onnx
 
 from opset_atlas.base.arrays import Array
+from opset_atlas.onnx_files import inline_script
+from opset_atlas.onnx_files.parts import with_tensors_inside
 from opset_atlas.onnx_files.reproducer import Reproducer
 
 SCRIPT = '''"""The result of model.onnx on the inputs in arrays.npz, against the expected one.
@@ -84,6 +86,14 @@ class Cut:
     allowed: Array
     why: str
     script: str
+
+
+def inline(cut: Cut, tensors: Path) -> str | None:
+    """The cut as one script that needs no other file; None where that would be too long."""
+    whole = with_tensors_inside(cut.model, tensors, inline_script.MOST_BYTES)
+    if whole is None:
+        return None
+    return inline_script.write(whole, cut.inputs, cut.expected, cut.script)
 
 
 def write(cut: Cut | Stopping, folder: Path, tensors: Path) -> str:

@@ -17,6 +17,7 @@ from opset_atlas.findings.preference import of_spec
 from opset_atlas.records import RunOutcome, Verdict
 from opset_atlas.stages.report.advice import lead
 from opset_atlas.stages.report.canvas import Canvas, of_step
+from opset_atlas.stages.report.cards import cards
 from opset_atlas.stages.report.changes import GroupedChange, first_to_show, group_changes
 from opset_atlas.stages.report.data import Data, Row
 from opset_atlas.stages.report.located import origins
@@ -47,6 +48,7 @@ def page(data: Data, catalog: Catalog) -> dict[str, Any]:
         "figures": figures(data),
         "coverage": coverage.summarize(list(data.dumps.values())),
         "located": origins(data),
+        "cards": cards(data, data.models),
         "advice": advice,
         "lead": lead(data, opsets),
         "policy": of_spec(data.spec).policy,

@@ -21,7 +21,7 @@ from opset_atlas.stages.report import rendering
 from opset_atlas.stages.report.data import Data
 
 TEMPLATES = ("model", "pair")
-_STAGES = ("define", "dump", "compare")
+_STAGES = ("define", "dump", "compare", "locate")
 _PACKAGES = ("jinja2", "markupsafe", "onnx")
 
 

@@ -15,6 +15,7 @@ from opset_atlas.drawing.plan import plan
 from opset_atlas.drawing.scene import alone
 from opset_atlas.records import Cell, Step
 from opset_atlas.stages.report.canvas import contrasts
+from opset_atlas.stages.report.cards import cards
 from opset_atlas.stages.report.data import Data, Row, Sweep
 from opset_atlas.stages.report.files import graph_links, left_out, onnx_places
 from opset_atlas.stages.report.matrix import LEGEND, Line, columns, least, line, state
@@ -97,6 +98,7 @@ def page(data: Data, model: str) -> dict[str, Any]:
             if view.shown
         },
         "contrasts": contrasts(data, model),
+        "cards": cards(data, [model]),
         "left_out": left_out(data, model),
         "operator_rows": operators_of(data, model),
     }

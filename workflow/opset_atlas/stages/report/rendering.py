@@ -29,9 +29,9 @@ _TAG = re.compile(r"{%-?\s*(?:extends|include|import|from)\b")
 _NAMED = re.compile(r"""{%-?\s*(?:extends|include|import|from)\s+["']([^"']+)["']""")
 _BREAKS = re.compile(r"[\t\r\n]+")
 _SCRIPTS = {
-    "index": ("upto.js", "script.js", "scene.js"),
+    "index": ("upto.js", "script.js", "scene.js", "copy.js"),
     "pair": ("scene.js",),
-    "model": ("scene.js",),
+    "model": ("scene.js", "copy.js"),
 }
 
 
@@ -60,6 +60,7 @@ def environment() -> Environment:
         "spans": as_ranges,
         "step_page": canvas.step_place,
         "ticks": _ticks,
+        "verbatim": _verbatim,
         "web": _web,
         "whole": _whole,
     }
@@ -100,7 +101,11 @@ def _included(template: Path) -> Iterable[Path]:
 
 def _inline(page: dict[str, Any], scripts: Iterable[str]) -> dict[str, str]:
     """Style and script of a page, with the hashes by which its policy allows them."""
-    style = _source("style.css") + f":root {{ --opsets: {len(page['opsets'])}; }}\n"
+    style = (
+        _source("style.css")
+        + _source("cards.css")
+        + f":root {{ --opsets: {len(page['opsets'])}; }}\n"
+    )
     script = Markup("").join(map(_source, scripts))
     return {
         "style": style,
@@ -178,6 +183,11 @@ def _lines(text: str) -> Markup:
     """A text of several lines, each of them made visible."""
     lines = [visible(line, 500) for line in text.splitlines()[:400]]
     return Markup("\n").join(escape(line) for line in lines)
+
+
+def _verbatim(text: str) -> Markup:
+    """A text to copy as it is, longer than others; invisible characters are replaced."""
+    return Markup("\n").join(escape(visible(line, 8000)) for line in text.splitlines())
 
 
 def _ticks(text: str) -> Markup:

@@ -1,4 +1,4 @@
-"""A wrong result in plain words, and the tracker that it belongs to: see `wrong_words.yaml`."""
+"""A wrong result in plain words, and the tracker that it belongs to: see `wrong.yaml`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Tracker:
 def _entries() -> Sequence[dict[str, str | int]]:
     import yaml  # only needed where something is wrong
 
-    path = Path(__file__).with_name("wrong_words.yaml")
+    path = Path(__file__).with_suffix(".yaml")
     entries: list[dict[str, str | int]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return entries
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from opset_atlas.base.files import read_json
 from opset_atlas.findings import wrong
-from opset_atlas.findings.advice import as_ranges
+from opset_atlas.findings.preference import as_ranges
 from opset_atlas.records import Located, Symptom
 from opset_atlas.stages.report.data import Data
 

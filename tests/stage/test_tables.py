@@ -326,7 +326,7 @@ SEVERAL = [
     [
         ("default", ("dynamo", 14), "torch’s default exporter"),
         ("widest-reach", ("torchscript", 11), "the lowest opset that is right, so"),
-        ("fewest-nodes", ("torchscript", 14), "3 computing nodes where others have up to 5"),
+        ("fewest-nodes", ("converter", 13), "3 computing nodes where others have up to 5"),
     ],
 )
 def test_the_policy_decides_among_what_is_right(

@@ -114,7 +114,7 @@ def choose(
             return opset, *standing
         if aim.policy == "fewest-nodes":
             nodes = sum(cell["computing_nodes"] for cell in best[setting].values())
-            return nodes, *standing, *near
+            return nodes, opset, order.index(exporter)
         own = spans(other for name, other in best if name == exporter)
         first, last = next(span for span in own if span[0] <= opset <= span[1])
         return *standing, first - last, *near

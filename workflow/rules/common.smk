@@ -41,6 +41,7 @@ from opset_atlas.base.files import write_text
 from opset_atlas.config import jobs as of_job
 from opset_atlas.config import settings as configuration
 from opset_atlas.config import specs as of_spec
+from opset_atlas.config.asked import asked_per_job
 from opset_atlas.execution import environments, levels, nothing, scheduler, stopping
 from opset_atlas.findings import answer_lines
 
@@ -74,7 +75,7 @@ def load_settings():
 
 def of_user(files):
     """An input function for files of the user, which stay where they are: no prefix, no storage."""
-    return lambda wildcards: [local(path) for path in files(wildcards)]
+    return asked_per_job(lambda wildcards: [local(path) for path in files(wildcards)])
 
 
 def own(*paths):
@@ -164,6 +165,7 @@ def is_made(rule):
     return bool(found) and all(map(workflow.dag.finished, needed))
 
 
+@asked_per_job
 def again_located(wildcards):
     """A parameter that changes when a model's wrong results are to be located again.
 

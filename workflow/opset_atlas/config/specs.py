@@ -132,6 +132,7 @@ class Specs:
         spec: dict[str, Any] = getattr(self, stage)(**who)
         return {**spec, "limits": self._settings.limits}
 
+    @asked_per_job
     def locate_but_tolerances(self, wildcards: Any) -> str:
         """A parameter of Snakemake: what locate depends on where nothing is wrong.
 

@@ -79,7 +79,7 @@ def test_hostile_names_stay_text_in_the_picture(tmp_path: Path, name: str) -> No
     root = ET.fromstring(svg)  # well-formed, or this raises
     plain = ET.fromstring(picture(graph(hostile("z"), tmp_path))[0])
     assert elements(root) == elements(plain)
-    assert elements(root) <= {"svg", "style", "g", "rect", "path", "text"}
+    assert elements(root) <= {"svg", "style", "g", "marker", "rect", "path", "text"}
     for element in root.iter():
         assert not any(key.lower().startswith("on") for key in element.attrib)
         assert not any("href" in key for key in element.attrib)

@@ -10,7 +10,7 @@ import pytest
 from builders.stage_files import graph, parse
 from opset_atlas.drawing import fold as folding
 from opset_atlas.drawing import plan as plans
-from opset_atlas.drawing.draw import draw
+from opset_atlas.drawing.draw import curve, draw
 from opset_atlas.drawing.fold import fold
 from opset_atlas.drawing.layered.place import Layout, Link, Size, place
 from opset_atlas.drawing.pairs import scene
@@ -162,8 +162,9 @@ def test_equal_sizes_are_placed_once_and_both_sides_share_the_plan(
     file = File("a", 13, {"version": 1, "graph": deep(3), "functions": []})
     other = File("b", 13, {"version": 1, "graph": deep(3, odd=1), "functions": []})
     left, right = (side.picture for side in Canvas(Pair("", "", "", file, other, [])).draw())
-    assert places_of(left) & places_of(right) == {
-        place for place in places_of(left) if not place[0].startswith("n1_")
+    used = {each.attrib["href"] for each in ET.fromstring(right).iter("use")}
+    assert {place for place in places_of(left) if f"#left-{place[0]}" not in used} == {
+        place for place in places_of(left) if place[0].startswith("n1_")
     }
 
 
@@ -172,6 +173,36 @@ def places_of(svg: str) -> set[tuple[str, str]]:
     found = ET.fromstring(svg).iter("g")
     boxes = [each for each in found if each.get("class", "").startswith("box")]
     return {(box.attrib["id"].partition("-")[2], box.attrib["transform"]) for box in boxes}
+
+
+def test_what_is_equal_on_both_sides_is_drawn_once() -> None:
+    file = File("a", 13, {"version": 1, "graph": deep(6), "functions": []})
+    other = File("b", 13, {"version": 1, "graph": deep(6, odd=3), "functions": []})
+    left, right = (side.picture for side in Canvas(Pair("", "", "", file, other, [])).draw())
+    used = {each.attrib["href"] for each in ET.fromstring(right).iter("use")}
+    defined = {each.attrib["id"] for each in ET.fromstring(left).iter("g") if "id" in each.attrib}
+    assert "#left-links" in used and {name.removeprefix("#") for name in used} <= defined
+    drawn = {box for box, _ in places_of(right)}
+    assert "n2_2" not in drawn and "#left-n2_2" in used
+    assert any("Tanh" in "".join(each.itertext()) for each in ET.fromstring(right).iter("g"))
+    assert len(right) < len(left) / 2
+
+
+@pytest.mark.parametrize(
+    ("points", "path"),
+    [
+        ([(3, 1), (3, 2), (3, 3), (3, 4.25)], "M3 1V4.2"),
+        ([(0, 0), (1, 0), (1, 0.5), (2, -1.5)], "M0 0c1 0 1 .5 2-1.5"),
+        (
+            [(10, 10), (9.5, 11), (9, 12), (8, 13), (8, 14), (8, 15), (7.06, 16)],
+            "M10 10c-.5 1-1 2-2 3 0 1 0 2-.9 3",
+        ),
+    ],
+)
+def test_a_curve_is_written_short_and_ends_where_it_should(
+    points: list[tuple[float, float]], path: str
+) -> None:
+    assert curve(points) == path
 
 
 @pytest.mark.parametrize(
@@ -188,6 +219,7 @@ def test_a_hostile_name_is_text(name: str) -> None:
     assert {element.tag for element in parsed.iter()} <= {
         "svg",
         "g",
+        "marker",
         "rect",
         "path",
         "circle",

@@ -1,6 +1,8 @@
 """One side of a scene as an SVG element, with the differences marked.
 
 Both sides of a scene have the same size and positions: laid over each other, equal nodes coincide.
+What is equal on both sides is drawn once, and the second picture refers to it (`<use>`): most of a
+pair is equal, so this halves its page.
 Every text from a model goes through `_text`, which escapes it; everything else is numbers and our
 own words. The page provides all styles.
 """
@@ -23,17 +25,30 @@ MARGIN = 12  # room for the numbers, which stick out of their boxes
 Numbers = Mapping[str, Sequence[int]]
 
 
-def draw(scene: Scene, plan: Plan, side: Side, label: str, prefix: str, numbers: Numbers) -> Markup:
+def draw(
+    scene: Scene,
+    plan: Plan,
+    side: Side,
+    label: str,
+    prefix: str,
+    numbers: Numbers,
+    shared: str = "",
+) -> Markup:
     """The picture.
 
     Args:
         label: what a screen reader says.
         prefix: of every id, so that ids stay unique on the page.
         numbers: of the changes that concern a box, by the box's key.
+        shared: prefix of the other side's picture if it is on the same page, before this one.
     """
-    parts = list(_links(scene, plan, side))
+    parts = list(_links(scene, plan, side, prefix, shared))
     for (key, box), place in zip(scene.boxes.items(), plan.boxes, strict=True):
-        parts += _box(box, place, side, f"{prefix}-{key}", numbers.get(key, ()))
+        name = f"{prefix}-{key}"
+        if shared and box.left == box.right:
+            parts.append(f'<use class="box" id="{name}" href="#{shared}-{key}"/>')
+        else:
+            parts += _box(box, place, side, name, numbers.get(key, ()))
     width, height = plan.width + 2 * MARGIN, plan.height + 2 * MARGIN
     return Markup(
         f'<svg class="scene" viewBox="{-MARGIN} {-MARGIN} {width:.0f} {height:.0f}"'
@@ -42,32 +57,61 @@ def draw(scene: Scene, plan: Plan, side: Side, label: str, prefix: str, numbers:
     )
 
 
-def _links(scene: Scene, plan: Plan, side: Side) -> Iterator[str]:
+def _links(scene: Scene, plan: Plan, side: Side, prefix: str, shared: str) -> Iterator[str]:
+    """The links that are equal on both sides, as a group, then the others."""
+    equal, other = [], []
     for link, route in zip(scene.links.values(), plan.links, strict=True):
         text = getattr(link, side)
-        if text is not None:
-            yield _link(link, route, text)
+        if link.left == link.right:
+            equal.append("" if shared else _link(link, route, text, ""))
+        elif text is not None:
+            other.append(_link(link, route, text, f"{prefix}-tip-only"))
+    yield _tip(f"{prefix}-tip", "tip")
+    yield _tip(f"{prefix}-tip-only", "tip only")
+    yield f'<g marker-end="url(#{prefix}-tip)">'
+    if shared:
+        yield f'<use href="#{shared}-links"/>'
+    else:
+        yield f'<g id="{prefix}-links">{"".join(equal)}</g>'
+    yield f"{''.join(other)}</g>"
 
 
-def _link(link: Link, route: Route, text: str) -> str:
+def _tip(name: str, kind: str) -> str:
+    """An arrow's head, which begins where a curve ends and takes its direction."""
+    return (
+        f'<marker id="{name}" class="{kind}" markerUnits="userSpaceOnUse" orient="auto"'
+        f' markerWidth="{TIP:g}" markerHeight="6" refY="3"><path d="M0 0L{TIP:g} 3 0 6z"/></marker>'
+    )
+
+
+def _link(link: Link, route: Route, text: str, lone_tip: str) -> str:
     alone = link.left is None or link.right is None
-    (x, y), *rest = route.points
-    curve = f"M{x:g} {y:g}C" + " ".join(f"{x:g} {y:g}" for x, y in rest)
     differs = " diff" if alone or link.left != link.right else ""
     words = _text(f"flow{differs}", route.label[0], route.label[1] + 3.5, spelled(link, text))
-    head = tip(*route.points[-2:])
-    kind = "link only" if alone else "link"
-    return f'<g class="{kind}"><path d="{curve}"/><path class="tip" d="{head}"/>{words}</g>'
+    kind = f'"link only" marker-end="url(#{lone_tip})"' if alone else '"link"'
+    return f'<g class={kind}><path d="{curve(route.points)}"/>{words}</g>'
 
 
-def tip(before: Point, end: Point) -> str:
-    """An arrow's head, which begins where a curve ends."""
-    dx, dy = end[0] - before[0], end[1] - before[1]
-    length = (dx * dx + dy * dy) ** 0.5 or 1.0
-    ux, uy = dx / length, dy / length
-    x, y = end
-    left, right = (f"{x - w * uy:.1f} {y + w * ux:.1f}" for w in (3, -3))
-    return f"M{left}L{x + TIP * ux:.1f} {y + TIP * uy:.1f}L{right}Z"
+def curve(points: Sequence[Point]) -> str:
+    """A path through the points of cubic curves, in tenths of a pixel, relative to shorten it."""
+    tenths = [(round(10 * x), round(10 * y)) for x, y in points]
+    (x, y), *rest = tenths
+    start = f"M{_number(x)} {_number(y)}"
+    if all(each[0] == x for each in rest):
+        return f"{start}V{_number(rest[-1][1])}"
+    found = []
+    for number, (px, py) in enumerate(rest, 1):
+        found += [_number(px - x), _number(py - y)]
+        if number % 3 == 0:
+            x, y = px, py
+    return f"{start}c" + " ".join(found).replace(" -", "-")
+
+
+def _number(tenths: int) -> str:
+    """A number of tenths as SVG writes it in the fewest characters."""
+    whole, rest = divmod(abs(tenths), 10)
+    sign = "-" if tenths < 0 else ""
+    return f"{sign}{whole or ''}.{rest}" if rest else f"{sign}{whole}"
 
 
 def _box(
@@ -87,7 +131,7 @@ def _box(
     yield f'<g class="{kind}" id="{name}" transform="translate({x:g} {y:g})">'
     yield _rectangle("card", 0, 0, width, height)
     if box.kind != "port":
-        corner = f"M0 4a4 4 0 0 1 4-4h{width - 8:g}a4 4 0 0 1 4 4v{HEAD - 4}h-{width:g}z"
+        corner = f"M0 {HEAD}V4q0-4 4-4h{width - 8:g}q4 0 4 4v{HEAD - 4}z"
         yield f'<path class="head" d="{corner}"/>'
     yield _text(f"title{_renamed(box, card, other, numbers)}", PAD, HEAD - 7.5, card.title)
     yield from _content(box, card, side, width)
@@ -129,15 +173,19 @@ def _row(line: Line, y: float, start: float, width: float, differs: bool) -> Ite
         yield _rectangle("mark", 1, y - 12, width - 2, LINE, corner=0)
     if line.name:
         yield _text(f"name{mark}", PAD, y, line.name)
-    yield _text(f"{line.kind or 'given'}{mark}", start, y, line.text)
+    kind = line.kind or ("given" if differs else "")
+    yield _text(f"{kind}{mark}", start, y, line.text)
 
 
 def _rectangle(
     kind: str, x: float, y: float, width: float, height: float, corner: float = 4
 ) -> str:
-    size = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}"'
-    return f'<rect class="{kind}" {size} rx="{corner:g}"/>'
+    corners = (("x", x), ("y", y), ("width", width), ("height", height), ("rx", corner))
+    size = "".join(f' {name}="{value:g}"' for name, value in corners if value)
+    return f'<rect class="{kind}"{size}/>'
 
 
 def _text(kind: str, x: float, y: float, text: str) -> str:
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}">{html.escape(visible(text, 80))}</text>'
+    words = html.escape(visible(text, 80))
+    style = f' class="{kind}"' if kind else ""
+    return f'<text{style} x="{_number(round(10 * x))}" y="{_number(round(10 * y))}">{words}</text>'

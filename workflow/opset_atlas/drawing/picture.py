@@ -24,7 +24,7 @@ text { font: 11px/1 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace
 .flow { text-anchor: middle; paint-order: stroke; stroke: #fff; stroke-width: 6px;
   stroke-linejoin: round; }
 .link path { fill: none; stroke: #8c959f; }
-.link .tip { fill: #8c959f; stroke: none; }
+.tip { fill: #8c959f; }
 """
 
 

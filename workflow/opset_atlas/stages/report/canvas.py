@@ -227,7 +227,9 @@ class Canvas:
         for side, file in zip(SIDES, (self.pair.left, self.pair.right), strict=True):
             nodes = len(file.graph["graph"]["nodes"])
             label = f"{self.pair.model} {file.name}, {nodes} nodes".strip()
-            svg = draw(self.folded.scene, placed, side, label, f"{prefix}{side}", numbers)
+            shared = f"{prefix}{SIDES[0]}" if drawn else ""
+            own = f"{prefix}{side}"
+            svg = draw(self.folded.scene, placed, side, label, own, numbers, shared)
             drawn.append(Drawn(file, nodes, svg, as_text(file.graph) if texts else ""))
         return drawn
 

@@ -10,7 +10,7 @@ import base64
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +28,7 @@ MOST_TEXT = 2000  # characters of a text on a page; the tables hold all of it
 _TAG = re.compile(r"{%-?\s*(?:extends|include|import|from)\b")
 _NAMED = re.compile(r"""{%-?\s*(?:extends|include|import|from)\s+["']([^"']+)["']""")
 _BREAKS = re.compile(r"[\t\r\n]+")
+ASSETS = "assets"  # the folder of the style and the scripts that pages of a report share
 _SCRIPTS = {
     "index": ("upto.js", "script.js", "scene.js", "copy.js"),
     "pair": ("scene.js",),
@@ -69,13 +70,17 @@ def environment() -> Environment:
     return pages
 
 
-def render(pages: Environment, template: str, page: dict[str, Any], alone: bool = False) -> str:
-    """A page with its style and, if it has one, its script inline.
+def render(
+    pages: Environment, template: str, page: dict[str, Any], alone: bool = False, assets: str = ""
+) -> str:
+    """A page with its style and, if it has one, its script.
 
-    A page that is `alone` does not link to other files; it still cites the ONNX documentation.
+    Args:
+        alone: the page does not link to other files; it still cites the ONNX documentation.
+        assets: path from the page to the folder with style and scripts; "" puts them into the page.
     """
-    inlined = _inline(page, _SCRIPTS.get(template, ()))
-    return pages.get_template(f"{template}.html.j2").render(page, **inlined, alone=alone)
+    frame = _frame(page, _SCRIPTS.get(template, ()), assets)
+    return pages.get_template(f"{template}.html.j2").render(page, **frame, alone=alone)
 
 
 def digest_of(names: Iterable[str]) -> str:
@@ -99,15 +104,24 @@ def _included(template: Path) -> Iterable[Path]:
     return [TEMPLATES / name for name in named]
 
 
-def _inline(page: dict[str, Any], scripts: Iterable[str]) -> dict[str, str]:
-    """Style and script of a page, with the hashes by which its policy allows them."""
-    style = (
-        _source("style.css")
-        + _source("cards.css")
-        + f":root {{ --opsets: {len(page['opsets'])}; }}\n"
-    )
-    script = Markup("").join(map(_source, scripts))
+def shared_assets() -> dict[str, str]:
+    """The files that pages with `assets` load, by name."""
+    names = {name for scripts in _SCRIPTS.values() for name in scripts}
+    return {"style.css": _style(), **{name: _source(name) for name in sorted(names)}}
+
+
+def _style() -> Markup:
+    return _source("style.css") + _source("cards.css")
+
+
+def _frame(page: dict[str, Any], scripts: Sequence[str], assets: str = "") -> dict[str, Any]:
+    """Style and script of a page: what is inline with its hash, and what it loads."""
+    columns = f":root {{ --opsets: {len(page['opsets'])}; }}\n"
+    style = Markup(columns if assets else _style() + columns)
+    script = Markup("").join(map(_source, () if assets else scripts))
     return {
+        "assets": assets,
+        "linked_scripts": scripts if assets else (),
         "style": style,
         "style_hash": _hash(style),
         "script": script,

@@ -30,7 +30,7 @@ from opset_atlas.stages.report import index as report_index
 from opset_atlas.stages.report import model as report_model
 from opset_atlas.stages.report.data import Data, load
 from opset_atlas.stages.report.kept import Kept
-from opset_atlas.stages.report.rendering import environment, render
+from opset_atlas.stages.report.rendering import ASSETS, environment, render, shared_assets
 
 MODELS_AT_ONCE = 40  # models that a process takes at a time
 
@@ -157,8 +157,10 @@ class _Writer:
         return written
 
     def carry(self, data: Data) -> Sequence[Path]:
-        """Copy the files that the pages link to."""
+        """Copy the files that the pages link to, and write those that they load."""
         report_files.carry(data, self.folder)
+        for name, text in shared_assets().items():
+            write_text(self.folder / ASSETS / name, text)
         return []
 
     def operators(self, data: Data) -> Sequence[Path]:
@@ -206,10 +208,14 @@ class _Writer:
         return written
 
     def write(self, template: str, page: dict[str, Any], place: str) -> Path:
-        """Write a page; `operators_at` is the path from it to the operator pages."""
-        operators_at = "../" * place.count("/") + "operators/"
-        page |= {"operators": self.catalog, "operators_at": operators_at}
-        write_text(self.folder / place, render(self.pages, template, page))
+        """Write a page; `operators_at` is the path from it to the operator pages.
+
+        A page in the folder itself can be sent alone, so it has its style and script inside.
+        """
+        up = "../" * place.count("/")
+        page |= {"operators": self.catalog, "operators_at": f"{up}operators/"}
+        text = render(self.pages, template, page, assets=up and f"{up}{ASSETS}/")
+        write_text(self.folder / place, text)
         return self.folder / place
 
 

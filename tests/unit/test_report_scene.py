@@ -248,7 +248,7 @@ def test_a_large_file_stays_where_it_is_unless_it_is_recommended() -> None:
     assert report_files.carried(report_files.PLAIN)
     assert not report_files.carried(report_files.PLAIN + 1)
     assert report_files.carried(report_files.PLAIN + 1, recommended=True)
-    assert not report_files.carried(report_files.LARGE + 1, recommended=True)
+    assert not report_files.carried(report_files.RECOMMENDED + 1, recommended=True)
     assert not report_files.carried(None)
 
 

@@ -72,7 +72,7 @@ def _links(scene: Scene, plan: Plan, side: Side, prefix: str, shared: str) -> It
     if shared:
         yield f'<use href="#{shared}-links"/>'
     else:
-        yield f'<g id="{prefix}-links">{"".join(equal)}</g>'
+        yield f'<g class="link" id="{prefix}-links">{"".join(equal)}</g>'
     yield f"{''.join(other)}</g>"
 
 
@@ -87,9 +87,17 @@ def _tip(name: str, kind: str) -> str:
 def _link(link: Link, route: Route, text: str, lone_tip: str) -> str:
     alone = link.left is None or link.right is None
     differs = " diff" if alone or link.left != link.right else ""
-    words = _text(f"flow{differs}", route.label[0], route.label[1] + 3.5, spelled(link, text))
+    words = _text(
+        f"flow{differs}" if differs else "",
+        route.label[0],
+        route.label[1] + 3.5,
+        spelled(link, text),
+    )
+    drawn = f'<path d="{curve(route.points)}"/>{words}'
+    if not differs:
+        return drawn  # its group is one of links
     kind = f'"link only" marker-end="url(#{lone_tip})"' if alone else '"link"'
-    return f'<g class={kind}><path d="{curve(route.points)}"/>{words}</g>'
+    return f"<g class={kind}>{drawn}</g>"
 
 
 def curve(points: Sequence[Point]) -> str:
@@ -170,17 +178,15 @@ def _content(box: Box, card: Card, side: Side, width: float) -> Iterator[str]:
 def _row(line: Line, y: float, start: float, width: float, differs: bool) -> Iterator[str]:
     mark = " diff" if differs else ""
     if differs:
-        yield _rectangle("mark", 1, y - 12, width - 2, LINE, corner=0)
+        yield _rectangle("mark", 1, y - 12, width - 2, LINE)
     if line.name:
         yield _text(f"name{mark}", PAD, y, line.name)
     kind = line.kind or ("given" if differs else "")
     yield _text(f"{kind}{mark}", start, y, line.text)
 
 
-def _rectangle(
-    kind: str, x: float, y: float, width: float, height: float, corner: float = 4
-) -> str:
-    corners = (("x", x), ("y", y), ("width", width), ("height", height), ("rx", corner))
+def _rectangle(kind: str, x: float, y: float, width: float, height: float) -> str:
+    corners = (("x", x), ("y", y), ("width", width), ("height", height))
     size = "".join(f' {name}="{value:g}"' for name, value in corners if value)
     return f'<rect class="{kind}"{size}/>'
 

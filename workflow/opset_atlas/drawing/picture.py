@@ -14,14 +14,14 @@ STYLE = """
 svg { background: #fff; }
 text { font: 11px/1 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1f2328;
   white-space: pre; }
-.card { fill: #fff; stroke: #8c959f; }
+.card { fill: #fff; stroke: #8c959f; rx: 4px; }
 .head { fill: #dbe7f5; }
 .port .card { fill: #f6f8fa; stroke: #d1d9e0; }
 .title { font-weight: 700; font-size: 12px; }
-.scope, .flow { font-size: 10px; fill: #59636e; }
+.scope, .link text { font-size: 10px; fill: #59636e; }
 .scope, .omitted { font-style: italic; }
 .name, .omitted { fill: #59636e; }
-.flow { text-anchor: middle; paint-order: stroke; stroke: #fff; stroke-width: 6px;
+.link text { text-anchor: middle; paint-order: stroke; stroke: #fff; stroke-width: 6px;
   stroke-linejoin: round; }
 .link path { fill: none; stroke: #8c959f; }
 .tip { fill: #8c959f; }

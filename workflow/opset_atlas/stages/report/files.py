@@ -20,7 +20,9 @@ from opset_atlas.records import Cell
 from opset_atlas.stages.report.data import Data
 
 PLAIN = 50_000  # bytes of the largest file that is copied as it is
-LARGE = 1_000_000  # bytes of the largest recommended ONNX file, or table in JSON, that is copied
+TEXT = 10_000  # bytes of the largest text that is not zipped; zipping takes nine tenths off it
+RECOMMENDED = 250_000  # bytes of the largest recommended ONNX file that is copied
+LARGE = 1_000_000  # bytes of the largest table in JSON that is copied
 ZIP = ".zip"
 
 
@@ -81,7 +83,7 @@ def onnx_places(data: Data, model: str) -> dict[Place, str]:
 
 def carried(size: int | None, recommended: bool = False) -> bool:
     """Whether an ONNX file of this size is copied into the report."""
-    return size is not None and size <= (LARGE if recommended else PLAIN)
+    return size is not None and size <= (RECOMMENDED if recommended else PLAIN)
 
 
 def left_out(data: Data, model: str) -> dict[str, int]:
@@ -133,7 +135,7 @@ def _graph(data: Data, model: str, key: str) -> Iterator[tuple[Path, Path, str]]
     entry: Mapping[str, str] = data.dumps[model]["graphs"][key]  # type: ignore[assignment]
     for suffix, name, text in ((".txt", entry["text"], "text"), (".json", entry["json"], "JSON")):
         source, place = data.graph_folder(model) / name, Path("files", model, key + suffix)
-        if source.stat().st_size <= PLAIN:
+        if source.stat().st_size <= (TEXT if suffix == ".txt" else PLAIN):
             yield place, source, text
         elif suffix == ".txt":
             yield place.with_name(place.name + ZIP), source, text

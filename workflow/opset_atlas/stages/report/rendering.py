@@ -10,7 +10,7 @@ import base64
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from opset_atlas.stages.report import canvas, changes
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_TEXT = 2000  # characters of a text on a page; the tables hold all of it
+_QUOTED = re.compile(r'(?<==)"([\w.#()-]+)"(?=[ >])')
 _TAG = re.compile(r"{%-?\s*(?:extends|include|import|from)\b")
 _NAMED = re.compile(r"""{%-?\s*(?:extends|include|import|from)\s+["']([^"']+)["']""")
 _BREAKS = re.compile(r"[\t\r\n]+")
@@ -213,6 +214,11 @@ def _ticks(text: str) -> Markup:
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
         for number, part in enumerate(parts)
     )
+
+
+def _unquoted(picture: Markup) -> Markup:
+    """A picture without the quotes that HTML does not need; in texts they are escaped."""
+    return Markup(_QUOTED.sub(r"\1", picture))
 
 
 def _href(path: str) -> str:

@@ -91,3 +91,59 @@ def test_the_pointer_finds_the_counterpart(page: Page) -> None:
     assert page.locator("[id^='right-'].pointed").count() == 1
     found = "box => (document.querySelector(box.getAttribute('href') || null) ?? box).textContent"
     assert page.locator("[id^='right-'].pointed").evaluate(found).startswith("Relu")
+
+
+LARGE = ("layer_norm", "torchscript-16-17.html")
+
+
+def test_it_opens_at_the_first_change_and_steps_by_key_button_and_number(
+    report: Path, watch: Callable
+) -> None:
+    watched = watch(viewport={"width": 1400, "height": 400})
+    page = watched.open(report.joinpath("pairs", *LARGE))
+    links = page.locator("#changes [data-boxes]")
+    assert page.locator(".current").count() >= 1
+    first = links.first.get_attribute("data-boxes").split(" ")[0]  # type: ignore[union-attr]
+    ids = "boxes => boxes.map(box => box.id.slice(box.id.indexOf('-') + 1))"
+    assert set(page.locator(".current").evaluate_all(ids)) == {first}
+    seen = """box => { const pane = box.closest('.graph').getBoundingClientRect(),
+        own = box.getBoundingClientRect(); return own.top < pane.bottom && own.bottom > pane.top }"""
+    assert page.locator(".current").first.evaluate(seen)
+    places = sum(len(link.get_attribute("data-boxes").split()) for link in links.all())  # type: ignore[union-attr]
+    for key in "njnk":
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Previous").click()
+    page.keyboard.press("p")
+    assert set(page.locator(".current").evaluate_all(ids)) == {first}
+    visited = set()
+    for _ in range(places):
+        page.get_by_role("button", name="Next").click()
+        visited |= set(page.locator(".current").evaluate_all(ids))
+    wanted = {
+        key for link in links.all() for key in (link.get_attribute("data-boxes") or "").split()
+    }
+    assert visited == wanted
+    links.last.click()
+    assert set(page.locator(".current").evaluate_all(ids)) <= wanted
+    assert not watched.errors
+
+
+def test_search_finds_a_node_and_the_overview_marks_every_change(
+    report: Path, watch: Callable
+) -> None:
+    page = watch(viewport={"width": 1400, "height": 400}).open(report.joinpath("pairs", *LARGE))
+    search = page.get_by_role("searchbox")
+    search.fill("LayerNormalization")
+    search.press("Enter")
+    assert "LayerNormalization" in (page.locator(".current").first.text_content() or "")
+    search.fill("no such thing")
+    search.press("Enter")
+    expect(page.locator(".tools output").last).to_have_text("none")
+    count = page.locator(".box:is(.added, .removed)").count()
+    assert page.locator(".overview .changed").count() >= count > 0
+
+
+def test_a_number_leads_to_its_node_without_a_script(report: Path, watch: Callable) -> None:
+    page = watch(java_script_enabled=False).open(report.joinpath("pairs", *LARGE))
+    for link in page.locator("#changes [data-boxes]").all():
+        assert page.locator(f"[id='{(link.get_attribute('href') or '')[1:]}']").count() == 1

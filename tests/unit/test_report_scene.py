@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from builders.stage_files import graph, parse
 from opset_atlas.drawing import fold as folding
 from opset_atlas.drawing import plan as plans
-from opset_atlas.drawing.draw import curve, draw
+from opset_atlas.drawing.draw import SIGNS, curve, draw, what_happened
 from opset_atlas.drawing.fold import fold
 from opset_atlas.drawing.layered.place import Layout, Link, Size, place
 from opset_atlas.drawing.pairs import scene
@@ -137,6 +138,30 @@ def test_groups_say_how_much_in_them_differs(monkeypatch: pytest.MonkeyPatch) ->
         if line.name == "differ"
     ]
     assert told and all(title.split()[0] == text.split()[0] for title, text in told)
+
+
+def test_no_group_has_one_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "MOST_BOXES", 30)
+    one = deep(60)
+    for node in one["nodes"][::2]:
+        node["scope"] = f"lone{node['index']}"
+    found = fold(
+        scene(one, {**one, "nodes": [*one["nodes"][:40], *deep(60, odd=40)["nodes"][40:]]}), []
+    )
+    members = Counter(found.into.values())
+    assert found.groups and all(members[name] > 1 for name in _groups(found.scene))
+
+
+def test_what_happened_to_a_box_has_a_sign_of_its_own() -> None:
+    card = Card("A-1")
+    both, left, right = Box("k", "node", card, card), Box("k", "node", card), Box("k", "node")
+    right.right = card
+    assert [what_happened(box, (), frozenset()) for box in (both, left, right)] == [
+        "", "removed", "added",
+    ]  # fmt: skip
+    assert what_happened(both, (1, 2), {1, 2}) == "encoding"
+    assert what_happened(both, (1, 2), {2}) == "meaning"
+    assert len(set(SIGNS.values())) == 4
 
 
 def test_a_scene_that_can_be_read_stays_as_it_is() -> None:

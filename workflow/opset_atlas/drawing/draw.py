@@ -10,7 +10,7 @@ own words. The page provides all styles.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from markupsafe import Markup
 
@@ -24,6 +24,9 @@ MARGIN = 12  # room for the numbers, which stick out of their boxes
 
 Numbers = Mapping[str, Sequence[int]]
 
+# What happened to a box, beside its color: only on the left, only on the right, both.
+SIGNS = {"removed": "−", "added": "+", "meaning": "≠", "encoding": "="}
+
 
 def draw(
     scene: Scene,
@@ -33,6 +36,7 @@ def draw(
     prefix: str,
     numbers: Numbers,
     shared: str = "",
+    neutral: Set[int] = frozenset(),
 ) -> Markup:
     """The picture.
 
@@ -40,6 +44,7 @@ def draw(
         label: what a screen reader says.
         prefix: of every id, so that ids stay unique on the page.
         numbers: of the changes that concern a box, by the box's key.
+        neutral: the numbers of changes that mean the same.
         shared: prefix of the other side's picture if it is on the same page, before this one.
     """
     parts = list(_links(scene, plan, side, prefix, shared))
@@ -48,7 +53,8 @@ def draw(
         if shared and box.left == box.right:
             parts.append(f'<use class="box" id="{name}" href="#{shared}-{key}"/>')
         else:
-            parts += _box(box, place, side, name, numbers.get(key, ()))
+            own = numbers.get(key, ())
+            parts += _box(box, place, side, name, own, what_happened(box, own, neutral))
     width, height = plan.width + 2 * MARGIN, plan.height + 2 * MARGIN
     return Markup(
         f'<svg class="scene" viewBox="{-MARGIN} {-MARGIN} {width:.0f} {height:.0f}"'
@@ -128,6 +134,7 @@ def _box(
     side: Side,
     name: str,
     numbers: Sequence[int],
+    happened: str,
 ) -> Iterator[str]:
     x, y, width, height = place
     card: Card | None = getattr(box, side)
@@ -135,7 +142,7 @@ def _box(
         yield _rectangle("gap", x, y, width, height)
         return
     other = box.right if side == "left" else box.left
-    kind = f"box {box.kind}" + (" only" if box.alone else "")
+    kind = " ".join(filter(None, ["box", box.kind, "only" if box.alone else "", happened]))
     yield f'<g class="{kind}" id="{name}" transform="translate({x:g} {y:g})">'
     yield _rectangle("card", 0, 0, width, height)
     if box.kind != "port":
@@ -143,13 +150,22 @@ def _box(
         yield f'<path class="head" d="{corner}"/>'
     yield _text(f"title{_renamed(box, card, other, numbers)}", PAD, HEAD - 7.5, card.title)
     yield from _content(box, card, side, width)
+    if happened:
+        yield f'<text class="sign" y="6">{SIGNS[happened]}</text>'
     for position, number in enumerate(reversed(numbers[:4])):
         middle = width - 4 - 19 * position
-        circle = (
-            f'<circle cx="{middle:g}" cy="0" r="8.5"/><text x="{middle:g}" y="4">{number}</text>'
-        )
+        circle = f'<circle cx="{middle:g}" r="8.5"/><text x="{middle:g}" y="4">{number}</text>'
         yield f'<g class="number">{circle}</g>'
     yield "</g>"
+
+
+def what_happened(box: Box, numbers: Sequence[int], neutral: Set[int]) -> str:
+    """A key of `SIGNS`, or "" for a box that no change concerns and both sides have."""
+    if box.left is None or box.right is None:
+        return "added" if box.left is None else "removed"
+    if not numbers:
+        return ""
+    return "encoding" if set(numbers) <= neutral else "meaning"
 
 
 def _renamed(box: Box, card: Card, other: Card | None, numbers: Sequence[int]) -> str:

@@ -39,6 +39,8 @@ def fold(whole: Scene, changed: Iterable[str]) -> Folded:
     near = neighbors(whole)
     kept = _kept(whole, near, changed, most)
     groups = _best(whole, near, kept, most - len(kept))
+    kept |= {members[0] for members in groups.values() if len(members) == 1}
+    groups = {name: members for name, members in groups.items() if len(members) > 1}
     into = {key: key for key in kept}
     for name, members in groups.items():
         into |= dict.fromkeys(members, name)

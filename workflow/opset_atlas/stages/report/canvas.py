@@ -12,13 +12,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from opset_atlas.drawing.draw import draw
+from opset_atlas.drawing.draw import SIGNS, draw
 from opset_atlas.drawing.fold import Folded, fold
 from opset_atlas.drawing.pairs import scene
 from opset_atlas.drawing.plan import plan
 from opset_atlas.drawing.scene import SIDES, Scene
 from opset_atlas.findings.preference import as_ranges
 from opset_atlas.graph.as_text import as_text
+from opset_atlas.numerics.tolerances import Tolerances
 from opset_atlas.operators import definitions
 from opset_atlas.records import Change, Contrast, GraphFile, Step
 from opset_atlas.stages.report.changes import cited
@@ -32,12 +33,14 @@ class Parity:
     """What parity measured for a file in one runtime.
 
     `error` is the largest `n_runtime` of its outputs, in units of rounding; None if nothing was
-    measured, for example because the runtime rejects the file.
+    measured, for example because the runtime rejects the file. `limit` is what the error of that
+    output may be at most.
     """
 
     runtime: str
     verdict: str
     error: float | None
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,17 @@ class File:
 
 @dataclass(frozen=True)
 class Numbered:
-    """A change and its number; `boxes` are the ids of the boxes that it concerns."""
+    """A change and its number.
+
+    `boxes` are the keys of the boxes that it concerns, `anchor` is the id of the first in a picture
+    ("" if none is drawn), `happened` one of `SIGNS`.
+    """
 
     number: int
     change: Change
     boxes: list[str]
+    anchor: str = ""
+    happened: str = "meaning"
 
 
 @dataclass(frozen=True)
@@ -190,13 +199,21 @@ def _of_contrast(data: Data, model: str, contrast: Contrast) -> Pair:
 
 def parity(data: Data, model: str, exporter: str, opset: int) -> list[Parity]:
     """The parity of a cell in every available runtime."""
-    found = []
+    found, allowed = [], data.tolerances(model)
     for verdict in data.verdicts_of.get((model, exporter, opset), []):
         if verdict["verdict"] not in {"absent", "unavailable"}:
-            errors = [o["n_runtime"] for o in verdict["outputs"] if o["n_runtime"] is not None]
-            error = max(errors, default=None)
-            found.append(Parity(verdict["runtime"], verdict["verdict"], error))
+            errors = [
+                (o["n_runtime"], _limit(o["n_torch"], allowed))
+                for o in verdict["outputs"]
+                if o["n_runtime"] is not None
+            ]
+            error, limit = max(errors, default=(None, None), key=lambda each: each[0] or 0.0)
+            found.append(Parity(verdict["runtime"], verdict["verdict"], error, limit))
     return found
+
+
+def _limit(n_torch: float | None, allowed: Tolerances) -> float | None:
+    return None if n_torch is None else max(allowed.noise_factor * n_torch, allowed.noise_floor)
 
 
 class Canvas:
@@ -212,9 +229,20 @@ class Canvas:
         every = [key for keys in places for key in keys]
         self.folded: Folded = fold(whole, [*first, *every])
         self.changes = [
-            Numbered(number, change, list(dict.fromkeys(self.folded.into[key] for key in keys)))
+            self._numbered(
+                number, change, list(dict.fromkeys(self.folded.into[key] for key in keys))
+            )
             for number, (change, keys) in enumerate(zip(ordered, places, strict=True), 1)
         ]
+
+    def _numbered(self, number: int, change: Change, keys: list[str]) -> Numbered:
+        boxes = [self.folded.scene.boxes[key] for key in keys]
+        alone = {"added" if box.left is None else "removed" for box in boxes if box.alone}
+        happened = "encoding" if change["neutral"] else "meaning"
+        if len(alone) == 1 and all(box.alone for box in boxes) and not change["neutral"]:
+            happened = alone.pop()
+        anchor = f"{'left' if boxes[0].left else 'right'}-{keys[0]}" if keys else ""
+        return Numbered(number, change, keys, anchor, happened)
 
     def draw(self, prefix: str = "", texts: bool = False) -> list[Drawn]:
         """Both sides. `prefix` keeps ids unique on a page with several pairs."""
@@ -222,14 +250,15 @@ class Canvas:
         for each in self.changes:
             for key in each.boxes:
                 numbers.setdefault(key, []).append(each.number)
+        neutral = {each.number for each in self.changes if each.change["neutral"]}
         placed = plan(self.folded.scene)
-        drawn = []
+        drawn: list[Drawn] = []
         for side, file in zip(SIDES, (self.pair.left, self.pair.right), strict=True):
             nodes = len(file.graph["graph"]["nodes"])
             label = f"{self.pair.model} {file.name}, {nodes} nodes".strip()
             shared = f"{prefix}{SIDES[0]}" if drawn else ""
             own = f"{prefix}{side}"
-            svg = draw(self.folded.scene, placed, side, label, own, numbers, shared)
+            svg = draw(self.folded.scene, placed, side, label, own, numbers, shared, neutral)
             drawn.append(Drawn(file, nodes, svg, as_text(file.graph) if texts else ""))
         return drawn
 
@@ -237,6 +266,7 @@ class Canvas:
         """The variables of a pair's template, without those of the report around it."""
         return {
             "pair": self.pair,
+            "signs": SIGNS,
             "folded": self.folded,
             "sides": self.draw(texts=texts),
             "different": [each for each in self.changes if not each.change["neutral"]],

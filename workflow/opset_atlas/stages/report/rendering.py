@@ -62,6 +62,7 @@ def environment() -> Environment:
         "spans": as_ranges,
         "step_page": canvas.step_place,
         "ticks": _ticks,
+        "unquoted": _unquoted,
         "verbatim": _verbatim,
         "web": _web,
         "whole": _whole,

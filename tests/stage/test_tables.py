@@ -345,6 +345,20 @@ def test_an_alternative_says_where_it_is_right_and_what_it_costs() -> None:
     assert advise(SEVERAL[:1], right)["why"] == "right in every runtime; the only such cell"
 
 
+def test_a_fault_that_only_degenerate_inputs_show_weighs_less() -> None:
+    cells = [cell("torchscript", 11), cell("torchscript", 12, "moved")]
+    slight: Any = {**verdict("torchscript", 11, "mismatch"), "degenerate_only": ["zeros"]}
+    row = advise([cells[0]], [slight])
+    assert row["why"] == (
+        "no cell qualifies: 1 mismatch; wrong on degenerate inputs alone: torchscript 11"
+    )
+    assert row["avoid_why"] == "computes something other than the model on degenerate inputs alone"
+    grave = verdict("torchscript", 11, "mismatch", runtime="reference")
+    row = advise(cells, [slight, grave])
+    assert row["avoid_why"] == "computes something other than the model"
+    assert "degenerate" not in row["why"]
+
+
 def test_what_no_target_reads_is_excluded_and_says_by_which() -> None:
     right = [verdict(c["exporter"], c["requested"], "within-noise") for c in SEVERAL]
     limit: Limit = {"target": "opset<=11", "lowest": None, "highest": 11, "ir_version": None}

@@ -116,6 +116,8 @@ def recommend(
         row["why"] = f"the model is random: its output {names} changes from run to run in torch"
     else:
         row["why"] = "no cell qualifies: " + _tally(own, by_cell)
+        if slight := [cell for cell in own if weight(by_cell, cell) == 1]:
+            row["why"] += f"; wrong on degenerate inputs alone: {_spans(slight)}"
     return row | _avoid(own, by_cell)
 
 
@@ -243,6 +245,12 @@ def _verdicts(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> set[st
     return {verdict["verdict"] for verdict in by_cell.get(_key(cell), [])}
 
 
+def weight(by_cell: Mapping[Key, Sequence[CellVerdict]], cell: Row) -> int:
+    """How much a wrong result weighs: 2, or 1 where only degenerate inputs show it; 0 if none."""
+    wrong = [each for each in by_cell.get(_key(cell), []) if each["verdict"] == "mismatch"]
+    return max((1 if each.get("degenerate_only") else 2 for each in wrong), default=0)
+
+
 def _why(choice: Choice, best: Row, right: Sequence[Row], aim: Aim, verdicts: set[str]) -> str:
     """One clause per rule that was decisive."""
     floor = ", judged without a noise floor" if "no-noise-floor" in verdicts else ""
@@ -294,7 +302,7 @@ def _alternatives(best: Row, right: Sequence[Row], aim: Aim) -> str:
 def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> dict[str, str]:
     """The cells to avoid for the worst reason, as ranges of opsets per exporter."""
     for reason, test in (
-        ("computes something other than the model", lambda c: "mismatch" in _verdicts(by_cell, c)),
+        ("computes something other than the model", lambda c: weight(by_cell, c) == 2),
         (
             "is right only at the size that it was traced at",
             lambda c: "fixed-size" in _verdicts(by_cell, c),
@@ -310,6 +318,10 @@ def _avoid(own: Sequence[Row], by_cell: Mapping[Key, Sequence[CellVerdict]]) -> 
         (
             "declares other shapes or types than it returns",
             lambda c: "misdeclared" in _verdicts(by_cell, c),
+        ),
+        (
+            "computes something other than the model on degenerate inputs alone",
+            lambda c: weight(by_cell, c) == 1,
         ),
         ("has a different opset than requested", lambda c: c["outcome"] == "moved"),
     ):

@@ -43,6 +43,9 @@ def lead(data: Data, opsets: Sequence[int]) -> dict[str, Any]:
             bound: _in_words(right_for_all(running, right, order, each), highest)
             for bound, each in bounds.items()
         },
+        "best": {
+            bound: _best(choose(running, right, order, each)) for bound, each in bounds.items()
+        },
         "upto": {
             model: " ".join(
                 _answer(choose({model}, found, order, each), exporters)
@@ -65,6 +68,13 @@ def _in_words(found: Mapping[str, Sequence[int]], highest: int | None) -> str:
         for first, last in spans(opsets)
     ]
     return in_words(ranges, highest)
+
+
+def _best(choice: Choice | None) -> str:
+    """What is right for most models, where nothing is right for all; "" if for none."""
+    if choice is None:
+        return ""
+    return f"{choice.exporter} at opset {choice.opset} is right for {len(choice.cells)} of them"
 
 
 def _answer(choice: Choice | None, exporters: Sequence[str]) -> str:

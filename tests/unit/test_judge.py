@@ -326,6 +326,22 @@ def test_a_cell_has_the_worst_verdict_of_its_outputs_or_its_outcome() -> None:
     assert cells[2]["detail"] == "no Max(13)"
 
 
+def test_a_cell_says_that_only_degenerate_sets_show_its_fault() -> None:
+    exact, eager, got = computed()
+    good = of(got, eager, exact)
+    zeros: Any = {**of(got + F4(1e-2), eager, exact, "zeros"), "flat_input": True}
+    bad = of(got + F4(1e-2), eager, exact, "large")
+
+    def sets(*measures: Measure) -> list[str] | None:
+        judged = judge([record(cell(*measures))], {})["cells"][0]
+        assert judged["verdict"] == "mismatch"
+        return judged.get("degenerate_only")
+
+    assert sets(good, zeros) == ["zeros"]
+    assert sets(good, zeros, bad) is None
+    assert sets(zeros) is None  # nothing else was tried
+
+
 def test_a_models_own_tolerances_stand_over_the_common_ones() -> None:
     exact, eager, got = computed()
     off = of(got + F4(1e-3), eager, exact)

@@ -107,6 +107,7 @@ def test_what_is_kept_is_what_would_be_made(run: Run, tmp_path: Path) -> None:
         ("export/alpha/dynamo/record.json", lambda found: found["cells"][0].update(message="x")),
         ("compare/alpha/record.json", lambda found: found.update(note="another")),
         ("dump/alpha/record.json", lambda found: found.update(note="another")),
+        ("locate/alpha/record.json", lambda found: found["located"][0].update(right_at=14)),
     ],
 )
 def test_a_record_or_row_of_a_model_makes_its_pages_again(

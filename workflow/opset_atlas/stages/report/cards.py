@@ -89,11 +89,17 @@ def cards(data: Data, models: Iterable[str]) -> list[Card]:
             if row["verdict"] not in ("mismatch", "fixed-size") or row["stops"]:
                 continue
             words = wrong.in_words(row)
-            card = found.setdefault(
-                _cause(model, row, words), _card(data, model, row, words, len(found) + 1)
-            )
+            cause = _cause(model, row, words)
+            fresh = _card(data, model, row, words, len(found) + 1)
+            card = found.setdefault(cause, fresh)
+            if fresh.tracker.sure and not card.tracker.sure:  # the one that says most stands first
+                fresh.number, fresh.places = card.number, card.places
+                fresh.degenerate = card.degenerate and fresh.degenerate
+                fresh.rows = card.rows and fresh.rows
+                card = found[cause] = fresh
             card.places.append(_place(data, model, row))
             card.degenerate = card.degenerate and _degenerate(data, model, row)
+            card.rows = card.rows and (row["symptom"]["empty_rows"] if "symptom" in row else [])
     return sorted(found.values(), key=lambda card: (card.weak, -len(card.models)))
 
 
@@ -211,7 +217,9 @@ def _report(data: Data, model: str, row: Located, words: wrong.Words) -> str:
         f"**{_plain(title)}**",
         f"{nodes or 'The graph'}, as written by {where} for opset {as_ranges(row['requested'])}"
         + (f", run in {', '.join(row['runtimes'])}." if kernel else "."),
-        _plain(row["sentence"]),
+        _plain(row["sentence"])
+        + " One u is the unit of rounding of the result's largest value."
+        * (" u " in row["sentence"]),
     ]
     if row["source"]:
         parts.append(f"Code: {_plain(row['source'])}")

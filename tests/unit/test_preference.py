@@ -97,6 +97,11 @@ def test_a_release_of_onnxruntime_reads_what_was_measured() -> None:
     assert limit("onnxruntime==1.20.*")["highest"] == 21
     found = exclusions(cells({("a", "dynamo"): [18, 19, 20, 21]}), old)
     assert found == "20–21: onnxruntime>=1.16 reads opset 19 at most"
+    found = exclusions(cells({("a", "dynamo"): [18, 19, 20]}, ir=10), old)
+    assert found == (
+        "dynamo 18–19: onnxruntime>=1.16 reads IR version 9 at most, not 10;"
+        " 20: onnxruntime>=1.16 reads opset 19 at most"
+    )
 
 
 @pytest.mark.parametrize(

@@ -140,12 +140,19 @@ def right_for_all(
 
 
 def exclusions(cells: Iterable[Row], aim: Aim) -> str:
-    """What excluded opsets: `20: onnxruntime>=1.16 reads opset 19 at most`; "" if nothing did."""
-    told: dict[str, set[int]] = {}
+    """What excluded opsets; "" if nothing did.
+
+    `20: onnxruntime>=1.16 reads opset 19 at most; dynamo 9–19: onnxruntime>=1.16 reads IR …`: the
+    exporter is named where another one's file of that opset may be read.
+    """
+    told: dict[tuple[str, str], set[int]] = {}
     for cell in cells:
-        if said := aim.refusal(cell["requested"], cell.get("ir_version")):
-            told.setdefault(said, set()).add(cell["requested"])
-    return "; ".join(f"{as_ranges(opsets)}: {said}" for said, opsets in told.items())
+        opset = cell["requested"]
+        if said := aim.refusal(opset):
+            told.setdefault(("", said), set()).add(opset)
+        elif said := aim.refusal(opset, cell.get("ir_version")):
+            told.setdefault((f"{cell['exporter']} ", said), set()).add(opset)
+    return "; ".join(f"{who}{as_ranges(opsets)}: {said}" for (who, said), opsets in told.items())
 
 
 def spans(numbers: Iterable[int]) -> list[tuple[int, int]]:

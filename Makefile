@@ -181,7 +181,7 @@ nightly: test  ## all tests, every program in docs/ and short versions of every 
 	$(VENV)-gallery/bin/python docs/gallery.py --check
 	$(VENV)-gallery/bin/python docs/gallery_unfold.py
 	$(MAKE) report CONFIG=config/zoo.yaml
-	$(MAKE) unit pictures console explained figures validate growth bench-report bench-commands
+	$(MAKE) unit pictures console explained figures operators validate growth bench-report bench-commands
 	$(BIN)/python docs/outcomes.py >$(NIGHT)/outcomes.md
 	$(BIN)/python docs/silently_wrong.py >$(NIGHT)/silently-wrong.md
 	$(BIN)/python docs/large.py >$(NIGHT)/large.md

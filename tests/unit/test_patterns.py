@@ -51,6 +51,12 @@ def test_a_difference_is_named_by_its_pattern(got: np.ndarray, words: str) -> No
         assert words in found["pattern"]
 
 
+def test_wrong_numbers_beside_those_that_are_not_finite_are_counted() -> None:
+    got = with_changed((0, 2), value=np.inf)
+    got[1, 1] = 50
+    assert of(RIGHT, got)["pattern"] == "1 of 12 elements is infinite, and 1 more is wrong"
+
+
 def test_one_value_that_is_a_little_off_is_no_permutation() -> None:
     expected = np.linspace(0, 1, 72, dtype=np.float32)
     got = expected.copy()

@@ -82,7 +82,9 @@ def _pattern(expected: Array, got: Array, allowed: Array, bad: Any) -> str:
     for name, test in (("NaN", np.isnan), ("infinite", np.isinf)):
         here, there = test(wrong) & bad, test(right) & bad
         if here.any() and not (here & there).any():
-            return f"{int(here.sum())} of {_counted(bad.size, 'element')} {_is(here)} {name}"
+            rest = int(bad.sum() - here.sum())
+            also = f", and {rest} more {'is' if rest == 1 else 'are'} wrong" if rest else ""
+            return f"{int(here.sum())} of {_counted(bad.size, 'element')} {_is(here)} {name}{also}"
         if there.any() and not here.any():
             return f"{int(there.sum())} of {_counted(bad.size, 'element')} should be {name}"
     finite = np.isfinite(right) & np.isfinite(wrong)

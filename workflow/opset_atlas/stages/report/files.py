@@ -21,7 +21,7 @@ from opset_atlas.stages.report.data import Data
 
 PLAIN = 50_000  # bytes of the largest file that is copied as it is
 TEXT = 10_000  # bytes of the largest text that is not zipped; zipping takes nine tenths off it
-RECOMMENDED = 250_000  # bytes of the largest recommended ONNX file that is copied
+RECOMMENDED = 200_000  # bytes of the largest recommended ONNX file that is copied
 LARGE = 1_000_000  # bytes of the largest table in JSON that is copied
 ZIP = ".zip"
 

@@ -239,8 +239,7 @@ def test_what_to_use_and_what_to_avoid(results: Path) -> None:
     (row,) = tables["models"].to_dict("records")
     assert (row["use_exporter"], row["use_opset"]) == ("torchscript", 14)
     assert row["why"] == (
-        "right in every runtime at 11, 14; of the longest run, 14, the nearest to 18, which"
-        " torch writes itself"
+        "right in every runtime at 11, 14; of the longest run, 14, the nearest to 18"
     )
     assert (row["avoid"], row["avoid_why"]) == (
         "torchscript 13",

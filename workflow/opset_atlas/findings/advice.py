@@ -276,10 +276,10 @@ def _why(choice: Choice, best: Row, right: Sequence[Row], aim: Aim, verdicts: se
         run = next(span for span in spans(same) if span[0] <= opset <= span[1])
         whole = len(spans(same)) == 1
         which = "these" if whole else f"the longest run, {as_ranges(range(run[0], run[1] + 1))}"
-        if opset == HOME:
-            clauses.append(f"{HOME} is the opset that torch writes itself")
+        if opset == HOME and exporter == "dynamo":
+            clauses.append(f"{HOME} is the lowest opset that torch writes without a conversion")
         elif len(same) > 1:
-            clauses.append(f"of {which}, the nearest to {HOME}, which torch writes itself")
+            clauses.append(f"of {which}, the nearest to {HOME}")
     return "; ".join(clauses)
 
 

@@ -15,9 +15,9 @@ Row = Mapping[str, Any]
 Policy = Literal["default", "widest-reach", "fewest-nodes"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
-# The lowest opset that `dynamo=True` has implementations for (torch 2.13,
-# torch/onnx/_internal/exporter/_constants.py: TORCHLIB_OPSET); files of lower ones are converted from
-# it. onnxruntime reads it since before its oldest measured release.
+# The lowest opset that `dynamo=True` has implementations for (TORCHLIB_OPSET in torch 2.13,
+# torch/onnx/_internal/exporter/_constants.py); files of lower ones are converted from it.
+# onnxruntime reads it since before its oldest measured release.
 HOME = 18
 DEPRECATED = "torchscript"  # its own warning says so since torch 2.9
 # Exporters that users have in torch; a converter or a given file comes after, a plug-in between.

@@ -910,6 +910,23 @@ class ToleranceSettings(TypedDict):
     close: dict[str, Closeness]
 
 
+class Limit(TypedDict):
+    """What a target reads: opsets from `lowest` to `highest`, IR versions up to `ir_version`."""
+
+    target: str
+    lowest: int | None
+    highest: int | None
+    ir_version: int | None
+
+
+class AdviceSettings(TypedDict):
+    """What the recommended setting is wanted for; see `findings.preference.Aim`."""
+
+    policy: Literal["default", "widest-reach", "fewest-nodes"]
+    limits: list[Limit]
+    default_exporter: str
+
+
 class RunSettings(TypedDict):
     """results/run.json: the settings for the stages that cover all models.
 
@@ -918,6 +935,7 @@ class RunSettings(TypedDict):
     model; `command`: how the run was started.
     """
 
+    advice: AdviceSettings
     audit: bool
     command: str
     descriptions: dict[str, str]

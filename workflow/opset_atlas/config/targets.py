@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
-from opset_atlas.findings.preference import Limit
+from opset_atlas.records import Limit
 from opset_atlas.runtimes import _gates
 
 _TARGET = re.compile(r"\s*([a-z]+)\s*(>=|<=|==)\s*([0-9.*]+)\s*")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, get_args
+
+from opset_atlas.records import Limit
 
 Row = Mapping[str, Any]
 Policy = Literal["default", "widest-reach", "fewest-nodes"]
@@ -23,15 +25,6 @@ DEPRECATED = "torchscript"  # its own warning says so since torch 2.9
 # Exporters that users have in torch; a converter or a given file comes after, a plug-in between.
 _OF_TORCH = ("dynamo", "torchscript")
 _LAST = ("converter", "given_file")
-
-
-class Limit(TypedDict):
-    """What a target reads: opsets from `lowest` to `highest`, IR versions up to `ir_version`."""
-
-    target: str
-    lowest: int | None
-    highest: int | None
-    ir_version: int | None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from opset_atlas.drawing.draw import tip
 from opset_atlas.drawing.layered.place import Link, place
 from opset_atlas.drawing.layered.routes import Point
 from playwright.sync_api import sync_playwright
@@ -27,16 +26,20 @@ STYLE = """
 svg { background: #fff; }
 rect { fill: #f1f6fb; stroke: #5b84b1; }
 text { font: 13px sans-serif; text-anchor: middle; fill: #1f2328; }
-path { fill: none; stroke: #8c959f; }
-.tip { fill: #8c959f; stroke: none; }
+.arrow { fill: none; stroke: #8c959f; marker-end: url(#tip); }
+#tip { fill: #8c959f; }
 """
+TIP = (
+    '<marker id="tip" markerUnits="userSpaceOnUse" orient="auto" markerWidth="6" markerHeight="6"'
+    ' refY="3"><path d="M0 0L6 3 0 6z"/></marker>'
+)
 MODELS = "simple_model softmax_inner_axis scatter_add_duplicates layer_norm sum_inner_axis"
 # Parts of the report's first page, by the picture that shows them.
 PARTS = {
     "matrix": "#matrix table",
     "case": "#case",
-    "softmax": "#surprises li[data-model=softmax_inner_axis]",
-    "scatter": "#surprises li[data-model=scatter_add_duplicates][data-exporter=torchscript]",
+    "softmax": "#surprises article[data-model~=softmax_inner_axis]",
+    "scatter": "#surprises article[data-model~=scatter_add_duplicates]",
 }
 
 # The matrix of these models alone; the whole one is in the report.
@@ -88,7 +91,7 @@ def _rule_graph() -> str:
     width, height = found.height + 2 * MARGIN, found.width + 2 * MARGIN
     start = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
     box = f"{-MARGIN:g} {-MARGIN:g} {width:g} {height:g}"
-    return f'{start} viewBox="{box}"><style>{STYLE}</style>{"".join(parts)}</svg>\n'
+    return f'{start} viewBox="{box}"><style>{STYLE}</style>{TIP}{"".join(parts)}</svg>\n'
 
 
 def _needed(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -113,7 +116,7 @@ def _width(name: str) -> float:
 def _arrow(points: Sequence[Point]) -> str:
     (x, y), *rest = points
     curve = " ".join(f"{x:g} {y:g}" for x, y in rest)
-    return f'<path d="M{x:g} {y:g}C{curve}"/><path class="tip" d="{tip(*points[-2:])}"/>'
+    return f'<path class="arrow" d="M{x:g} {y:g}C{curve}"/>'
 
 
 if __name__ == "__main__":

@@ -195,6 +195,7 @@ def _graph(folder: Path, key: str, file: GraphFile) -> dict[str, Any]:
         "picture": f"{key}.svg",
         "notice": notice,
         "nodes": 1,
+        "aten": {"Resize": ["aten.upsample_bilinear2d"]},
         # The second is not an operator of ONNX, despite its name.
         "operators": {
             f"Resize-{file['graph']['nodes'][0]['since']}": 1,

@@ -82,12 +82,12 @@ def test_every_prefix_and_many_flipped_bits_of_a_file(tmp_path: Path) -> None:
 def test_exporters_share_graphs_and_equal_files_are_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(path: Path) -> Any:  # in a child process
+    def load(path: Path) -> Any:  # in a child process
         with (tmp_path / "read").open("a") as file:
             print(path.relative_to(tmp_path).as_posix(), file=file)
-        return graph_module.read(path)
+        return graph_module.load(path)
 
-    monkeypatch.setattr(dump_stage, "read", read)
+    monkeypatch.setattr(dump_stage, "load", load)
     export_of(tmp_path, {13: parse(RELU, 13), 14: parse(RELU, 14)}, "converter")
     annotated = parse(RELU, 14)
     annotated.producer_name = "another"
@@ -100,6 +100,17 @@ def test_exporters_share_graphs_and_equal_files_are_read_once(
     assert list(record["sweeps"]) == ["dynamo", "converter"]
     assert record["sweeps"]["converter"] == record["sweeps"]["dynamo"][:2]
     assert len(record["graphs"]) == 2
+
+
+def test_a_graph_keeps_what_its_nodes_were_in_torch_whichever_file_says_it(tmp_path: Path) -> None:
+    said = parse(RELU, 14)
+    entry = said.graph.node[0].metadata_props.add()
+    entry.key, entry.value = "pkg.torch.onnx.class_hierarchy", "['m.Net', 'aten.relu.default']"
+    export_of(tmp_path, {14: parse(RELU, 14)}, "torchscript")
+    export_of(tmp_path, {14: said}, "dynamo")
+    record = dump_stage.dump(tmp_path, ["torchscript", "dynamo"], tmp_path / "dump")
+    (graph,) = record["graphs"].values()
+    assert graph["aten"] == {"Relu": ["aten.relu"]}
 
 
 def test_the_same_bytes_again(tmp_path: Path) -> None:

@@ -321,7 +321,8 @@ class GraphEntry(TypedDict):
     """`operators`: the node count of each; a local function counts once, however often called.
 
     `picture`: a file name, or "" with the reason in `notice`. `departures`: where the file departs
-    from the specification's text.
+    from the specification's text. `aten`: per operator, what its nodes were in torch, where a file
+    says it.
     """
 
     json: str
@@ -331,6 +332,7 @@ class GraphEntry(TypedDict):
     nodes: int
     operators: dict[str, int]
     departures: NotRequired[list[Departure]]
+    aten: NotRequired[dict[str, list[str]]]
 
 
 class DumpRecord(TypedDict):

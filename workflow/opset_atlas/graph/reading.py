@@ -8,6 +8,7 @@ tensor with no elements (https://github.com/onnx/onnx/blob/main/docs/IR.md).
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from opset_atlas.operators import definitions
 from opset_atlas.records import VERSION, Attribute, Function, Graph, GraphFile, Node, Port
 
 _LONGEST = 1_000_000  # elements of a vector that data propagation may track
+_ATEN = re.compile(r"'(aten\.\w+)(?:\.\w+)?'\]$", re.ASCII)
 MODEL_MODULE = "atlas_model_"  # the prefix that opset_atlas.models.module gives to a user's module
 
 
@@ -34,10 +36,15 @@ def read(path: Path, lenient: bool = False) -> tuple[GraphFile, dict[str, int]]:
         Whatever onnx raises for a file that it cannot read. An empty file, which `onnx.load`
         accepts, raises ValueError, and so does missing external data unless `lenient`.
     """
+    return read_model(load(path), path.parent, lenient)
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """A file without its external data, for `read_model`; raises as `read`."""
     proto = onnx.load(path, load_external_data=False)
     if not proto.HasField("graph"):
         raise ValueError("no graph in it")
-    return read_model(proto, path.parent, lenient)
+    return proto
 
 
 def read_model(
@@ -148,6 +155,22 @@ def _node(index: int, node: ir.Node, graph: ir.Graph, imports: Mapping[str, int]
             if not attribute.is_ref() and attribute.type == ir.AttributeType.GRAPH
         },
     }
+
+
+def aten_names(proto: onnx.ModelProto) -> dict[str, list[str]]:
+    """Per operator of the main graph, the `aten` operators of torch that its nodes come from.
+
+    torch.onnx.export(dynamo=True) keeps them as the last entry of a node's class hierarchy. They
+    are lost where the version converter wrote the file, and unknown for other exporters.
+    """
+    found: dict[str, set[str]] = {}
+    for node in proto.graph.node:
+        for entry in node.metadata_props if node.domain in {"", "ai.onnx"} else ():
+            if entry.key == "pkg.torch.onnx.class_hierarchy":
+                name = _ATEN.search(entry.value)
+                if name:
+                    found.setdefault(node.op_type, set()).add(name[1])
+    return {op: sorted(found[op]) for op in sorted(found)}
 
 
 def scope_of(node: onnx.NodeProto) -> str:

@@ -23,7 +23,7 @@ from opset_atlas.drawing.picture import picture
 from opset_atlas.execution.isolate import run_isolated
 from opset_atlas.graph.as_text import as_text
 from opset_atlas.graph.departures import departures
-from opset_atlas.graph.reading import read, walk
+from opset_atlas.graph.reading import aten_names, load, read_model, walk
 from opset_atlas.graph.spelling import operator
 from opset_atlas.onnx_files.facts import says_of_file
 from opset_atlas.records import (
@@ -161,16 +161,18 @@ class _Graphs:
     def _read(self, item: tuple[str, Path]) -> dict[str, Any]:
         """In the child: read a file, and write its graph if it is a new one."""
         try:
-            graph, imports = read(item[1])
+            model = load(item[1])
+            names = aten_names(model)  # before reading, which changes the model
+            graph, imports = read_model(model, item[1].parent)
         except Exception as error:
             if not says_of_file(error):
                 raise
             return {"detail": describe(error)}  # already a finding of the export stage
         key = digest(graph)[:DIGITS]
         if key in self._entries:
-            return {"key": key, "imports": imports}
+            return {"key": key, "imports": imports, "aten": names}
         self._entries[key] = self._write(graph, key)
-        return {"key": key, "imports": imports, "entry": self._entries[key]}
+        return {"key": key, "imports": imports, "aten": names, "entry": self._entries[key]}
 
     def _take(self, content: str, found: Mapping[str, Any]) -> None:
         """What the child returned for a file."""
@@ -180,6 +182,8 @@ class _Graphs:
         self._known[content] = found["key"], found["imports"], ""
         if "entry" in found:
             self._entries[found["key"]] = found["entry"]
+        if found["aten"]:  # files of one graph may differ in what they keep of torch
+            self._entries[found["key"]].setdefault("aten", found["aten"])
 
     def entries(self) -> dict[str, GraphEntry]:
         """Every graph by its digest."""

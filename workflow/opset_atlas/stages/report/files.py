@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from opset_atlas.findings import columns
 from opset_atlas.findings.audit_rows import rows
 from opset_atlas.records import Cell
 from opset_atlas.stages.report.data import Data
@@ -104,13 +105,27 @@ def left_out(data: Data, model: str) -> dict[str, int]:
     return {folder: count for folder, count in found.items() if count}
 
 
+def dictionary(data: Data) -> list[tuple[str, columns.Table, list[str]]]:
+    """Every table of the run: its name, what its columns mean, and its files in the report."""
+    tables = data.results / "tables"
+    return [
+        (name, columns.TABLES[name], [place.name for place, _ in _table(tables, name)])
+        for name in data.table_names
+    ]
+
+
+def _table(folder: Path, name: str) -> Iterator[tuple[Path, Path]]:
+    """The files of a table that are carried, and what they are copies of."""
+    for suffix in (".csv", ".json"):
+        source = folder / (name + suffix)
+        if suffix == ".csv" or name == "audit" or source.stat().st_size <= LARGE:
+            yield Path("tables", source.name), source
+
+
 def _files(data: Data) -> Iterator[tuple[Path, Path]]:
     """Each file of the report, and what it is a copy of."""
     for table in data.table_names:
-        for suffix in (".csv", ".json"):
-            source = data.results / "tables" / (table + suffix)
-            if suffix == ".csv" or table == "audit" or source.stat().st_size <= LARGE:
-                yield Path("tables", table + suffix), source
+        yield from _table(data.results / "tables", table)
     for model, dumped in data.dumps.items():
         for key in dumped["graphs"]:
             for place, source, _ in _graph(data, model, key):

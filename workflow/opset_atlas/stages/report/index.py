@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args
@@ -21,14 +21,17 @@ from opset_atlas.stages.report.cards import cards
 from opset_atlas.stages.report.changes import GroupedChange, first_to_show, group_changes
 from opset_atlas.stages.report.data import Data, Row
 from opset_atlas.stages.report.located import origins
-from opset_atlas.stages.report.matrix import LEGEND, columns, least, line
+from opset_atlas.stages.report.matrix import LEGEND, Line, columns, least, line
 from opset_atlas.stages.report.operators import Catalog
+from opset_atlas.stages.report.overview import faults, in_words, squares
 
 MOST_SENTENCES = 24  # models with their advice shown in a sentence each; more are grouped
+MOST_WHOLE = 24  # models in the matrix of whole blocks; more are a row each, with strips
 MOST_PICKS = 400  # models listed under an exporter; more are folded
 MOST_TOGETHER = 400  # models in one matrix; more are split into foldable parts
 PART = 100  # models per part
 MOST_CHANGES = 60  # changes of a kind on this page; models' pages and the table have all
+FEW_CHANGES = 12  # the same where models are many and the page leads to them
 MOST_DEFINITIONS = 400  # models with their hashes on this page; each model's page has its own
 MOST_FILES = 1000  # files with their hashes on this page; the table of cells has all
 
@@ -73,7 +76,13 @@ def page(data: Data, catalog: Catalog) -> dict[str, Any]:
         "case": _case(data),
         "changes": grouped(data.tables["changes"]),
         "choices": data.tables["choices"],
-        "most_changes": MOST_CHANGES,
+        "most_changes": MOST_CHANGES if len(data.models) <= MOST_WHOLE else FEW_CHANGES,
+        "compact": len(data.models) > MOST_WHOLE,
+        "advised": {row["model"]: row for row in data.tables["models"]},
+        "strips": {(one.model, one.exporter): one for of in lines.values() for one in of},
+        "bad": {model: _bad(of) for model, of in lines.items()},
+        "symbols": {key: symbol for key, symbol, _, _ in LEGEND},
+        "overview": overview(data, catalog, opsets),
         "parity": parity_summary(data),
         "metrics": metrics_summary(data.tables["metrics"]),
         "tolerances": data.tolerances(),
@@ -116,6 +125,23 @@ def operators_of(catalog: Catalog) -> dict[tuple[str, str], list[int]]:
             numbers = found.setdefault((use.model, use.exporter), [])
             if number not in numbers:
                 numbers.append(number)
+    return found
+
+
+def _bad(lines: Iterable[Line]) -> int:
+    """How many files of a model run and are wrong, or are not valid."""
+    blocks = (block for each in lines for block in each.blocks)
+    return sum(block.width for block in blocks if block.state and block.state.tone == "bad")
+
+
+def overview(data: Data, catalog: Catalog, opsets: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Every operator that a file has: its number in the catalog, itself, its squares, in words."""
+    wrong = faults(data.tables["located"])
+    found = []
+    for number, operator in enumerate(catalog.entries):
+        if operator.uses:
+            row = squares(operator, opsets, wrong.get((operator.domain, operator.op), []))
+            found.append((number, operator, row, in_words(row)))
     return found
 
 

@@ -72,6 +72,27 @@ class Line:
         """Keys of the states that occur, for the filter."""
         return sorted({block.state.key for block in self.blocks if block.state})
 
+    @property
+    def at(self) -> str:
+        """The state at each opset, for the filter: `wrong:9-12 agrees:13-20`."""
+        return " ".join(
+            f"{block.state.key}:{block.first}-{block.last}" for block in self.blocks if block.state
+        )
+
+    @property
+    def words(self) -> str:
+        """The same for people: `9–12 wrong; 13–20 agrees`. Blocks of one state are joined."""
+        found: list[tuple[str, int, int]] = []
+        for block in self.blocks:
+            text = block.state.text if block.state else "not asked for"
+            if found and found[-1][0] == text:
+                found[-1] = text, found[-1][1], block.last
+            else:
+                found.append((text, block.first, block.last))
+        return "; ".join(
+            f"{first if first == last else f'{first}–{last}'} {text}" for text, first, last in found
+        )
+
 
 AGREES = State("agrees", "✓", "agrees", "good")
 RUNS_NOWHERE = State("runs-nowhere", "✗", "runs nowhere", "bad")

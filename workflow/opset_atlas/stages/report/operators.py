@@ -92,6 +92,7 @@ class Operator:
     op: str
     uses: list[Use] = field(default_factory=list)
     occurrences: dict[tuple[Any, ...], Occurrence] = field(default_factory=dict)
+    aten: set[str] = field(default_factory=set)
 
     @property
     def file(self) -> str:
@@ -160,7 +161,11 @@ class Catalog:
                 continue
             asked, got = cell["requested"], delivered.get(cell["requested"])
             moved = got if got != asked else None
-            for text, count in sweep.graphs[cell["graph"]]["operators"].items():
+            graph = sweep.graphs[cell["graph"]]
+            for op, names in graph.get("aten", {}).items():
+                if made := self._get("", op):
+                    made.aten.update(names)
+            for text, count in graph["operators"].items():
                 for key, version in _parse(text):
                     opsets, counts = found.setdefault((key, version, moved), ([], []))
                     opsets.append(asked)
@@ -185,7 +190,7 @@ class Catalog:
 
 
 def page(data: Data, operator: Operator) -> dict[str, Any]:
-    """The variables of an operator page's template."""
+    """The variables of an operator page's template, except those of `overview.about`."""
     op, domain = operator.op, operator.domain
     known = definitions.versions(op, domain)
     by_step: dict[tuple[int, int] | None, list[Occurrence]] = {}
@@ -195,7 +200,6 @@ def page(data: Data, operator: Operator) -> dict[str, Any]:
     return {
         "spec": data.spec,
         "operator": operator,
-        "opsets": known,
         "versions": known,
         "spans_of": dict(_in_force(known)),
         "deprecated": [since for since in known if definitions.deprecated(op, since, domain)],

@@ -31,10 +31,14 @@ _NAMED = re.compile(r"""{%-?\s*(?:extends|include|import|from)\s+["']([^"']+)["'
 _BREAKS = re.compile(r"[\t\r\n]+")
 ASSETS = "assets"  # the folder of the style and the scripts that pages of a report share
 _SCRIPTS = {
-    "index": ("upto.js", "script.js", "scene.js", "copy.js"),
-    "pair": ("scene.js",),
-    "model": ("scene.js", "copy.js"),
+    "index": ("upto.js", "script.js", "scene.js", "copy.js", "take.js"),
+    "pair": ("scene.js", "take.js"),
+    "model": ("scene.js", "copy.js", "take.js"),
+    "operator": ("take.js",),
+    "audit": ("take.js",),
+    "columns": ("take.js",),
 }
+_STYLES = ("style.css", "cards.css", "landing.css")
 
 
 def environment() -> Environment:
@@ -113,7 +117,7 @@ def shared_assets() -> dict[str, str]:
 
 
 def _style() -> Markup:
-    return _source("style.css") + _source("cards.css")
+    return Markup("").join(map(_source, _STYLES))
 
 
 def _frame(page: dict[str, Any], scripts: Sequence[str], assets: str = "") -> dict[str, Any]:

@@ -23,13 +23,14 @@ from opset_atlas.base.failures import apart
 from opset_atlas.base.files import json_argument, write_json, write_text
 from opset_atlas.execution.forks import shared
 from opset_atlas.records import Failure
-from opset_atlas.stages.report import audit, operators
+from opset_atlas.stages.report import audit, operators, overview
 from opset_atlas.stages.report import canvas as report_canvas
 from opset_atlas.stages.report import files as report_files
 from opset_atlas.stages.report import index as report_index
 from opset_atlas.stages.report import model as report_model
 from opset_atlas.stages.report.data import Data, load
 from opset_atlas.stages.report.kept import Kept
+from opset_atlas.stages.report.matrix import columns
 from opset_atlas.stages.report.rendering import ASSETS, environment, render, shared_assets
 
 MODELS_AT_ONCE = 40  # models that a process takes at a time
@@ -81,6 +82,7 @@ def build(
         writer.whole(writer.audit)
     else:
         (folder / "audit.html").unlink(missing_ok=True)
+    writer.whole(writer.dictionary)
     writer.whole(writer.index)
     if writer.lost():  # the index names them too
         writer.whole(writer.index)
@@ -166,14 +168,22 @@ class _Writer:
     def operators(self, data: Data) -> Sequence[Path]:
         """The pages of the operators."""
         self.catalog = operators.Catalog(data)
-        return [
-            self.write("operator", operators.page(data, entry), f"operators/{entry.file}")
-            for entry in self.catalog.entries
-        ]
+        opsets, wrong = columns(data), overview.faults(data.tables["located"])
+        written = []
+        for entry in self.catalog.entries:
+            found = overview.about(entry, opsets, wrong.get((entry.domain, entry.op), []))
+            page = operators.page(data, entry) | found
+            written.append(self.write("operator", page, f"operators/{entry.file}"))
+        return written
 
     def audit(self, data: Data) -> Sequence[Path]:
         """The page of the audit of the version converter."""
         return [self.write("audit", audit.page(data.spec, data.audits()), "audit.html")]
+
+    def dictionary(self, data: Data) -> Sequence[Path]:
+        """The page that says what each column of each table means."""
+        page = {"spec": data.spec, "opsets": [], "dictionary": report_files.dictionary(data)}
+        return [self.write("columns", page, "columns.html")]
 
     def index(self, data: Data) -> Sequence[Path]:
         """The first page. Written last, so that its links never dangle."""

@@ -16,6 +16,7 @@ from opset_atlas.stages.report import rendering
 from opset_atlas.stages.report import stage as report
 from opset_atlas.stages.report.data import Data, load
 from opset_atlas.stages.report.operators import MOST_PLACES, Catalog, page
+from opset_atlas.stages.report.overview import about
 from opset_atlas.stages.report.versions import VersionRow, side_by_side, summarize
 
 RAW = {(s.domain, s.name, s.since_version): s for s in onnx.defs.get_all_schemas_with_history()}
@@ -214,7 +215,7 @@ def test_every_operator_of_onnx_can_be_shown(data: Data) -> None:
         entry = catalog._get(domain, op)
         assert entry is not None
         assert re.fullmatch(r"[\w.]+\.html", entry.file)
-        shown = page(data, entry)
+        shown = page(data, entry) | about(entry, [11, 12], [])
         inline = rendering._frame(shown, ())
         text = template.render(shown, operators=catalog, operators_at="", **inline)
         for since in definitions.versions(op, domain):

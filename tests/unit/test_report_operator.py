@@ -215,7 +215,7 @@ def test_every_operator_of_onnx_can_be_shown(data: Data) -> None:
         entry = catalog._get(domain, op)
         assert entry is not None
         assert re.fullmatch(r"[\w.]+\.html", entry.file)
-        shown = page(data, entry) | about(entry, [11, 12], [])
+        shown = page(data, entry) | about(entry, [11, 12, 13, 14], [])
         inline = rendering._frame(shown, ())
         text = template.render(shown, operators=catalog, operators_at="", **inline)
         for since in definitions.versions(op, domain):

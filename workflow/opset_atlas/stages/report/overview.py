@@ -100,7 +100,7 @@ def squares(operator: Operator, opsets: Sequence[int], wrong: Sequence[Fault]) -
     last: list[int] = []
     for opset in opsets:
         here = sorted(versions[opset])
-        alone = [each.alone for each in wrong if opset in each.opsets]
+        alone = [each.alone for each in wrong if here and opset in each.opsets]
         new = bool(last and here and here != last)
         found.append(Square(opset, here, any(alone), not all(alone), new))
         last = here or last

@@ -104,7 +104,7 @@
     });
   };
 
-  for (const table of main.querySelectorAll("table")) {
+  for (const table of main.querySelectorAll("table:not(.array)")) {
     sortable(table);
     const place = table.closest(".scroll") ?? table;
     place.after(bar(copier(table, "Copy CSV", asCsv), copier(table, "Copy Markdown", asMarkdown)));

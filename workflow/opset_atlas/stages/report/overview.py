@@ -95,7 +95,8 @@ def squares(operator: Operator, opsets: Sequence[int], wrong: Sequence[Fault]) -
     versions: dict[int, set[int]] = {opset: set() for opset in opsets}
     for use in operator.uses:
         for opset in use.opsets if use.delivered is None else ():
-            versions[opset].add(use.version)
+            if opset in versions:  # a model that the tables have lost may have others
+                versions[opset].add(use.version)
     found: list[Square] = []
     last: list[int] = []
     for opset in opsets:

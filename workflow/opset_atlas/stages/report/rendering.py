@@ -31,12 +31,12 @@ _NAMED = re.compile(r"""{%-?\s*(?:extends|include|import|from)\s+["']([^"']+)["'
 _BREAKS = re.compile(r"[\t\r\n]+")
 ASSETS = "assets"  # the folder of the style and the scripts that pages of a report share
 _SCRIPTS = {
-    "index": ("upto.js", "script.js", "scene.js", "copy.js", "take.js"),
-    "pair": ("scene.js", "take.js"),
-    "model": ("scene.js", "copy.js", "take.js"),
-    "operator": ("take.js",),
-    "audit": ("take.js",),
-    "columns": ("take.js",),
+    "index": ("upto.js", "script.js", "scene.js", "clipboard.js", "copy.js", "take.js"),
+    "pair": ("scene.js", "clipboard.js", "take.js"),
+    "model": ("scene.js", "clipboard.js", "copy.js", "take.js"),
+    "operator": ("clipboard.js", "take.js"),
+    "audit": ("clipboard.js", "take.js"),
+    "columns": ("clipboard.js", "take.js"),
 }
 _STYLES = ("style.css", "cards.css", "landing.css")
 

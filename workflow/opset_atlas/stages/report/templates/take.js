@@ -36,17 +36,6 @@
     return [line(head), `|${" --- |".repeat(head.length)}`, ...rows.map(line)].join("\n") + "\n";
   };
 
-  const copy = async (text) => {
-    if (navigator.clipboard && isSecureContext) return navigator.clipboard.writeText(text);
-    const field = document.createElement("textarea"); // a site without https
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    if (!done) throw new Error("not copied");
-  };
-
   const button = (text, label, act) => {
     const made = document.createElement("button");
     made.type = "button";
@@ -67,7 +56,7 @@
     button(text, `${text}: ${table.caption?.textContent.trim() ?? "the table"}`, async () => {
       const rows = rowsOf(table);
       try {
-        await copy(write(rows));
+        await copyText(write(rows));
         told.textContent = `${rows.length - 1} rows copied`;
       } catch {
         told.textContent = "The browser does not let this page copy";
